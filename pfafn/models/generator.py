@@ -1,0 +1,85 @@
+"""The try-on generator: a residual U-Net that draws the person around the warped garment."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+DOWNS = 5
+
+
+class Rendered(NamedTuple):
+    """What the generator draws."""
+
+    image: Tensor  # [B, 3, H, W] in [-1, 1]
+    mask: Tensor  # [B, 1, H, W] in [0, 1]: how much of the warped garment to keep
+
+
+class ConvResidual(nn.Module):
+    """Residual block, conv first, [B, C, H, W] -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(
+            conv(channels, channels),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            conv(channels, channels),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.block(x) + x)
+
+
+def conv(channels: int, out: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False)
+
+
+def stage(first: list[nn.Module], out: int, norm: bool) -> nn.Sequential:
+    """`first`, optional batch norm, ReLU, two residual blocks."""
+    norms = [nn.BatchNorm2d(out)] if norm else []
+    return nn.Sequential(
+        *first, *norms, nn.ReLU(inplace=True), ConvResidual(out), ConvResidual(out)
+    )
+
+
+class Generator(nn.Module):
+    """Res-UNet: [B, channels, H, W], H and W multiples of 32 -> Rendered.
+
+    width: channels of the first level; the five levels have width * (1, 2, 4, 8, 8).
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        widths = [width * k for k in (1, 2, 4, 8, 8)]
+        self.downs = nn.ModuleList(
+            stage([conv(before, out, stride=2)], out, norm=0 < level < DOWNS - 1)
+            for level, (before, out) in enumerate(zip([channels, *widths], widths, strict=False))
+        )
+        # From the innermost outwards; each but the first reads its skip connection too.
+        doubled = [widths[-1], *(2 * w for w in widths[-2:0:-1])]
+        self.ups = nn.ModuleList(
+            stage([nn.Upsample(scale_factor=2, mode="nearest"), conv(before, out)], out, norm=True)
+            for before, out in zip(doubled, widths[-2::-1], strict=True)
+        )
+        self.last = nn.Sequential(
+            nn.Upsample(scale_factor=2, mode="nearest"), conv(2 * widths[0], 4)
+        )
+
+    def forward(self, x: Tensor) -> Rendered:
+        skips = []
+        for down in self.downs:
+            x = down(x)
+            skips.append(x)
+        skips.pop()
+        for up in self.ups:
+            x = torch.cat([skips.pop(), up(x)], dim=1)
+        image, mask = self.last(x).split([3, 1], dim=1)
+        return Rendered(image.tanh(), mask.sigmoid())
+
+
+def composite(rendered: Tensor, warped: Tensor, mask: Tensor) -> Tensor:
+    """Try-on image: the warped garment where mask [B, 1, H, W] says so, the rendered one elsewhere."""
+    return warped * mask + rendered * (1 - mask)

@@ -1,0 +1,129 @@
+"""A whole try-on network, and its file: safetensors whose header carries a JSON card."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from pfafn.models.generator import Generator, composite
+from pfafn.models.warp import Warped, WarpNet
+
+FORMAT = "pfafn/1"
+CONDITION = {"tutor": 45, "student": 3}  # channels that describe the person to the warp network
+GENERATOR = {"tutor": 8, "student": 7}  # channels the generator reads
+GEOMETRY = "absolute grid, align_corners=True; resized with align_corners=False"
+
+
+class ModelError(ValueError):
+    """A model file does not hold what was asked for; the message names file, expected and found."""
+
+
+class Worn(NamedTuple):
+    """A garment on a person."""
+
+    image: Tensor  # [B, 3, H, W] in [-1, 1], the try-on
+    rendered: Tensor  # [B, 3, H, W] in [-1, 1]
+    mask: Tensor  # [B, 1, H, W] in [0, 1], share of the warped garment in the try-on
+    warped: Warped
+
+
+class TryOnNet(nn.Module):
+    """Warp network and generator of a tutor (parser-based) or student (parser-free).
+
+    channels, fpn: widths of the warp network; generator: width of the generator. generator=None
+    makes a warp network alone.
+    """
+
+    def __init__(self, role: str, channels: list[int], fpn: int, generator: int | None) -> None:
+        super().__init__()
+        if role not in CONDITION:
+            raise ValueError(f"role must be one of {sorted(CONDITION)}, got {role!r}")
+        self.architecture = {
+            "role": role, "channels": list(channels), "fpn": fpn, "generator": generator
+        }
+        self.role = role
+        self.warp = WarpNet(CONDITION[role], channels, fpn)
+        self.generator = Generator(GENERATOR[role], generator) if generator else None
+
+    def render(self, seen: Tensor, warped: Warped, *extra: Tensor) -> Worn:
+        """Draw the try-on. seen [B, 3, H, W]: what of the person the generator may look at.
+
+        extra: further channels (the tutor's arms to regenerate, [B, 1, H, W]).
+        """
+        rendered = self.generator(torch.cat([seen, warped.garment, warped.mask, *extra], dim=1))
+        mask = rendered.mask * warped.mask
+        image = composite(rendered.image, warped.garment, mask)
+        return Worn(image, rendered.image, mask, warped)
+
+    def wear(self, person: Tensor, garment: Tensor, mask: Tensor) -> Worn:
+        """The student's try-on: person, garment [B, 3, H, W] in [-1, 1]; mask [B, 1, H, W] {0, 1}.
+
+        The garment must be multiplied by its mask already.
+        """
+        if self.role != "student":
+            raise ModelError("a tutor needs parsing and pose as well; only a student is parser-free")
+        return self.render(person, self.warp(person, garment, mask))
+
+
+def save(net: TryOnNet, path: Path, card: dict[str, Any]) -> None:
+    """Write weights and card; equal weights and card give equal bytes."""
+    whole = {"format": FORMAT, "geometry": GEOMETRY, **net.architecture, **card}
+    # One metadata key: the format does not keep the order of several, and bytes must repeat.
+    header = {"card": json.dumps(whole, sort_keys=True)}
+    weights = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
+    scratch = path.with_name(f".{path.name}.partial")
+    safetensors.torch.save_file(weights, scratch, metadata=header)
+    scratch.replace(path)
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a model file. Raises ModelError if it is none of ours."""
+    if not path.is_file():
+        raise ModelError(f"no model at {path}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            card = json.loads((file.metadata() or {}).get("card", "null"))
+    except (SafetensorError, ValueError) as error:
+        raise ModelError(f"{path}: not a readable safetensors file ({error})") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise ModelError(f"{path}: has no {FORMAT} card; official checkpoints need `import-official`")
+    return card
+
+
+def load(
+    path: Path, *, role: str | None = None, architecture: dict[str, Any] | None = None
+) -> tuple[TryOnNet, dict[str, Any]]:
+    """Read a model in eval mode and its card.
+
+    Raises ModelError if the role, or an entry of `architecture` (channels, fpn, generator), differs
+    from what the file holds.
+    """
+    card = read_card(path)
+    wanted = {"role": role or card["role"], **(architecture or {})}
+    for name, value in wanted.items():
+        if card[name] != value:
+            raise ModelError(f"{path}: {name} is {card[name]}, expected {value}")
+    net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
+    weights = safetensors.torch.load_file(path)
+    load_strictly(net, weights, path)
+    return net.eval(), card
+
+
+def load_strictly(net: nn.Module, weights: dict[str, Tensor], source: object) -> None:
+    """Load weights whose names and shapes all match; ModelError lists the first that do not."""
+    own = net.state_dict()
+    wrong = [f"{key} is missing" for key in own if key not in weights]
+    wrong += [f"{key} is not of this network" for key in weights if key not in own]
+    wrong += [
+        f"{key} is {list(weights[key].shape)}, expected {list(own[key].shape)}"
+        for key in own
+        if key in weights and own[key].shape != weights[key].shape
+    ]
+    if wrong:
+        raise ModelError(f"{source}: {len(wrong)} weights do not fit: {'; '.join(wrong[:3])}")
+    net.load_state_dict(weights)

@@ -1,0 +1,181 @@
+"""The appearance-flow warp network (AFWM, paper section 3.2): where on the garment each pixel comes from.
+
+Two pyramids (person condition, garment) meet in a coarse-to-fine flow estimation. Height and width
+must be multiples of 32. Lists of levels run coarse to fine.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pfafn.models.geometry import compose, cost_volume, grid_of, upsample, warp
+
+RADIUS = 3
+LEVELS = 5
+
+
+class Alignment(NamedTuple):
+    """What the flow network says, per level coarse to fine (level n is H / 2 ** (4 - n) high)."""
+
+    grids: list[Tensor]  # [B, 2, h, w], after the x2 upsampling; the last one has the image's size
+    match: list[Tensor]  # [B, 2, h / 2, w / 2] offsets from correlation, in pixels of that level
+    refine: list[Tensor]  # the same from appearance
+
+    @property
+    def grid(self) -> Tensor:
+        """[B, 2, H, W], full size."""
+        return self.grids[-1]
+
+
+class ResidualBlock(nn.Module):
+    """Pre-activation residual block, [B, C, H, W] -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(*activated_conv(channels, channels), *activated_conv(channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block(x) + x
+
+
+class Downsample(nn.Module):
+    """Half the size, [B, C, H, W] -> [B, D, H / 2, W / 2]."""
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(*activated_conv(channels, out, stride=2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block(x)
+
+
+def activated_conv(channels: int, out: int, stride: int = 1) -> tuple[nn.Module, ...]:
+    return (
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False),
+    )
+
+
+class Encoder(nn.Module):
+    """Feature encoder: each level halves the size. [B, C, H, W] -> five features, fine to coarse."""
+
+    def __init__(self, channels: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Sequential(Downsample(before, width), ResidualBlock(width), ResidualBlock(width))
+            for before, width in zip([channels, *widths], widths, strict=False)
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        features = []
+        for level in self.levels:
+            x = level(x)
+            features.append(x)
+        return features
+
+
+class Pyramid(nn.Module):
+    """Feature pyramid network: encoder features, fine to coarse -> one width each, coarse to fine."""
+
+    def __init__(self, widths: Sequence[int], fpn: int) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(width, fpn, 1) for width in reversed(widths))
+        self.smooth = nn.ModuleList(nn.Conv2d(fpn, fpn, 3, padding=1) for _ in widths)
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        pyramid: list[Tensor] = []
+        above = None
+        for feature, lateral, smooth in zip(reversed(features), self.lateral, self.smooth, strict=True):
+            merged = lateral(feature)
+            if above is not None:
+                merged = merged + F.interpolate(above, scale_factor=2, mode="nearest")
+            above = smooth(merged)
+            pyramid.append(above)
+        return pyramid
+
+
+def flow_head(channels: int) -> nn.Sequential:
+    """[B, C, H, W] -> an offset [B, 2, H, W] in pixels."""
+    widths = (channels, 128, 64, 32)
+    layers: list[nn.Module] = []
+    for before, after in zip(widths, widths[1:], strict=False):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(0.1)]
+    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 2, 3, padding=1))
+
+
+class FlowNet(nn.Module):
+    """Appearance flow estimation: at each level correct by matching, then refine by appearance.
+
+        grid <- grid . match(cost(warp(garment, grid), person))
+        grid <- grid . refine(warp(garment, grid), person)
+    """
+
+    def __init__(self, fpn: int) -> None:
+        super().__init__()
+        self.match = nn.ModuleList(flow_head((2 * RADIUS + 1) ** 2) for _ in range(LEVELS))
+        self.refine = nn.ModuleList(flow_head(2 * fpn) for _ in range(LEVELS))
+
+    def forward(self, garment: list[Tensor], person: list[Tensor]) -> Alignment:
+        grid = None
+        found = Alignment([], [], [])
+        for g, p, match, refine in zip(garment, person, self.match, self.refine, strict=True):
+            # The correlation teaches the features, not the flow so far: that one is detached.
+            moved = g if grid is None else warp(g, grid.detach())
+            offset = match(F.leaky_relu(cost_volume(moved, p, RADIUS), 0.1))
+            grid = grid_of(offset) if grid is None else compose(grid, offset)
+            found.match.append(offset)
+
+            offset = refine(torch.cat([warp(g, grid), p], dim=1))
+            grid = upsample(compose(grid, offset))
+            found.refine.append(offset)
+            found.grids.append(grid)
+        return found
+
+
+class Warped(NamedTuple):
+    """Result of the warp network."""
+
+    garment: Tensor  # [B, 3, H, W] in [-1, 1]
+    mask: Tensor  # [B, 1, H, W] in [0, 1]
+    alignment: Alignment
+    person: list[Tensor]  # the person pyramid, [B, F, h, w], which the distillation compares
+
+
+class WarpNet(nn.Module):
+    """AFWM: person condition [B, condition, H, W] + garment [B, 3, H, W] -> Warped."""
+
+    def __init__(self, condition: int, channels: Sequence[int], fpn: int) -> None:
+        super().__init__()
+        self.garment_encoder = Encoder(3, channels)
+        self.person_encoder = Encoder(condition, channels)
+        self.garment_fpn = Pyramid(channels, fpn)
+        self.person_fpn = Pyramid(channels, fpn)
+        self.flow = FlowNet(fpn)
+
+    def encode_person(self, condition: Tensor) -> list[Tensor]:
+        """[B, condition, H, W] -> the person pyramid, coarse to fine."""
+        h, w = condition.shape[-2:]
+        if h % 32 or w % 32:
+            raise ValueError(f"height and width must be multiples of 32, got {h}x{w}")
+        return self.person_fpn(self.person_encoder(condition))
+
+    def encode_garment(self, garment: Tensor) -> list[Tensor]:
+        """[B, 3, H, W] -> the garment pyramid, coarse to fine."""
+        return self.garment_fpn(self.garment_encoder(garment))
+
+    def align(self, person: list[Tensor], garment: Tensor, mask: Tensor) -> Warped:
+        """Warp a garment [B, 3, H, W] and its mask [B, 1, H, W] onto an encoded person."""
+        alignment = self.flow(self.encode_garment(garment), person)
+        return Warped(
+            warp(garment, alignment.grid),
+            warp(mask, alignment.grid, padding="zeros"),
+            alignment,
+            person,
+        )
+
+    def forward(self, condition: Tensor, garment: Tensor, mask: Tensor) -> Warped:
+        return self.align(self.encode_person(condition), garment, mask)
