@@ -1,0 +1,210 @@
+"""Pictures in and out: decode what a camera or a shop delivers, encode equal bytes every time.
+
+Arrays are uint8: RGB pictures [H, W, 3], masks and id maps [H, W]. Pixel centres are integers.
+"""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+Pixels = NDArray[np.uint8]
+Interpolation = Literal["smooth", "nearest"]
+
+MAX_PIXELS = 80_000_000
+WHITE = 255
+PNG_COMPRESSION = 6
+PNG_DEPTH = 24  # where a PNG file says its bits per channel
+
+
+class ImageError(ValueError):
+    """A picture cannot be used; the message names the file and what is wrong with it."""
+
+
+class Picture(NamedTuple):
+    """A decoded photo."""
+
+    rgb: Pixels  # [H, W, 3], transparent pixels shown over white
+    alpha: Pixels | None  # [H, W], None for an opaque picture
+    plain: bool  # the encoded bytes are an upright 8-bit RGB JPEG or PNG
+
+
+class Placement(NamedTuple):
+    """Where fit() puts a picture: scaled by (scale_y, scale_x), then shifted by (top, left)."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+    scale_y: float
+    scale_x: float
+
+
+def _open(content: bytes, name: str) -> tuple[Image.Image, bool]:
+    """Decode a picture completely and turn it upright; also say if its bytes are plain."""
+    if not content:
+        raise ImageError(f"{name}: the file is empty (0 bytes); replace it")
+    try:
+        image = Image.open(BytesIO(content))
+        if image.width * image.height > MAX_PIXELS:
+            raise ImageError(
+                f"{name}: {image.width}x{image.height} is more than {MAX_PIXELS} pixels; shrink it"
+            )
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not a picture in a format this reads; convert it") from error
+    except Exception as error:  # Pillow raises nearly anything for damaged bytes
+        raise ImageError(f"{name}: damaged picture ({error}); replace it") from error
+    deep = image.format == "PNG" and content[PNG_DEPTH] != 8
+    plain = image.mode == "RGB" and image.format in ("JPEG", "PNG") and not deep
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return upright, plain and not turned and not image.has_transparency_data
+
+
+def _eight_bit(image: Image.Image, name: str) -> Image.Image:
+    """Bring 16- and 32-bit gray pictures to 8 bits."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        return Image.fromarray((values.clip(0, 65535) // 256).astype(np.uint8))
+    if image.mode == "F":
+        raise ImageError(f"{name}: floating point pictures are not supported; save it as 8 bits")
+    return image
+
+
+def decode_picture(content: bytes, name: str = "picture") -> Picture:
+    """Decode a photo with its transparency.
+
+    EXIF rotation is applied; palettes, gray, CMYK and 16 bits become 8-bit RGB; transparent pixels
+    show white. Raises ImageError naming `name` if the bytes cannot be decoded to the last row.
+    """
+    image, plain = _open(content, name)
+    if not image.has_transparency_data:
+        return Picture(np.array(_eight_bit(image, name).convert("RGB")), None, plain)
+    rgba = np.asarray(image.convert("RGBA"))
+    alpha = rgba[..., 3]
+    weight = alpha[..., None].astype(np.uint16)
+    over = (rgba[..., :3] * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE
+    return Picture(over.astype(np.uint8), alpha.copy(), plain=False)
+
+
+def decode_rgb(content: bytes, name: str = "picture") -> Pixels:
+    """uint8 RGB [H, W, 3] of encoded bytes; see decode_picture for the conversions and errors."""
+    return decode_picture(content, name).rgb
+
+
+def read_rgb(path: Path) -> Pixels:
+    """uint8 RGB [H, W, 3] of a file; raises ImageError naming it if it cannot be decoded."""
+    return decode_rgb(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes; raises ImageError naming it if it is missing or unreadable."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def decode_gray(content: bytes, name: str = "mask") -> Pixels:
+    """uint8 gray [H, W] of encoded bytes; a transparent picture gives its alpha if it varies."""
+    image, _ = _open(content, name)
+    if image.has_transparency_data:
+        alpha = np.asarray(image.convert("RGBA"))[..., 3]
+        if alpha.min() < alpha.max():
+            return alpha.copy()
+    return np.array(_eight_bit(image, name).convert("L"))
+
+
+def decode_ids(content: bytes, name: str = "id map") -> Pixels:
+    """uint8 ids [H, W] of encoded bytes; the indices of a palette picture are its ids.
+
+    Raises ImageError for a colour picture, whose ids cannot be told.
+    """
+    image, _ = _open(content, name)
+    if image.mode in ("P", "L"):
+        return np.array(image)
+    if image.mode == "1":
+        return np.asarray(image).astype(np.uint8)
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() >= 0 and values.max() < 256:
+            return values.astype(np.uint8)
+        raise ImageError(f"{name}: ids must be 0..255, found {values.min()}..{values.max()}")
+    channels = np.asarray(image.convert("RGB"))
+    if (channels != channels[..., :1]).any():
+        raise ImageError(f"{name}: expected one id per pixel, found a {image.mode} colour picture")
+    return channels[..., 0].copy()
+
+
+def encode_png(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """PNG bytes of RGB [H, W, 3] or gray [H, W] pixels, 8 or 16 bits; equal input, equal bytes."""
+    if array.ndim == 3:
+        array = array[..., ::-1]  # OpenCV is BGR
+    done, buffer = cv2.imencode(
+        ".png", np.ascontiguousarray(array), [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION]
+    )
+    if not done:
+        raise ImageError(f"cannot encode an array of {array.dtype} {array.shape} as PNG")
+    return buffer.tobytes()
+
+
+def placement(source: tuple[int, int], target: tuple[int, int]) -> Placement:
+    """Centre a source (height, width) in a target (height, width) keeping its aspect.
+
+    A picture whose fitted size is within one pixel of the target fills it exactly.
+    """
+    (h, w), (height, width) = source, target
+    scale = min(height / h, width / w)
+    fit_h, fit_w = (max(1, round(h * scale)), max(1, round(w * scale)))
+    fit_h = height if height - fit_h <= 1 else fit_h
+    fit_w = width if width - fit_w <= 1 else fit_w
+    top, left = (height - fit_h) // 2, (width - fit_w) // 2
+    return Placement(fit_h, fit_w, top, left, fit_h / h, fit_w / w)
+
+
+def fit(image: Pixels, size: tuple[int, int], *, interpolation: Interpolation, fill: int) -> Pixels:
+    """Letterbox a picture [H, W] or [H, W, 3] into size = (height, width), keeping its aspect.
+
+    An equal aspect is an exact resize, an equal size the picture itself. "smooth" averages when
+    shrinking and interpolates linearly when enlarging; "nearest" keeps values (ids, hard masks).
+    """
+    if image.shape[:2] == size:
+        return image
+    place = placement(image.shape[:2], size)
+    if interpolation == "nearest":
+        method = cv2.INTER_NEAREST_EXACT
+    else:
+        method = cv2.INTER_AREA if place.scale_y < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(image, (place.width, place.height), interpolation=method)
+    if small.shape[:2] == size:
+        return small
+    canvas = np.full((*size, *image.shape[2:]), fill, np.uint8)
+    canvas[place.top : place.top + place.height, place.left : place.left + place.width] = small
+    return canvas
+
+
+def fit_points(
+    points: NDArray[np.float32], source: tuple[int, int], target: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Move keypoints [N, 3] (x, y, score; pixels of source) as fit() moves the picture.
+
+    Missing points (0, 0, 0) stay missing.
+    """
+    place = placement(source, target)
+    moved = points.copy()
+    moved[:, 0] = (points[:, 0] + 0.5) * place.scale_x - 0.5 + place.left
+    moved[:, 1] = (points[:, 1] + 0.5) * place.scale_y - 0.5 + place.top
+    moved[missing(points)] = 0
+    return moved
+
+
+def missing(points: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of the keypoints [N, 3] are missing: both coordinates zero."""
+    return (points[:, :2] == 0).all(axis=1)

@@ -1,0 +1,192 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import photoset
+import pyarrow as pa
+import pytest
+import torch
+
+from pfafn.data import images
+from pfafn.data.augment import Augment
+from pfafn.data.dataset import EpochSampler, TryOnDataset
+from pfafn.data.parts import Category
+from pfafn.data.shards import ShardWriter
+from pfafn.outputs import MissingInput
+
+H, W = SIZE = (64, 96)
+
+
+def rows(folder, columns: dict[str, pa.DataType], content: list[dict]):
+    with ShardWriter(folder, pa.schema(list(columns.items())), 2) as writer:
+        for row in content:
+            writer.append(row)
+
+
+def png(array: np.ndarray) -> bytes:
+    return images.encode_png(array)
+
+
+@pytest.fixture
+def stages(tmp_path):
+    """Three train persons and one in test without a garment of its own; garment n suits person n.
+
+    Person 1's fakes are both rejected; person 0 has two accepted ones.
+    """
+    prepare, annotate, fakes = (tmp_path / name for name in ("prepare", "annotate", "fakes"))
+    rows(prepare / "persons", {"image": pa.binary()},
+         [{"image": png(photoset.person(n, SIZE))} for n in range(4)])  # fmt: skip
+    worn = [photoset.garment(n, SIZE) for n in range(4)]
+    rows(prepare / "garments", {"image": pa.binary(), "mask": pa.binary()},
+         [{"image": png(rgb), "mask": png(mask)} for rgb, mask in worn])  # fmt: skip
+    pd.DataFrame({
+        "item": range(4), "split": ["train"] * 3 + ["test"], "person": list("abcd"),
+        "category": ["upper", "upper", "dress", "upper"], "garment": [0, 1, 2, -1],
+        "unpaired": [[1, 2], [2, 0], [0, 1], [3]],
+    }).to_parquet(prepare / "manifest.parquet")  # fmt: skip
+    annotation = {"parsing": pa.binary(), "body_parts": pa.binary(),
+                  "keypoints": pa.list_(pa.float32())}  # fmt: skip
+    ids, points = png(photoset.parsing(SIZE)), photoset.keypoints(SIZE).ravel().tolist()
+    rows(annotate / "shards", annotation,
+         [{"parsing": ids, "body_parts": ids, "keypoints": points}] * 4)  # fmt: skip
+    grays = [png(np.full((*SIZE, 3), 10 * n, np.uint8)) for n in range(6)]
+    half = png(np.full(SIZE, 51, np.uint8))
+    rows(fakes / "shards", {"image": pa.binary(), "mask": pa.binary()},
+         [{"image": gray, "mask": half} for gray in grays])  # fmt: skip
+    pd.DataFrame({
+        "item": [0, 0, 1, 1, 2, 2], "k": [0, 1] * 3, "garment": [1, 2, 2, 0, 0, 1],
+        "accepted": [True, True, False, False, False, True],
+    }).to_parquet(fakes / "fakes.parquet")  # fmt: skip
+    return prepare, annotate, fakes
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], rtol=0, atol=0, msg=name)
+
+
+def test_pictures_are_scaled_to_minus_one_and_one(stages):
+    person = TryOnDataset(stages[0], "train")[1]["person"]
+    expected = torch.from_numpy(photoset.person(1, SIZE)).permute(2, 0, 1) / 127.5 - 1
+    torch.testing.assert_close(person, expected)
+    assert person.is_contiguous()
+
+
+def test_a_garment_is_multiplied_by_its_mask(stages):
+    sample = TryOnDataset(stages[0], "train")[0]
+    mask = sample["garment_mask"]
+    assert mask.shape == (1, H, W)
+    assert mask.unique().tolist() == [0, 1]
+    assert (sample["garment"] * (1 - mask) == 0).all()
+    assert (sample["garment"] * mask != 0).any()
+
+
+def test_item_and_category_name_the_row(stages):
+    sample = TryOnDataset(stages[0], "train")[2]
+    assert (sample["item"], sample["category"]) == (2, Category.DRESS)
+    assert sample["item"].dtype == sample["category"].dtype == torch.int64
+
+
+def test_a_split_holds_its_own_items(stages):
+    dataset = TryOnDataset(stages[0], "test")
+    assert dataset.items.tolist() == [3]
+    assert dataset.manifest["person"].tolist() == ["d"]
+
+
+def test_a_person_without_a_garment_wears_zeros(stages):
+    sample = TryOnDataset(stages[0], "test", unpaired=0)[0]
+    assert not sample["garment_mask"].any()
+    assert sample["unpaired_mask"].any()
+    assert sample["garment"].shape == (3, H, W)
+
+
+def test_annotations_come_as_stored(stages):
+    sample = TryOnDataset(stages[0], "train", annotate=stages[1])[0]
+    np.testing.assert_array_equal(sample["parsing"], photoset.parsing(SIZE))
+    np.testing.assert_array_equal(sample["keypoints"], photoset.keypoints(SIZE))
+    assert sample["body_parts"].dtype == torch.uint8
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_the_kth_unpaired_garment_is_the_manifests(stages, k):
+    dataset = TryOnDataset(stages[0], "train", unpaired=k)
+    index = dataset.manifest["unpaired"][0][k]
+    sample = dataset[0]
+    assert sample["unpaired_index"] == index
+    torch.testing.assert_close(sample["unpaired_garment"], dataset[index]["garment"])
+
+
+def test_asking_for_too_many_unpaired_garments_names_the_person(stages):
+    with pytest.raises(ValueError, match="person a has only 2"):
+        TryOnDataset(stages[0], "train", unpaired=2)
+
+
+def test_only_items_with_an_accepted_fake_are_kept(stages):
+    dataset = TryOnDataset(stages[0], "train", fakes=stages[2])
+    assert dataset.items.tolist() == [0, 2]
+    sample = dataset[1]
+    torch.testing.assert_close(sample["fake"], torch.full((3, H, W), 50 / 127.5 - 1))
+    torch.testing.assert_close(sample["fake_mask"], torch.full((1, H, W), 0.2))
+
+
+def test_the_epoch_draws_among_accepted_fakes(stages):
+    dataset = TryOnDataset(stages[0], "train", fakes=stages[2])
+    drawn = {round(float((dataset[epoch, 0]["fake"][0, 0, 0] + 1) * 127.5)) for epoch in range(20)}
+    assert drawn == {0, 10}
+
+
+def test_augmentation_depends_on_seed_epoch_and_item_alone(stages):
+    def dataset(seed):
+        augment = Augment(flip=0.5, shift=0.2, colour=0.2)
+        return TryOnDataset(stages[0], "train", annotate=stages[1], augment=augment, seed=seed)
+
+    used = dataset(5)
+    for key in [(0, 1), (3, 2), (1, 0)]:
+        used[key]
+    assert_same(used[2, 1], pickle.loads(pickle.dumps(dataset(5)))[2, 1])
+    assert (used[2, 1]["person"] != used[3, 1]["person"]).any()
+    assert (used[2, 1]["person"] != dataset(6)[2, 1]["person"]).any()
+
+
+def test_without_an_epoch_nothing_is_augmented(stages):
+    plain = TryOnDataset(stages[0], "train")
+    assert_same(TryOnDataset(stages[0], "train", augment=Augment(flip=1.0))[0], plain[0])
+
+
+def test_loader_workers_see_the_same_samples(stages):
+    dataset = TryOnDataset(stages[0], "train", augment=Augment(flip=0.5, shift=0.2))
+    sampler = EpochSampler(3, seed=1, epoch=4)
+    loader = torch.utils.data.DataLoader(dataset, batch_size=3, sampler=sampler, num_workers=1)
+    expected = torch.stack([dataset[key]["person"] for key in sampler])
+    torch.testing.assert_close(next(iter(loader))["person"], expected)
+
+
+@pytest.mark.parametrize(("place", "stage"), [(0, "prepare"), (1, "annotate"), (2, "fakes")])
+def test_a_missing_input_names_its_stage(stages, tmp_path, place, stage):
+    folders = [*stages[:place], tmp_path / "none", *stages[place + 1 :]]
+    with pytest.raises(MissingInput, match=f"dvc repro {stage}"):
+        TryOnDataset(folders[0], "train", annotate=folders[1], fakes=folders[2])
+
+
+def test_an_epoch_visits_every_item_once():
+    keys = list(EpochSampler(10, seed=1, epoch=2))
+    assert sorted(keys) == [(2, i) for i in range(10)]
+    assert keys != sorted(keys)
+
+
+def test_epochs_and_seeds_have_their_own_order():
+    orders = [list(EpochSampler(50, seed, epoch)) for seed, epoch in [(1, 0), (1, 1), (2, 0)]]
+    assert len({tuple(i for _, i in order) for order in orders}) == 3
+
+
+def test_start_continues_the_same_order():
+    whole = list(EpochSampler(10, 1, 2))
+    assert list(EpochSampler(10, 1, 2, start=4)) == whole[4:]
+    assert len(EpochSampler(10, 1, 2, start=4)) == 6
+
+
+def test_ranks_share_the_items_evenly():
+    ranks = [list(EpochSampler(10, 1, 0, rank=r, world=3)) for r in range(3)]
+    assert [len(keys) for keys in ranks] == [4, 4, 4]
+    assert {i for keys in ranks for _, i in keys} == set(range(10))
