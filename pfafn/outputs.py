@@ -20,11 +20,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pfafn.errors import UserError
+
 PACKAGE = Path(__file__).parent
 LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pyarrow", "torch")
 
 
-class MissingInput(FileNotFoundError):
+class MissingInput(UserError, FileNotFoundError):
     """A stage's input is not there; the message names the stage that makes it."""
 
 

@@ -20,10 +20,12 @@ from pydantic import (
     model_validator,
 )
 
+from pfafn.errors import UserError
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-class ParamsError(ValueError):
+class ParamsError(UserError, ValueError):
     """params.yaml is not usable; the message names file, key and value."""
 
 
@@ -162,7 +164,9 @@ class Schedule(Section):
         if self.epochs + self.decay < 1:
             raise ValueError("epochs + decay must be at least 1, got 0")
         if self.batch % self.accumulate:
-            raise ValueError(f"batch {self.batch} must be a multiple of accumulate {self.accumulate}")
+            raise ValueError(
+                f"batch {self.batch} must be a multiple of accumulate {self.accumulate}"
+            )
         return self
 
 

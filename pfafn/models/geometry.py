@@ -25,8 +25,16 @@ def half_extent(like: Tensor) -> Tensor:
 def grid_of(offset: Tensor) -> Tensor:
     """The grid that samples at p + offset(p). offset [B, 2, H, W] in pixels -> grid [B, 2, H, W]."""
     h, w = offset.shape[-2:]
-    ys = torch.arange(h, dtype=offset.dtype, device=offset.device).view(1, 1, h, 1).expand(1, 1, h, w)
-    xs = torch.arange(w, dtype=offset.dtype, device=offset.device).view(1, 1, 1, w).expand(1, 1, h, w)
+    ys = (
+        torch.arange(h, dtype=offset.dtype, device=offset.device)
+        .view(1, 1, h, 1)
+        .expand(1, 1, h, w)
+    )
+    xs = (
+        torch.arange(w, dtype=offset.dtype, device=offset.device)
+        .view(1, 1, 1, w)
+        .expand(1, 1, h, w)
+    )
     return (torch.cat([xs, ys], dim=1) + offset) / half_extent(offset) - 1
 
 

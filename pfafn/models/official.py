@@ -68,7 +68,8 @@ def import_official(warp: Path, generator: Path) -> TryOnNet:
     """A network from the two official files; role and widths are read off the weights."""
     parts = {}
     for part, path, names in (
-        ("warp", warp, WARP_NAMES), ("generator", generator, generator_names())
+        ("warp", warp, WARP_NAMES),
+        ("generator", generator, generator_names()),
     ):
         state = read_checkpoint(path)
         if part == "warp":

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from pfafn.errors import UserError
 from pfafn.models.generator import Generator, composite
 from pfafn.models.warp import Warped, WarpNet
 
@@ -19,7 +20,7 @@ GENERATOR = {"tutor": 8, "student": 7}  # channels the generator reads
 GEOMETRY = "absolute grid, align_corners=True; resized with align_corners=False"
 
 
-class ModelError(ValueError):
+class ModelError(UserError, ValueError):
     """A model file does not hold what was asked for; the message names file, expected and found."""
 
 
@@ -44,7 +45,10 @@ class TryOnNet(nn.Module):
         if role not in CONDITION:
             raise ValueError(f"role must be one of {sorted(CONDITION)}, got {role!r}")
         self.architecture = {
-            "role": role, "channels": list(channels), "fpn": fpn, "generator": generator
+            "role": role,
+            "channels": list(channels),
+            "fpn": fpn,
+            "generator": generator,
         }
         self.role = role
         self.warp = WarpNet(CONDITION[role], channels, fpn)
@@ -66,7 +70,9 @@ class TryOnNet(nn.Module):
         The garment must be multiplied by its mask already.
         """
         if self.role != "student":
-            raise ModelError("a tutor needs parsing and pose as well; only a student is parser-free")
+            raise ModelError(
+                "a tutor needs parsing and pose as well; only a student is parser-free"
+            )
         return self.render(person, self.warp(person, garment, mask))
 
 
@@ -91,7 +97,9 @@ def read_card(path: Path) -> dict[str, Any]:
     except (SafetensorError, ValueError) as error:
         raise ModelError(f"{path}: not a readable safetensors file ({error})") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise ModelError(f"{path}: has no {FORMAT} card; official checkpoints need `import-official`")
+        raise ModelError(
+            f"{path}: has no {FORMAT} card; official checkpoints need `import-official`"
+        )
     return card
 
 

@@ -35,7 +35,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.block = nn.Sequential(*activated_conv(channels, channels), *activated_conv(channels, channels))
+        self.block = nn.Sequential(
+            *activated_conv(channels, channels), *activated_conv(channels, channels)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block(x) + x
@@ -89,7 +91,9 @@ class Pyramid(nn.Module):
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         pyramid: list[Tensor] = []
         above = None
-        for feature, lateral, smooth in zip(reversed(features), self.lateral, self.smooth, strict=True):
+        for feature, lateral, smooth in zip(
+            reversed(features), self.lateral, self.smooth, strict=True
+        ):
             merged = lateral(feature)
             if above is not None:
                 merged = merged + F.interpolate(above, scale_factor=2, mode="nearest")
@@ -110,8 +114,8 @@ def flow_head(channels: int) -> nn.Sequential:
 class FlowNet(nn.Module):
     """Appearance flow estimation: at each level correct by matching, then refine by appearance.
 
-        grid <- grid . match(cost(warp(garment, grid), person))
-        grid <- grid . refine(warp(garment, grid), person)
+    grid <- grid . match(cost(warp(garment, grid), person))
+    grid <- grid . refine(warp(garment, grid), person)
     """
 
     def __init__(self, fpn: int) -> None:

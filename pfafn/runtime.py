@@ -1,0 +1,70 @@
+"""Where and how fast to compute: never a param, for it must not change what comes out.
+
+PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_WORKERS = loader
+processes; PFAFN_CHECKPOINT_SECONDS = wall time between two resume points.
+"""
+
+import os
+
+import torch
+from lightning_fabric import Fabric
+
+from pfafn.errors import UserError
+
+
+class RuntimeSettingError(UserError, ValueError):
+    """An environment variable cannot be used; the message names it, its value and the choices."""
+
+
+def device() -> torch.device:
+    """PFAFN_DEVICE; auto takes the first GPU if there is one."""
+    wanted = os.environ.get("PFAFN_DEVICE", "auto")
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted != "cpu" and not (wanted == "cuda" or wanted.removeprefix("cuda:").isdigit()):
+        raise RuntimeSettingError(f"PFAFN_DEVICE is {wanted!r}, expected auto, cpu, cuda or cuda:N")
+    if wanted != "cpu" and not torch.cuda.is_available():
+        raise RuntimeSettingError(f"PFAFN_DEVICE is {wanted!r}, but torch sees no GPU here")
+    return torch.device(wanted)
+
+
+def precision(on: torch.device) -> torch.dtype:
+    """PFAFN_PRECISION; auto is bfloat16 on GPUs that have it, float32 elsewhere."""
+    wanted = os.environ.get("PFAFN_PRECISION", "auto")
+    if wanted == "auto":
+        gains = on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if gains else torch.float32
+    choices = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if wanted not in choices:
+        raise RuntimeSettingError(f"PFAFN_PRECISION is {wanted!r}, expected auto, fp32 or bf16")
+    return choices[wanted]
+
+
+def workers() -> int:
+    """PFAFN_WORKERS: loader processes beside the trainer; by default none on few cores."""
+    return count("PFAFN_WORKERS", 0 if (os.cpu_count() or 1) <= 2 else 4)
+
+
+def checkpoint_seconds() -> int:
+    """PFAFN_CHECKPOINT_SECONDS: wall time between two resume points, default 60."""
+    return count("PFAFN_CHECKPOINT_SECONDS", 60)
+
+
+def count(name: str, default: int) -> int:
+    """A non-negative whole number from the environment."""
+    value = os.environ.get(name, str(default))
+    if not value.isdigit():
+        raise RuntimeSettingError(f"{name} is {value!r}, expected a whole number of 0 or more")
+    return int(value)
+
+
+def fabric() -> Fabric:
+    """Fabric for this machine, seeded algorithms where the device has them."""
+    on = device()
+    if on.type == "cpu":
+        torch.use_deterministic_algorithms(True)
+    return Fabric(
+        accelerator=on.type,
+        devices=1 if on.type == "cpu" or on.index is None else [on.index],
+        precision="bf16-mixed" if precision(on) == torch.bfloat16 else "32-true",
+    )

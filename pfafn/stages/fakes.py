@@ -1,0 +1,152 @@
+"""Stage fakes: the frozen tutor redresses every training person in other garments.
+
+reads   artifacts/prepare, artifacts/annotate, artifacts/tutor_tryon
+writes  artifacts/fakes/ (fakes.parquet, shards/, fakes.png, metrics.json, provenance.json)
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from pfafn import runtime
+from pfafn.data.dataset import TryOnDataset
+from pfafn.data.images import encode_png
+from pfafn.data.shards import ShardWriter
+from pfafn.errors import UserError
+from pfafn.models.tryon import TryOnNet, Worn
+from pfafn.objectives import redress
+from pfafn.outputs import require, stage_output, write_json
+from pfafn.params import Fakes, Params
+from pfafn.pixels import to_pixels
+from pfafn.progress import Progress
+from pfafn.stages.entry import main
+from pfafn.trained import PREPARED, load_model, model_path
+
+SCHEMA = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
+
+
+class NoUsableFake(UserError, RuntimeError):
+    """Every fake was rejected; the message gives the scores and the limits."""
+
+
+def run(params: Params, artifacts: Path) -> dict[str, Any]:
+    """Make fakes.per_person fakes of each training person; return the metrics."""
+    inputs = [require(artifacts / "prepare" / name, "prepare") for name in PREPARED]
+    inputs += [
+        require(artifacts / "annotate" / "shards", "annotate"),
+        model_path(artifacts, "tutor_tryon"),
+    ]
+    names = ("seed", "image", "model", "fakes")
+    sections = {name: getattr(params, name) for name in names}
+    with stage_output(artifacts / "fakes", inputs, sections) as output:
+        tutor = load_model(params, artifacts, "tutor_tryon", "tutor").to(runtime.device())
+        rows = []
+        with ShardWriter(output / "shards", SCHEMA) as shards:
+            for row, image, mask in make(tutor, params, artifacts):
+                shards.append({"image": encode_png(image), "mask": encode_png(mask)})
+                rows.append(row)
+        table = pd.DataFrame(rows)
+        table["accepted"] = accepted(table, params.fakes)
+        metrics = summary(table, params.fakes)
+        table.to_parquet(output / "fakes.parquet")
+        write_json(output / "metrics.json", metrics)
+        output.samples = len(table)
+    return metrics
+
+
+def make(
+    tutor: TryOnNet, params: Params, artifacts: Path
+) -> Iterator[tuple[dict[str, Any], np.ndarray, np.ndarray]]:
+    """(table row, fake uint8 [H, W, 3], warped mask uint8 [H, W]) of every person and k, in order."""
+    per_person = params.fakes.per_person
+    views = [
+        DataLoader(
+            TryOnDataset(
+                artifacts / "prepare", "train", annotate=artifacts / "annotate", unpaired=k
+            ),
+            batch_size=params.fakes.batch, num_workers=runtime.workers(),
+        )
+        for k in range(per_person)
+    ]  # fmt: skip
+    total = len(views[0].dataset) * per_person
+    with Progress("fakes", total, unit="fakes") as progress:
+        for batches in zip(*views, strict=True):
+            made = [dressed(tutor, batch) for batch in batches]
+            for i in range(len(batches[0]["item"])):
+                for k, (scores, images, masks) in enumerate(made):
+                    row = {
+                        "item": int(batches[k]["item"][i]), "k": k,
+                        "garment": int(batches[k]["unpaired_index"][i]),
+                        **{name: float(values[i]) for name, values in scores.items()},
+                    }  # fmt: skip
+                    progress.advance()
+                    yield row, images[i], masks[i, :, :, 0]
+
+
+def dressed(
+    tutor: TryOnNet, batch: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], np.ndarray, np.ndarray]:
+    """Scores [B], fakes uint8 [B, H, W, 3] and warped masks uint8 [B, H, W, 1] of a batch."""
+    device = next(tutor.parameters()).device
+    moved = {name: value.to(device) for name, value in batch.items()}
+    with torch.autocast(
+        device.type, torch.bfloat16, enabled=runtime.precision(device) == torch.bfloat16
+    ):
+        worn = redress(tutor, moved)
+    return quality(worn), to_pixels(worn.image), to_pixels(worn.warped.mask * 2 - 1)
+
+
+def quality(worn: Worn) -> dict[str, Tensor]:
+    """Per fake [B]: is it finite, area of the warped mask in [0, 1], agreement in [0, 1].
+
+    Agreement: one minus the mean absolute difference to the warped garment under its mask, as a
+    share of the value range; what arms rightly hide lowers it, too.
+    """
+    mask = worn.warped.mask
+    difference = ((worn.image - worn.warped.garment).abs() / 2 * mask).sum(dim=(1, 2, 3)) / 3
+    return {
+        "finite": torch.isfinite(worn.image).all(dim=(1, 2, 3)).float(),
+        "area": mask.mean(dim=(1, 2, 3)),
+        "agreement": 1 - difference / mask.sum(dim=(1, 2, 3)).clamp(min=1e-6),
+    }
+
+
+def accepted(table: pd.DataFrame, limits: Fakes) -> pd.Series:
+    """bool per row: finite, and area and agreement at least the limits."""
+    return (
+        (table["finite"] == 1)
+        & (table["area"] >= limits.min_area)
+        & (table["agreement"] >= limits.min_agreement)
+    )
+
+
+def summary(table: pd.DataFrame, limits: Fakes) -> dict[str, Any]:
+    """Counts and mean scores. Raises NoUsableFake if nothing was accepted."""
+    good = table[table["accepted"]]
+    if good.empty:
+        raise NoUsableFake(
+            f"all {len(table)} fakes were rejected (median area {table['area'].median():.3f}, limit "
+            f"{limits.min_area}; median agreement {table['agreement'].median():.3f}, limit "
+            f"{limits.min_agreement}): the tutor is not trained enough, or the limits are too strict"
+        )
+    return {
+        "fakes": len(table),
+        "rejected": len(table) - len(good),
+        "rejected_not_finite": int((table["finite"] != 1).sum()),
+        "rejected_area": int((table["area"] < limits.min_area).sum()),
+        "rejected_agreement": int((table["agreement"] < limits.min_agreement).sum()),
+        "persons_without_fake": int(table["item"].nunique() - good["item"].nunique()),
+        "area": float(good["area"].mean()),
+        "agreement": float(good["agreement"].mean()),
+    }
+
+
+if __name__ == "__main__":
+    main(run)

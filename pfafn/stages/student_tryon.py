@@ -1,0 +1,41 @@
+"""Stage student_tryon: train the parser-free network (PF-AFN) end to end under the tutor.
+
+reads   artifacts/prepare, artifacts/annotate, artifacts/fakes, artifacts/tutor_tryon,
+        artifacts/student_warp
+writes  artifacts/student_tryon/ (model.safetensors, curve.csv, curve.png, metrics.json, provenance.json)
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pfafn.objectives import StudentObjective
+from pfafn.params import Params
+from pfafn.stages.entry import main
+from pfafn.trained import load_model, new_network, perceptual, train_stage
+from pfafn.training import Plan
+
+STAGE = "student_tryon"
+
+
+def run(params: Params, artifacts: Path) -> dict[str, Any]:
+    """Train, write everything below artifacts/student_tryon, return the metrics."""
+    schedule = params.student_tryon
+
+    def build() -> tuple[StudentObjective, Plan]:
+        tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
+        warp = load_model(params, artifacts, "student_warp", "student")
+        net = new_network(params, "student", STAGE, warp)
+        objective = StudentObjective(
+            net, tutor, params.losses, perceptual(params), schedule.warp_weight
+        )
+        return objective, Plan(
+            schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator}
+        )
+
+    return train_stage(
+        STAGE, params, artifacts, build, models=("tutor_tryon", "student_warp"), fakes=True
+    )
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,34 @@
+"""Stage student_warp: train the parser-free warp network (PF-AFN) under the frozen tutor.
+
+reads   artifacts/prepare, artifacts/annotate, artifacts/fakes, artifacts/tutor_tryon
+writes  artifacts/student_warp/ (model.safetensors, curve.csv, curve.png, metrics.json, provenance.json)
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pfafn.objectives import StudentObjective, initialise_student
+from pfafn.params import Params
+from pfafn.stages.entry import main
+from pfafn.trained import load_model, new_network, perceptual, train_stage
+from pfafn.training import Plan
+
+STAGE = "student_warp"
+
+
+def run(params: Params, artifacts: Path) -> dict[str, Any]:
+    """Train, write everything below artifacts/student_warp, return the metrics."""
+    schedule = params.student_warp
+
+    def build() -> tuple[StudentObjective, Plan]:
+        tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
+        net = new_network(params, "student", STAGE, None)
+        shared = initialise_student(net, tutor)
+        objective = StudentObjective(net, tutor, params.losses, perceptual(params))
+        return objective, Plan(schedule, {"warp": schedule.lr}, shared, schedule.frozen_epochs)
+
+    return train_stage(STAGE, params, artifacts, build, models=("tutor_tryon",), fakes=True)
+
+
+if __name__ == "__main__":
+    main(run)

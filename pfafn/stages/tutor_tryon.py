@@ -1,0 +1,35 @@
+"""Stage tutor_tryon: train the parser-based network (PB-AFN) end to end.
+
+reads   artifacts/prepare, artifacts/annotate, artifacts/tutor_warp
+writes  artifacts/tutor_tryon/ (model.safetensors, curve.csv, curve.png, metrics.json, provenance.json)
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pfafn.objectives import TutorObjective
+from pfafn.params import Params
+from pfafn.stages.entry import main
+from pfafn.trained import load_model, new_network, perceptual, train_stage
+from pfafn.training import Plan
+
+STAGE = "tutor_tryon"
+
+
+def run(params: Params, artifacts: Path) -> dict[str, Any]:
+    """Train, write everything below artifacts/tutor_tryon, return the metrics."""
+    schedule = params.tutor_tryon
+
+    def build() -> tuple[TutorObjective, Plan]:
+        warp = load_model(params, artifacts, "tutor_warp", "tutor")
+        net = new_network(params, "tutor", STAGE, warp)
+        objective = TutorObjective(net, params.losses, perceptual(params), schedule.warp_weight)
+        return objective, Plan(
+            schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator}
+        )
+
+    return train_stage(STAGE, params, artifacts, build, models=("tutor_warp",))
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,32 @@
+"""Stage tutor_warp: train the parser-based warp network (PB-AFN) from scratch.
+
+reads   artifacts/prepare, artifacts/annotate
+writes  artifacts/tutor_warp/ (model.safetensors, curve.csv, curve.png, metrics.json, provenance.json)
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pfafn.objectives import TutorObjective
+from pfafn.params import Params
+from pfafn.stages.entry import main
+from pfafn.trained import new_network, perceptual, train_stage
+from pfafn.training import Plan
+
+STAGE = "tutor_warp"
+
+
+def run(params: Params, artifacts: Path) -> dict[str, Any]:
+    """Train, write everything below artifacts/tutor_warp, return the metrics."""
+    schedule = params.tutor_warp
+
+    def build() -> tuple[TutorObjective, Plan]:
+        net = new_network(params, "tutor", STAGE, None)
+        objective = TutorObjective(net, params.losses, perceptual(params))
+        return objective, Plan(schedule, {"warp": schedule.lr})
+
+    return train_stage(STAGE, params, artifacts, build)
+
+
+if __name__ == "__main__":
+    main(run)

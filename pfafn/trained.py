@@ -1,0 +1,130 @@
+"""What the four training stages share: prepared data in, one `fit`, a model with its curve out."""
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+
+from pfafn import checkpoint
+from pfafn.data.augment import Augment
+from pfafn.data.dataset import TryOnDataset
+from pfafn.models import tryon
+from pfafn.models.tryon import TryOnNet
+from pfafn.objectives import Objective
+from pfafn.outputs import code_version, require, stage_output, write_json
+from pfafn.params import Params
+from pfafn.perceptual import load_vgg
+from pfafn.training import Plan, fit
+
+MODEL = "model.safetensors"
+PREPARED = ("manifest.parquet", "garments.parquet", "persons", "garments")
+
+
+def model_path(artifacts: Path, stage: str) -> Path:
+    """The model of a stage. Raises MissingInput naming the stage if it is not there."""
+    return require(artifacts / stage / MODEL, stage)
+
+
+def load_model(params: Params, artifacts: Path, stage: str, role: str) -> TryOnNet:
+    """A stage's network; ModelError if it is not of this role or of the params' widths."""
+    wanted = {"channels": list(params.model.channels), "fpn": params.model.fpn}
+    return tryon.load(model_path(artifacts, stage), role=role, architecture=wanted)[0]
+
+
+def new_network(params: Params, role: str, stage: str, warp_from: TryOnNet | None) -> TryOnNet:
+    """A freshly initialised network, seeded by params.seed and stage name.
+
+    Without warp_from, the warp network alone; with it, a whole one that starts from its warp.
+    """
+    torch.manual_seed((params.seed << 32) + zlib.crc32(stage.encode()))
+    width = params.model.generator if warp_from else None
+    net = TryOnNet(role, list(params.model.channels), params.model.fpn, width)
+    if warp_from:
+        net.warp.load_state_dict(warp_from.warp.state_dict())
+    return net
+
+
+def train_stage(
+    stage: str,
+    params: Params,
+    artifacts: Path,
+    build: Callable[[], tuple[Objective, Plan]],
+    *,
+    models: tuple[str, ...] = (),
+    fakes: bool = False,
+) -> dict[str, Any]:
+    """Train what build() returns and write model, curve, metrics and provenance of `stage`.
+
+    models: stages whose models it reads; fakes: whether it trains on the tutor's fake images. Reads
+    and writes below `artifacts`; resume points go to .work/STAGE beside it.
+    """
+    inputs = [require(artifacts / "prepare" / name, "prepare") for name in PREPARED]
+    inputs.append(require(artifacts / "annotate" / "shards", "annotate"))
+    if fakes:
+        inputs += [require(artifacts / "fakes" / n, "fakes") for n in ("fakes.parquet", "shards")]
+    inputs += [model_path(artifacts, name) for name in models]
+    names = ("seed", "image", "model", "augment", "perceptual", "optimizer", "losses", stage)
+    sections = {name: getattr(params, name) for name in names}
+    with stage_output(artifacts / stage, inputs, sections) as output:
+        work = artifacts.parent / ".work" / stage / output.fingerprint
+        dataset = TryOnDataset(
+            artifacts / "prepare",
+            "train",
+            annotate=artifacts / "annotate",
+            fakes=artifacts / "fakes" if fakes else None,
+            augment=Augment(params.augment),
+            seed=params.seed,
+        )
+        objective, plan = build()
+        trained = fit(
+            objective, dataset, plan, params.optimizer, seed=params.seed, work=work, name=stage
+        )
+        card = {"stage": stage, "image": list(params.image.size), "params": output.params,
+                "inputs": output.inputs, "code": code_version()}  # fmt: skip
+        tryon.save(objective.net, output / MODEL, card)
+        write_curve(pd.DataFrame(trained.history), output.folder, stage)
+        metrics = summary(trained.history)
+        write_json(output / "metrics.json", metrics)
+        output.samples = trained.samples
+        output.extra = {"training_seconds": round(trained.seconds, 1)}
+    checkpoint.discard(work)
+    return metrics
+
+
+def perceptual(params: Params) -> Any:
+    """The VGG of the perceptual loss, or None."""
+    return load_vgg(params.perceptual.weights)
+
+
+def summary(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """Every term of the last tenth of the curve, averaged; and the first total."""
+    frame = pd.DataFrame(history)
+    tail = frame.tail(max(1, len(frame) // 10)).drop(columns=["epoch", "rate"]).mean()
+    last = {key: round(float(value), 6) for key, value in tail.items() if key != "step"}
+    return {
+        "steps": int(frame["step"].iloc[-1]),
+        "first_total": float(frame["total"].iloc[0]),
+        **last,
+    }
+
+
+def write_curve(frame: pd.DataFrame, folder: Path, stage: str) -> None:
+    """curve.csv and its picture."""
+    frame.to_csv(folder / "curve.csv", index=False, float_format="%.6g")
+    matplotlib.use("Agg")
+    terms = [c for c in frame.columns if c not in ("step", "epoch", "rate")]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    axes[0].plot(frame["step"], frame["total"])
+    axes[0].set(title=f"{stage}: total loss", xlabel="step", yscale="log")
+    for term in terms:
+        if term != "total" and (frame[term] > 0).all():
+            axes[1].plot(frame["step"], frame[term], label=term)
+    axes[1].set(title="terms, unweighted unless summed", xlabel="step", yscale="log")
+    axes[1].legend(fontsize=7, ncols=2)
+    figure.savefig(folder / "curve.png", dpi=100, metadata={"Software": None})
+    plt.close(figure)

@@ -1,0 +1,106 @@
+"""Reading the parity fixtures: deterministic weights and inputs, and the numbers they must give.
+
+The folder is `PFAFN_FIXTURES`, by default the copy beside this file. Every `seedN` in it is tested.
+"""
+
+import importlib.util
+import json
+import os
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+
+from pfafn.models.official import WARP_NAMES, empty_like, generator_names, rename
+from pfafn.models.tryon import TryOnNet, load_strictly
+from pfafn.models.vgg import VGG19
+
+FIXTURES = Path(os.environ.get("PFAFN_FIXTURES") or Path(__file__).parent / "fixtures")
+SEEDS = sorted(p for p in FIXTURES.glob("seed*") if p.is_dir())
+IDS = [p.name for p in SEEDS]
+
+INFERENCE = [
+    (f"net{head}.{i}.6.weight", f) for head, f in (("Main", 60), ("Refine", 6)) for i in range(5)
+]
+TRAINING = [(f"netMain.{i}.6.weight", 12) for i in range(5)]
+
+
+@cache
+def helper(name: str) -> ModuleType:
+    """recipe.py or inputs.py of the fixture folder, or of the copy here if it has none."""
+    path = FIXTURES / f"{name}.py"
+    if not path.is_file():
+        path = Path(__file__).parent / "fixtures" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"fixture_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def seeds(folder: Path) -> dict:
+    return json.loads((folder / "seeds.json").read_text())
+
+
+def shapes(name: str) -> dict[str, list[int]]:
+    return dict(json.loads((FIXTURES / f"{name}.json").read_text()))
+
+
+def official_weights(name: str, folder: Path, rules: list = ()) -> dict[str, torch.Tensor]:
+    """warp_student, gen_student, warp_tutor or gen_tutor under their official names."""
+    seed = seeds(folder)["weights"]
+    return helper("recipe").recipe_weights(shapes(name), seed, name, 0.7, rules)
+
+
+def network(role: str, folder: Path, rules: list) -> TryOnNet:
+    """Tutor or student with the fixture's weights, in eval mode."""
+    weights = {}
+    for part, name, names, scale in (
+        ("warp", f"warp_{role}", WARP_NAMES, rules),
+        ("generator", f"gen_{role}", generator_names(), ()),
+    ):
+        official = official_weights(name, folder, scale)
+        weights |= {f"{part}.{rename(key, names)}": value for key, value in official.items()}
+    net = empty_like(weights, name)
+    load_strictly(net, weights, name)
+    return net.eval()
+
+
+def vgg19(folder: Path) -> VGG19:
+    vgg = VGG19()
+    weights = helper("recipe").recipe_weights(
+        shapes("vgg19"), seeds(folder)["weights"], "vgg19", 1.0, ()
+    )
+    vgg.load_state_dict({key: weights[key] for key in vgg.state_dict()})
+    return vgg
+
+
+def image(pixels: np.ndarray) -> torch.Tensor:
+    """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in [-1, 1]."""
+    return (torch.from_numpy(pixels.astype(np.float32) / 255).movedim(-1, 1) - 0.5) / 0.5
+
+
+def mask(pixels: np.ndarray) -> torch.Tensor:
+    """uint8 [B, H, W] -> float32 [B, 1, H, W] in {0, 1}."""
+    return torch.from_numpy((pixels > 127).astype(np.float32))[:, None]
+
+
+def batch(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Fixture inputs under the names of a training batch."""
+    own, other = mask(arrays["edge"]), mask(arrays["edge_un"])
+    return {
+        "person": image(arrays["person"]),
+        "garment": image(arrays["cloth"]) * own,
+        "garment_mask": own,
+        "unpaired_garment": image(arrays["cloth_un"]) * other,
+        "unpaired_mask": other,
+        "parsing": torch.from_numpy(arrays["label"]),
+        "body_parts": torch.from_numpy(arrays["dense"]),
+        "keypoints": torch.from_numpy(arrays["keypoints"]),
+        "category": torch.zeros(len(arrays["person"]), dtype=torch.long),
+    }
+
+
+def double(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k: v.double() if v.is_floating_point() else v for k, v in tensors.items()}
