@@ -1,0 +1,103 @@
+"""Wearing: the known flow that takes the flat garment onto a body, and the layers it makes."""
+
+import cv2
+import numpy as np
+
+from pfafn.data.parts import Parsing
+from pfafn.data.studio.canvas import KEEP, Layer
+from pfafn.data.studio.figure import arm_radius
+from pfafn.data.studio.flat import FlatGarment
+from pfafn.data.studio.garment import Garment
+from pfafn.data.studio.geometry import Floats, LimbField, pixel_grid, profile
+from pfafn.data.studio.person import Body
+
+
+def worn_torso(body: Body, garment: Garment, flat: FlatGarment) -> Layer:
+    """The garment's front on the torso."""
+    xs, ys = pixel_grid(*body.size)
+    x, y = body.locate(xs, ys)
+    worn = _worn_half_width(body, garment, y)
+    wrinkle = _wrinkles(body, x, y)
+    flat_x = x * garment.half_width(y) / worn + wrinkle
+    source = _to_pixels(flat, flat_x, y + 0.7 * wrinkle)
+    alpha = _sample(flat.torso, source)
+    shade = _torso_light(body, x / worn, x, y)
+    return _cloth(flat, source, alpha, shade)
+
+
+def worn_sleeve(
+    body: Body, garment: Garment, flat: FlatGarment, arm: LimbField, side: int
+) -> Layer:
+    """The garment's sleeve on an arm, given the arm's field in pixels."""
+    girth = arm_radius(body, arm.along)
+    share = np.clip(arm.along / max(garment.sleeve_end, 0.1), 0, 1)
+    loose = garment.sleeve_half_width(arm.along) * (0.78 + 0.06 * share)
+    worn = body.unit * np.maximum(loose * body.person.arm_girth, 0.04 + 1.08 * girth / body.unit)
+    across = arm.across / worn
+    unit = (
+        np.linalg.norm(np.diff(body.arms[0 if side > 0 else 1].points, axis=0), axis=1).sum() / 1.25
+    )
+    hem = garment.sleeve_end + 0.025 * (1 - across.clip(-1, 1) ** 2)
+    alpha = np.clip(0.5 + worn - arm.reach, 0, 1) * np.clip(0.5 + (hem - arm.along) * unit, 0, 1)
+    inside = across.clip(-1.2, 1.2) * garment.sleeve_half_width(arm.along)
+    points = garment.sleeve_curve(side).at(np.minimum(arm.along, garment.sleeve_end), inside)
+    source = _to_pixels(flat, points[..., 0], points[..., 1])
+    f = body.person.folds
+    bend = np.exp(-(((arm.along - 0.5) / 0.12) ** 2))
+    folds = np.sin(arm.along * 34 + 2 * across + f[1]) * (0.03 + 0.06 * bend)
+    shade = 0.97 - 0.24 * across.clip(-1, 1) ** 2 - 0.05 * across * -side + folds - 0.03
+    return _cloth(flat, source, alpha, shade)
+
+
+def _worn_half_width(body: Body, garment: Garment, y: Floats) -> Floats:
+    """Half width of the worn garment's torso at height y, in head heights."""
+    p = body.person
+    waist, hem = {
+        "fitted": (p.waist * 1.04, p.hips * 1.05),
+        "boxy": (0.5 * (p.waist + p.chest) * 1.1, max(p.hips, p.chest) * 1.12),
+        "flared": (p.waist * 1.12, p.hips * 1.34),
+    }[garment.cut]
+    widths = (p.shoulders * 0.98, p.chest * 1.06, waist, hem)
+    return profile(y, (0.3, 0.95, 1.75, 2.5), widths)
+
+
+def _wrinkles(body: Body, x: Floats, y: Floats) -> Floats:
+    """A small smooth displacement of the cloth, in head heights."""
+    f = body.person.folds
+    waves = np.sin(2.3 * x + 3.1 * y + f[0]) + 0.6 * np.sin(-4.1 * x + 2.7 * y + f[1])
+    return 0.022 * waves * np.clip(y - 0.3, 0, 1)
+
+
+def _torso_light(body: Body, across: Floats, x: Floats, y: Floats) -> Floats:
+    """Light on the cloth: round to the sides, folds towards the waist and from the armpits."""
+    f = body.person.folds
+    lean = 0.04 * np.sin(f[2]) * across
+    pull = np.sin(9 * y - 5 * np.abs(x) + f[3]) * np.clip(y - 1.2, 0, 1) * 0.05
+    hang = np.sin(11 * x + 1.6 * y + f[4]) * np.clip(y - 0.9, 0, 1.2) * 0.035
+    armpit = -0.05 * np.exp(-(((np.abs(across) - 0.75) / 0.2) ** 2) - ((y - 0.9) / 0.3) ** 2)
+    return 0.93 - 0.2 * across.clip(-1, 1) ** 2 + lean + pull + hang + armpit
+
+
+def _to_pixels(flat: FlatGarment, x: Floats, y: Floats) -> Floats:
+    return np.stack([flat.origin[0] + flat.scale * x, flat.origin[1] + flat.scale * y], -1).astype(
+        np.float32
+    )
+
+
+def _sample(image: Floats, source: Floats) -> Floats:
+    """Bilinear samples; zero (a mask) outside of the picture."""
+    return cv2.remap(image, source[..., 0], source[..., 1], cv2.INTER_LINEAR, borderValue=0)
+
+
+def _cloth(flat: FlatGarment, source: Floats, alpha: Floats, shade: Floats) -> Layer:
+    # NOTE: cloth is sampled from the uncut fabric, so that its edge takes no white from the backdrop.
+    colour = cv2.remap(
+        flat.fabric,
+        source[..., 0],
+        source[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    labels = np.full(alpha.shape, Parsing.UPPER_CLOTHES, np.uint8)
+    shaded = colour * shade.clip(0.3, 1)[..., None]
+    return Layer(alpha, shaded, labels, np.full(alpha.shape, KEEP, np.uint8), source)
