@@ -66,7 +66,7 @@ class Model(Section):
     """Widths of the networks; the published ones are 64,128,256,256,256 / 256 / 64."""
 
     channels: Annotated[tuple[PositiveInt, ...], Field(min_length=5, max_length=5)]
-    fpn: PositiveInt
+    fpn: Annotated[int, Field(ge=8)]  # the flow heads are fpn / 2, / 4 and / 8 wide
     generator: PositiveInt
 
 

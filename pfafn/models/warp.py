@@ -102,9 +102,9 @@ class Pyramid(nn.Module):
         return pyramid
 
 
-def flow_head(channels: int) -> nn.Sequential:
-    """[B, C, H, W] -> an offset [B, 2, H, W] in pixels."""
-    widths = (channels, 128, 64, 32)
+def flow_head(channels: int, fpn: int) -> nn.Sequential:
+    """[B, channels, H, W] -> an offset [B, 2, H, W] in pixels; 128, 64, 32 wide at fpn 256."""
+    widths = (channels, fpn // 2, fpn // 4, fpn // 8)
     layers: list[nn.Module] = []
     for before, after in zip(widths, widths[1:], strict=False):
         layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(0.1)]
@@ -120,8 +120,8 @@ class FlowNet(nn.Module):
 
     def __init__(self, fpn: int) -> None:
         super().__init__()
-        self.match = nn.ModuleList(flow_head((2 * RADIUS + 1) ** 2) for _ in range(LEVELS))
-        self.refine = nn.ModuleList(flow_head(2 * fpn) for _ in range(LEVELS))
+        self.match = nn.ModuleList(flow_head((2 * RADIUS + 1) ** 2, fpn) for _ in range(LEVELS))
+        self.refine = nn.ModuleList(flow_head(2 * fpn, fpn) for _ in range(LEVELS))
 
     def forward(self, garment: list[Tensor], person: list[Tensor]) -> Alignment:
         grid = None
