@@ -16,8 +16,8 @@ KEEP = 255  # a label that leaves what is below it
 class Layer(NamedTuple):
     """Something opaque or not, in front of what is drawn so far.
 
-    alpha [H, W] in [0, 1]; colour [H, W, 3] RGB in 0..255; parsing and part [H, W] uint8 ids or KEEP;
-    source [H, W, 2]: for the garment, where in the flat picture each pixel comes from.
+    alpha [H, W] in [0, 1]; colour [H, W, 3] RGB in 0..255; parsing and part [H, W] uint8 ids or
+    KEEP; source [H, W, 2]: for the garment, where in the flat picture each pixel comes from.
     """
 
     alpha: Floats

@@ -56,10 +56,10 @@ def synthesise(
 ) -> None:
     """Draw a data set of people in garments under `out`, in VITON's layout, with truth/.
 
-    size is (height, width), multiples of 32. parsing_noise in [0, 1] spoils the parsing maps only. The same
-    seed gives the same bytes for any number of workers. progress is called with 1 after each person.
-    Raises ValueError on impossible numbers and FileExistsError if `out` is not empty; nothing is left
-    at `out` unless all of it was written.
+    size is (height, width), multiples of 32. parsing_noise in [0, 1] spoils the parsing maps only.
+    The same seed gives the same bytes for any number of workers. progress is called with 1 after
+    each person. Raises ValueError on impossible numbers and FileExistsError if `out` is not empty;
+    nothing is left at `out` unless all of it was written.
     """
     _check(train, test, size, parsing_noise, workers)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -91,7 +91,7 @@ def draw_sample(seed: int, split: str, index: int, number: int) -> Sample:
 
 
 def encode_flow(photo: Photograph) -> NDArray[np.uint16]:
-    """KITTI's 16-bit RGB [H, W, 3]: x and y times 64 plus 32768, and 1 where valid; zeros elsewhere."""
+    """The flow as KITTI's 16-bit RGB [H, W, 3]: 64 x + 32768, 64 y + 32768, 1; zeros if unseen."""
     fixed = np.round(photo.flow * 64 + 32768).clip(0, 65535)
     rgb = np.concatenate([fixed, np.ones_like(fixed[..., :1])], -1)
     return np.where(photo.visible[..., None], rgb, 0).astype(np.uint16)

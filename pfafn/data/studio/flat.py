@@ -19,9 +19,9 @@ _SLEEVE_LENGTH = 2.4  # garment units per unit of `along`, for patterns
 class FlatGarment(NamedTuple):
     """A garment laid flat.
 
-    picture uint8 RGB [H, W, 3]; mask uint8 [H, W] in {0, 255}; fabric float RGB [H, W, 3] in 0..255, the
-    picture before it was cut out; torso [H, W] in [0, 1], the part worn on the torso. A place p in
-    garment units is at pixel origin + scale * p.
+    picture uint8 RGB [H, W, 3]; mask uint8 [H, W] in {0, 255}; fabric float RGB [H, W, 3] in
+    0..255, the picture before it was cut out; torso [H, W] in [0, 1], the part worn on the torso.
+    A place p in garment units is at pixel origin + scale * p.
     """
 
     picture: NDArray[np.uint8]

@@ -30,8 +30,8 @@ FABRICS = (
 MOTIFS = ("star", "heart", "circle", "chevron")
 WORDS = ("HELLO", "LOVE", "NYC", "PARIS", "SUN", "WAVE", "GO", "RIO", "OHIO", "MOON", "FLY", "1471")
 
-SHOULDER = 0.9  # half width of the flat garment's shoulders
-SLEEVE_ROOT = np.array([0.76, 0.44], np.float32)  # right sleeve; the left one is its mirror image
+SHOULDER = 0.84  # half width of the flat garment's shoulders
+SLEEVE_ROOT = np.array([0.66, 0.44], np.float32)  # right sleeve; the left one is its mirror image
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,8 @@ class Garment:
 
     def half_width(self, y: Floats) -> Floats:
         """Half width of the flat torso at height y, down to the hem."""
-        waist, hem = {"fitted": (0.74, 0.86), "boxy": (0.94, 0.95), "flared": (0.86, 1.16)}[
-            self.cut
-        ]
-        return profile(y, (0.3, 0.95, 1.75, self.hem), (SHOULDER, 0.92, waist, hem))
+        waist, hem = {"fitted": (0.7, 0.82), "boxy": (0.86, 0.88), "flared": (0.8, 1.06)}[self.cut]
+        return profile(y, (0.3, 0.95, 1.75, self.hem), (SHOULDER, 0.86, waist, hem))
 
     def sleeve_half_width(self, along: Floats) -> Floats:
         """Half width of the flat sleeve at a place on the arm."""
@@ -77,7 +75,7 @@ class Garment:
         """The flat sleeve's middle line, in garment units."""
         root = SLEEVE_ROOT * (side, 1)
         elbow = root + 1.25 * downwards(self.sleeve_angle, side)
-        wrist = elbow + 1.15 * downwards(self.sleeve_angle * 0.45, side)
+        wrist = elbow + 1.15 * downwards(self.sleeve_angle * 0.15, side)
         return bent_limb([root, elbow, wrist], [0, 0.5, 1], side)
 
     def torso_outline(self) -> Floats:
@@ -85,7 +83,7 @@ class Garment:
         slope = 0.16
         half = [(self.neck_width, 0.0), (SHOULDER - 0.03, slope), (SHOULDER, slope + 0.05)]
         if self.sleeve == "sleeveless":
-            half = [(self.neck_width, 0.0), (0.74, slope - 0.03), (0.68, 0.45), (0.72, 0.7)]
+            half = [(self.neck_width, 0.0), (0.68, slope - 0.03), (0.63, 0.45), (0.68, 0.72)]
         heights = np.linspace(0.92, self.hem, 16)
         half += list(zip(self.half_width(heights), heights, strict=True))
         across = np.linspace(1, -1, 15)
@@ -108,7 +106,7 @@ def sample_garment(rng: np.random.Generator) -> Garment:
     sleeve = str(rng.choice(list(SLEEVE_ENDS), p=(0.14, 0.42, 0.14, 0.3)))
     neckline = str(rng.choice(NECKLINES, p=(0.45, 0.25, 0.15, 0.15)))
     cut = str(rng.choice(CUTS, p=(0.4, 0.4, 0.2)))
-    width = rng.uniform(0.29, 0.34)
+    width = rng.uniform(0.26, 0.31)
     loose = rng.uniform(0.82, 0.98)
     depth = {"round": (0.3, 0.5), "v": (0.6, 0.95), "boat": (0.14, 0.22), "collar": (0.3, 0.4)}
     fabric = str(rng.choice(FABRICS, p=(0.1, 0.16, 0.1, 0.08, 0.12, 0.1, 0.1, 0.12, 0.06, 0.06)))
@@ -118,12 +116,12 @@ def sample_garment(rng: np.random.Generator) -> Garment:
         cut=cut,
         fabric=fabric,
         colours=_colours(rng),
-        hem=rng.uniform(2.25, 2.75),
+        hem=rng.uniform(2.4, 2.95),
         neck_width=rng.uniform(0.5, 0.62) if neckline == "boat" else rng.uniform(0.33, 0.45),
         neck_depth=rng.uniform(*depth[neckline]),
         sleeve_width=width,
         cuff_width=width * {"short": loose, "three-quarter": 0.8 * loose}.get(sleeve, 0.68 * loose),
-        sleeve_angle=rng.uniform(26, 44) if sleeve == "short" else rng.uniform(18, 26),
+        sleeve_angle=rng.uniform(28, 44) if sleeve == "short" else rng.uniform(23, 29),
         period=rng.uniform(0.3, 0.62),
         phase=rng.uniform(),
         motif=str(rng.choice(MOTIFS)),
@@ -133,7 +131,7 @@ def sample_garment(rng: np.random.Generator) -> Garment:
 
 
 def _colours(rng: np.random.Generator) -> tuple[tuple[int, int, int], ...]:
-    """Ground, pattern and trim: well spread hues, ground and pattern of clearly different lightness."""
+    """Ground, pattern and trim: well spread hues, a light one on a dark one or the reverse."""
     hue, dark = rng.uniform(), rng.random() < 0.55
     ground = _colour(hue, rng.uniform(0.25, 0.85), rng.uniform(0.22, 0.5) if dark else 0.86)
     if rng.random() < 0.18:

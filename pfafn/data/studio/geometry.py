@@ -1,4 +1,4 @@
-"""Plane geometry of the studio: smooth profiles, and limbs as thick curves with their own coordinates.
+"""Plane geometry of the studio: smooth profiles, and limbs as curves with their own coordinates.
 
 Convention: points are x (right), y (down); pixel centres are integers. A limb carries two
 coordinates: `along`, 0 at its root and growing to its tip, and `across`, the distance from the
@@ -40,7 +40,7 @@ def pixel_grid(height: int, width: int) -> tuple[Floats, Floats]:
 
 
 class Limb(NamedTuple):
-    """A thick curve: points [K, 2], their `along` coordinate [K], and the side it is on (+1, -1)."""
+    """A curve: points [K, 2], their `along` coordinate [K], and the side it is on (+1 or -1)."""
 
     points: Floats
     along: Floats
@@ -89,7 +89,7 @@ def bent_limb(joints: ArrayLike, along: ArrayLike, side: int, bend: float = 0.2)
 
 
 def limb_field(limb: Limb, height: int, width: int, margin: float) -> LimbField:
-    """Coordinates of all pixels within `margin` pixels of the limb's box; reach is inf elsewhere."""
+    """Coordinates of the pixels within `margin` pixels of the limb's box; reach inf elsewhere."""
     reach = np.full((height, width), np.inf, np.float32)
     field = LimbField(np.zeros_like(reach), np.zeros_like(reach), reach)
     low = np.floor(limb.points.min(0) - margin).astype(int).clip(0)

@@ -42,12 +42,13 @@ JEANS: tuple[Colour, ...] = ((58, 84, 124), (94, 124, 164), (34, 46, 74), (134, 
 ARM_POSES = ("down", "relaxed", "hip", "across", "out", "behind")
 
 UPPER_ARM, FOREARM, HAND = 1.28, 1.12, 0.5  # lengths in head heights
+ARM_LENGTH = UPPER_ARM + FOREARM
 THIGH, CALF = 1.9, 1.85
 
 
 @dataclass(frozen=True)
 class Arm:
-    """Angles from the vertical, in degrees, positive outwards; forearm: share of its length seen."""
+    """Angles from the vertical in degrees, positive outwards; the share of the forearm seen."""
 
     pose: str
     upper: float
@@ -88,9 +89,10 @@ def sample_person(rng: np.random.Generator) -> Person:
     broad = rng.uniform(-1, 1)
     bottom = str(rng.choice(BOTTOMS, p=(0.34, 0.36, 0.18, 0.12)))
     colours = JEANS if bottom == "jeans" else BOTTOM_COLOURS
+    style = str(rng.choice(HAIR_STYLES))
     return Person(
         head=0.18 * rng.uniform(0.88, 1.1),
-        top=rng.uniform(0.035, 0.07),
+        top=rng.uniform(0.035, 0.07) + 0.03 * (style == "bun"),
         centre=rng.uniform(-0.035, 0.035),
         lean=float(np.clip(rng.normal(0, 3), -6, 6)),
         sway=rng.uniform(-0.07, 0.07),
@@ -104,7 +106,7 @@ def sample_person(rng: np.random.Generator) -> Person:
         stance=(rng.uniform(0, 9), rng.uniform(0, 9)),
         skin=_vary(rng, SKINS[rng.integers(len(SKINS))], 8),
         hair=_vary(rng, HAIRS[rng.integers(len(HAIRS))], 10),
-        hair_style=str(rng.choice(HAIR_STYLES)),
+        hair_style=style,
         bottom=bottom,
         bottom_colour=_vary(rng, colours[rng.integers(len(colours))], 12),
         backdrop=_sample_backdrop(rng),
@@ -189,7 +191,7 @@ class Body:
         return centre + self.unit * np.asarray(points, np.float32) @ tilt.T
 
     def _arm(self, arm: Arm, side: int) -> Limb:
-        joints = [self.place(np.array([side * (self.person.shoulders - 0.21), 0.38]))]
+        joints = [self.place(np.array([side * (self.person.shoulders - 0.22), 0.42]))]
         forearm = downwards(arm.lower, side) * arm.forearm
         steps = (UPPER_ARM * downwards(arm.upper, side), FOREARM * forearm, HAND * forearm)
         for step in steps:

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from pfafn.data.parts import Keypoint
 from pfafn.data.studio.canvas import KEEP, Layer, layer
-from pfafn.data.studio.figure import arm_field, bare_arm, bare_torso, hair_behind, head, legs
+from pfafn.data.studio.figure import arm_field, bare_arm, bare_torso, legs
 from pfafn.data.studio.flat import FlatGarment
 from pfafn.data.studio.garment import Garment
-from pfafn.data.studio.geometry import Floats, pixel_grid
+from pfafn.data.studio.geometry import Floats, LimbField, pixel_grid
+from pfafn.data.studio.head import hair_behind, head
 from pfafn.data.studio.person import Body, Person
 from pfafn.data.studio.wear import worn_sleeve, worn_torso
 
@@ -19,8 +20,9 @@ from pfafn.data.studio.wear import worn_sleeve, worn_torso
 class Photograph(NamedTuple):
     """One person in one garment.
 
-    picture uint8 RGB [H, W, 3]; parsing and body_parts uint8 [H, W]; flow float32 [H, W, 2], the place in the
-    flat garment minus the pixel's, in pixels; visible bool [H, W], where the garment is seen (flow 0 elsewhere).
+    picture uint8 RGB [H, W, 3]; parsing and body_parts uint8 [H, W]; flow float32 [H, W, 2], the
+    place in the flat garment minus the pixel's, in pixels; visible bool [H, W], where the garment
+    is seen (flow 0 elsewhere).
     """
 
     picture: NDArray[np.uint8]
@@ -56,26 +58,37 @@ def photograph(person: Person, garment: Garment, flat: FlatGarment) -> Photograp
 
 def _layers(body: Body, garment: Garment, flat: FlatGarment) -> list[Layer]:
     """All layers, from the back to the front."""
-    arms = [_dressed_arm(body, garment, flat, index) for index in (0, 1)]
     poses = [arm.pose for arm in body.person.arms]
-    behind = [
-        part for arm, pose in zip(arms, poses, strict=True) if pose == "behind" for part in arm
-    ]
-    order = sorted((0, 1), key=lambda index: poses[index] == "across")
-    front = []
-    for index in order:
-        if poses[index] != "behind":
-            front += [_shadow(body, arms[index][0]), *arms[index]]
-    trunk = [bare_torso(body), *legs(body), worn_torso(body, garment, flat)]
-    return [hair_behind(body), *behind, *trunk, *front, head(body)]
+    fields = [arm_field(body, index) for index in (0, 1)]
+    bare = [bare_arm(body, index, field) for index, field in enumerate(fields)]
+    front = worn_torso(body, garment, flat)
+    behind, under, over = [], [], []
+    for index in sorted((0, 1), key=lambda index: poses[index] == "across"):
+        hidden = poses[index] == "behind"
+        sleeve = _sleeve(body, garment, flat, fields[index], index, front.alpha * (not hidden))
+        if hidden:
+            behind += [bare[index], *sleeve]
+        else:
+            under.append(bare[index])
+            over += [_shadow(body, bare[index]), _exposed(bare[index], fields[index], garment)]
+            over += sleeve
+    trunk = [bare_torso(body), *legs(body), *under, front]
+    return [hair_behind(body), *behind, *trunk, *over, head(body)]
 
 
-def _dressed_arm(body: Body, garment: Garment, flat: FlatGarment, index: int) -> list[Layer]:
-    field = arm_field(body, index)
-    bare = bare_arm(body, index, field)
+def _sleeve(
+    body: Body, garment: Garment, flat: FlatGarment, arm: LimbField, index: int, torso: Floats
+) -> list[Layer]:
+    """The sleeve on an arm, if the garment has any."""
     if garment.sleeve_end == 0:
-        return [bare]
-    return [bare, worn_sleeve(body, garment, flat, field, body.arms[index].side)]
+        return []
+    return [worn_sleeve(body, garment, flat, arm, body.arms[index].side, torso)]
+
+
+def _exposed(arm: Layer, field: LimbField, garment: Garment) -> Layer:
+    """What a sleeve leaves of an arm; labels of the rest are drawn under the garment."""
+    start = garment.sleeve_end - 0.07 if garment.sleeve_end else -np.inf
+    return arm._replace(alpha=arm.alpha * (field.along > start))
 
 
 def _shadow(body: Body, arm: Layer) -> Layer:
@@ -95,7 +108,7 @@ def backdrop(person: Person, height: int, width: int) -> Floats:
 
 
 def keypoints(person: Person, height: int, width: int) -> Floats:
-    """OpenPose's 18 points, float32 [18, 3]: x, y in pixels and score 1; zeros outside of the picture."""
+    """OpenPose's 18 points, float32 [18, 3]: x, y in pixels, score 1; zeros outside the picture."""
     body = Body(person, height, width)
     points = np.zeros((len(Keypoint), 3), np.float32)
     face = {"NOSE": (0, 0.13), "LEFT_EYE": (0.16, 0), "RIGHT_EYE": (-0.16, 0)}

@@ -9,7 +9,7 @@ from pfafn.data.studio.figure import arm_radius
 from pfafn.data.studio.flat import FlatGarment
 from pfafn.data.studio.garment import Garment
 from pfafn.data.studio.geometry import Floats, LimbField, pixel_grid, profile
-from pfafn.data.studio.person import Body
+from pfafn.data.studio.person import ARM_LENGTH, Body
 
 
 def worn_torso(body: Body, garment: Garment, flat: FlatGarment) -> Layer:
@@ -26,27 +26,34 @@ def worn_torso(body: Body, garment: Garment, flat: FlatGarment) -> Layer:
 
 
 def worn_sleeve(
-    body: Body, garment: Garment, flat: FlatGarment, arm: LimbField, side: int
+    body: Body, garment: Garment, flat: FlatGarment, arm: LimbField, side: int, torso: Floats
 ) -> Layer:
-    """The garment's sleeve on an arm, given the arm's field in pixels."""
-    girth = arm_radius(body, arm.along)
-    share = np.clip(arm.along / max(garment.sleeve_end, 0.1), 0, 1)
-    loose = garment.sleeve_half_width(arm.along) * (0.78 + 0.06 * share)
-    worn = body.unit * np.maximum(loose * body.person.arm_girth, 0.04 + 1.08 * girth / body.unit)
+    """The garment's sleeve on an arm, given the arm's field in pixels.
+
+    torso [H, W] in [0, 1] is where the garment's front is worn: the sleeve's root fades into it.
+    """
+    worn = _worn_sleeve_half_width(body, garment, arm.along)
     across = arm.across / worn
-    unit = (
-        np.linalg.norm(np.diff(body.arms[0 if side > 0 else 1].points, axis=0), axis=1).sum() / 1.25
-    )
-    hem = garment.sleeve_end + 0.025 * (1 - across.clip(-1, 1) ** 2)
-    alpha = np.clip(0.5 + worn - arm.reach, 0, 1) * np.clip(0.5 + (hem - arm.along) * unit, 0, 1)
+    round_off = across.clip(-1, 1) ** 2
+    hem = (garment.sleeve_end + 0.02 * (1 - round_off) - arm.along) * ARM_LENGTH * body.unit
+    alpha = np.clip(0.5 + worn - arm.reach, 0, 1) * np.clip(0.5 + hem, 0, 1)
+    alpha = alpha * (1 - torso * profile(arm.along, (-0.06, 0.06), (1, 0)))
     inside = across.clip(-1.2, 1.2) * garment.sleeve_half_width(arm.along)
-    points = garment.sleeve_curve(side).at(np.minimum(arm.along, garment.sleeve_end), inside)
+    points = garment.sleeve_curve(side).at(np.minimum(arm.along, garment.sleeve_end + 0.02), inside)
     source = _to_pixels(flat, points[..., 0], points[..., 1])
     f = body.person.folds
     bend = np.exp(-(((arm.along - 0.5) / 0.12) ** 2))
-    folds = np.sin(arm.along * 34 + 2 * across + f[1]) * (0.03 + 0.06 * bend)
-    shade = 0.97 - 0.24 * across.clip(-1, 1) ** 2 - 0.05 * across * -side + folds - 0.03
+    folds = np.sin(arm.along * 34 + 2 * across + f[1]) * (0.02 + 0.06 * bend)
+    roundness = profile(arm.along, (0, 0.25), (0.04, 0.24))
+    shade = 0.92 - roundness * round_off - 0.05 * across * side + folds
     return _cloth(flat, source, alpha, shade)
+
+
+def _worn_sleeve_half_width(body: Body, garment: Garment, along: Floats) -> Floats:
+    """Half width of the worn sleeve in pixels: of its cut, but never narrower than the arm."""
+    girth = body.person.arm_girth
+    cut = garment.sleeve_half_width(along) * profile(along, (0, 0.2, 1), (0.8, 0.9, 1.0)) * girth
+    return np.maximum(body.unit * cut, 1.08 * arm_radius(body, along) + 0.03 * body.unit)
 
 
 def _worn_half_width(body: Body, garment: Garment, y: Floats) -> Floats:
@@ -75,7 +82,8 @@ def _torso_light(body: Body, across: Floats, x: Floats, y: Floats) -> Floats:
     pull = np.sin(9 * y - 5 * np.abs(x) + f[3]) * np.clip(y - 1.2, 0, 1) * 0.05
     hang = np.sin(11 * x + 1.6 * y + f[4]) * np.clip(y - 0.9, 0, 1.2) * 0.035
     armpit = -0.05 * np.exp(-(((np.abs(across) - 0.75) / 0.2) ** 2) - ((y - 0.9) / 0.3) ** 2)
-    return 0.93 - 0.2 * across.clip(-1, 1) ** 2 + lean + pull + hang + armpit
+    roundness = profile(y, (0.3, 1.0), (0.05, 0.2))
+    return 0.92 - roundness * across.clip(-1, 1) ** 2 + lean + pull + hang + armpit
 
 
 def _to_pixels(flat: FlatGarment, x: Floats, y: Floats) -> Floats:
@@ -90,7 +98,7 @@ def _sample(image: Floats, source: Floats) -> Floats:
 
 
 def _cloth(flat: FlatGarment, source: Floats, alpha: Floats, shade: Floats) -> Layer:
-    # NOTE: cloth is sampled from the uncut fabric, so that its edge takes no white from the backdrop.
+    # NOTE: cloth is sampled from the uncut fabric: its edge takes no white from the backdrop.
     colour = cv2.remap(
         flat.fabric,
         source[..., 0],
