@@ -19,12 +19,13 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
 from pfafn.data.images import decode_gray, decode_ids, decode_rgb, encode_png
+from pfafn.errors import UserError
 
 LONGEST_PATH = 1024
 THRESHOLD = 127  # masks: brighter is garment
 
 
-class RequestError(ValueError):
+class RequestError(UserError, ValueError):
     """A row cannot be used; the message names row, column and what was expected."""
 
 
@@ -42,7 +43,7 @@ class Served(PythonModel):
         self,
         context: PythonModelContext,
         model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,
+        params: dict[str, str] | None = None,
     ) -> pd.DataFrame:
         rows = model_input.to_dict(orient="records")
         images = [encode_png(self._wear(Row(number, row))) for number, row in enumerate(rows)]

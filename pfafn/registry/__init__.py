@@ -1,0 +1,62 @@
+"""Which model: MLflow as a mirror of what DVC made, and as the list of models to use.
+
+Everything in it follows from dvc.lock and artifacts/, so it can be deleted and rebuilt with `sync`.
+MLflow is imported when a function needs it (it takes over a second), never by importing this.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pfafn.registry.stamp import Outcome, Stamp
+from pfafn.registry.store import RegistryError, connect, home
+
+__all__ = ["Outcome", "RegistryError", "describe", "listing", "resolve", "sync"]
+
+CHAMPION = "models:/pfafn-student@champion"
+
+
+def sync(workspace: Path | None = None) -> Outcome:
+    """Make MLflow agree with workspace/dvc.lock and its artifacts; at once if it already does.
+
+    workspace: the folder with dvc.lock (default: the current project). In a temporary copy of the
+    project, as DVC's experiments run in, runs and versions are made but no alias is moved.
+    Raises RecordError, GateError or RegistryError saying what to do.
+    """
+    root = home()
+    workspace = (workspace or home(Path.cwd())).resolve()
+    stamp = Stamp(root, workspace)
+    if done := stamp.read():
+        return done
+    from pfafn.registry.reconcile import reconcile
+
+    outcome = reconcile(workspace, root)
+    stamp.write(outcome)
+    return outcome
+
+
+def resolve(uri: str) -> Path:
+    """Local path of the weights behind models:/NAME@ALIAS or models:/NAME/VERSION.
+
+    Raises RegistryError if the URI is malformed, nothing is there, or its files are gone.
+    """
+    store = connect(home())
+    from pfafn.registry.versions import find, weights_of
+
+    return weights_of(store, find(store, uri))
+
+
+def listing() -> list[dict[str, Any]]:
+    """All registered versions of both models, newest first, as `describe` gives them."""
+    store = connect(home())
+    from pfafn.registry.look import list_all
+
+    return list_all(store)
+
+
+def describe(uri: str = CHAMPION) -> dict[str, Any]:
+    """One version: name, version, aliases, scores, the gate's word, lineage and sources."""
+    store = connect(home())
+    from pfafn.registry.look import summary
+    from pfafn.registry.versions import find
+
+    return summary(store, find(store, uri))

@@ -1,0 +1,55 @@
+"""The registry, read: plain dictionaries for tables and JSON."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mlflow.entities.model_registry import ModelVersion
+
+from pfafn.registry import versions
+from pfafn.registry.store import Store, local_path
+
+
+def list_all(store: Store) -> list[dict[str, Any]]:
+    """Every version of both models, student first, newest first."""
+    found = [
+        version
+        for name in (versions.STUDENT, versions.TUTOR)
+        for version in store.client.search_model_versions(f"name='{name}'")
+    ]
+    ordered = sorted(found, key=lambda v: (v.name, -int(v.version)))
+    return [summary(store, store.client.get_model_version(v.name, v.version)) for v in ordered]
+
+
+def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
+    """One version as name, version, aliases, created, scores, gate, lineage, sources."""
+    tags = dict(version.tags)
+    scores = _group(tags, "score.")
+    source = store.client.get_model_version_download_uri(version.name, version.version)
+    files = local_path(source)
+    return {
+        "name": version.name,
+        "version": int(version.version),
+        "uri": f"models:/{version.name}/{version.version}",
+        "aliases": sorted(version.aliases),
+        "created": datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(),
+        "scores": {name: float(value) for name, value in scores.items()},
+        "gate": {n: value for n, value in _group(tags, "gate.").items() if n != "question"},
+        "lineage": {
+            name: value
+            for name, value in sorted(tags.items())
+            if not name.startswith(("score.", "gate."))
+        },
+        "sources": {
+            "weights": str(files / "artifacts" / versions.WEIGHTS) if files else source,
+            "run": version.run_id,
+            "evaluation": tags.get("evaluation.run", ""),
+        },
+    }
+
+
+def _group(tags: dict[str, str], prefix: str) -> dict[str, str]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in sorted(tags.items())
+        if name.startswith(prefix)
+    }

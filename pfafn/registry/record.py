@@ -1,0 +1,213 @@
+"""What one retraining left behind in files: dvc.lock and `artifacts/`. Knows nothing of MLflow.
+
+`dvc.lock` says what was made from what; the artifacts say how it went. Both must agree, or nothing
+is read: a registry entry whose lineage is not that of its bytes would be worse than none.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pfafn.errors import UserError
+
+REGISTER = "register"
+MIRRORED = frozenset({".json", ".csv", ".png", ".html"})  # small files worth keeping with a run
+SAMPLES = "samples.parquet"  # the per-sample scores, which a later gate needs of a past champion
+
+
+class RecordError(UserError, RuntimeError):
+    """dvc.lock and the artifacts are missing or disagree; the message says what to run."""
+
+
+def content_key(content: Any) -> str:
+    """SHA-256 of a plain structure, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def flatten(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
+    """Nested mappings as one level: {"a": {"b": 1}} -> {"a.b": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            nested = flatten(value, separator)
+            flat.update({f"{key}{separator}{inner}": v for inner, v in nested.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def covers(out: str, dep: str) -> bool:
+    """Whether a path written is, or holds, a path read."""
+    return dep == out or dep.startswith(f"{out}/")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its dvc.lock entry and its folder `artifacts/NAME`."""
+
+    name: str
+    entry: Mapping[str, Any]
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "artifacts" / self.name
+
+    @cached_property
+    def key(self) -> str:
+        """Equal for equal commands, inputs, params and outputs."""
+        return content_key(self.entry)
+
+    @property
+    def deps(self) -> dict[str, str]:
+        """Path -> md5 of what the stage read."""
+        return {item["path"]: item["md5"] for item in self.entry.get("deps", [])}
+
+    @property
+    def outs(self) -> dict[str, str]:
+        """Path -> md5 of what the stage wrote (folders end in ".dir")."""
+        return {item["path"]: item["md5"] for item in self.entry.get("outs", [])}
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The params it ran with, flat: {"tutor_warp.lr": 0.0005, ...}."""
+        return flatten(self.entry.get("params", {}).get("params.yaml", {}), ".")
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The numbers of metrics.json, flat: {"unpaired/student/ssim": 0.9, ...}."""
+        flat = flatten(self._json("metrics.json"), "/")
+        return {
+            name: float(value) for name, value in flat.items() if isinstance(value, int | float)
+        }
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return self._json("provenance.json")
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """protocol.json of `evaluate`: two evaluations compare only if it is the same."""
+        return flatten(self._json("protocol.json"), ".")
+
+    @property
+    def files(self) -> list[Path]:
+        """The small files a run keeps."""
+        files = sorted(path for path in self.folder.iterdir() if path.is_file())
+        return [path for path in files if path.suffix in MIRRORED or path.name == SAMPLES]
+
+    @property
+    def ended(self) -> int:
+        """When it ended, in milliseconds since 1970: when its last file was written."""
+        return int(1000 * max(path.stat().st_mtime for path in self.folder.iterdir()))
+
+    def curve(self) -> Iterator[tuple[str, int, float]]:
+        """(name, step, value) of each number in curve.csv; `step` and `epoch` are no curves."""
+        path = self.folder / "curve.csv"
+        if not path.is_file():
+            return
+        with path.open(newline="") as stream:
+            for row in csv.DictReader(stream):
+                step = int(float(row["step"]))
+                for name, value in row.items():
+                    if name not in ("step", "epoch") and value not in ("", None):
+                        yield f"curve/{name}", step, float(value)
+
+    def check(self) -> None:
+        """Raise RecordError unless each file it wrote is the one dvc.lock recorded."""
+        for path, md5 in self.outs.items():
+            file = self.root / path
+            if not file.exists():
+                raise RecordError(f"{path} is missing: run `dvc checkout`, or `dvc repro`")
+            if file.is_file() and _md5(file) != md5:
+                raise RecordError(f"{path} is not what dvc.lock recorded: run `dvc repro`")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """All stages of one dvc.lock, in its order, without `register` itself."""
+
+    stages: Mapping[str, Stage]
+
+    @cached_property
+    def key(self) -> str:
+        return content_key({name: stage.key for name, stage in self.stages.items()})
+
+    @property
+    def data_md5(self) -> str:
+        """md5 of the raw photos as `prepare` saw them; equals data.dvc's after `dvc repro`."""
+        return self.stages["prepare"].deps.get("data", "") if "prepare" in self.stages else ""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for stage in self.stages.values():
+            merged.update(stage.params)
+        return merged
+
+    def lineage(self, of: Stage | None = None) -> dict[str, str]:
+        """Tags that say what a stage was made from; of the whole retraining without one."""
+        commits = [s.provenance.get("commit") for s in ([of] if of else self.stages.values())]
+        commit = next((c for c in reversed(commits) if c), "")
+        tags = {
+            "data.md5": self.data_md5,
+            "dvc.lock": self.key,
+            "git.commit": commit.removesuffix("+dirty"),
+            "git.dirty": str(commit.endswith("+dirty")).lower() if commit else "",
+            **{f"dvc.stage.{name}": stage.key for name, stage in self._upstream(of).items()},
+        }
+        return {name: value for name, value in tags.items() if value}
+
+    def _upstream(self, of: Stage | None) -> Mapping[str, Stage]:
+        """The stages that a stage was made from, itself included."""
+        if of is None:
+            return self.stages
+        sources = [
+            self._upstream(stage)
+            for stage in self.stages.values()
+            if any(covers(out, dep) for out in stage.outs for dep in of.deps)
+        ]
+        return {name: s for found in [*sources, {of.name: of}] for name, s in found.items()}
+
+    def check(self) -> None:
+        """Raise RecordError unless every stage read what the others wrote, and it is on disk."""
+        made = {path: md5 for stage in self.stages.values() for path, md5 in stage.outs.items()}
+        for stage in self.stages.values():
+            for path, md5 in stage.deps.items():
+                if made.get(path, md5) != md5:
+                    raise RecordError(
+                        f"{stage.name} was made from another {path} than there is now: "
+                        "run `dvc repro`"
+                    )
+            stage.check()
+
+
+def read(root: Path) -> Retraining:
+    """Read root/dvc.lock.
+
+    Raises RecordError if there is none, or nothing in it yet.
+    """
+    path = root / "dvc.lock"
+    if not path.is_file():
+        raise RecordError(f"no {path}: run `dvc repro` first")
+    entries = (yaml.safe_load(path.read_text()) or {}).get("stages", {})
+    stages = {name: Stage(name, entry, root) for name, entry in entries.items() if name != REGISTER}
+    if not stages:
+        raise RecordError(f"{path} records no finished stage: run `dvc repro` first")
+    return Retraining(stages)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()

@@ -1,0 +1,70 @@
+"""A note of the last mirroring, so that doing it again costs milliseconds instead of seconds.
+
+It holds only while neither the files nor MLflow's database changed; anything else, and everything
+that is not the project's own SQLite file, is compared in full.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pfafn.outputs import write_json
+from pfafn.registry.store import database, is_own
+
+
+class Outcome(NamedTuple):
+    """What a mirroring found or did."""
+
+    student: str  # version of pfafn-student with the current weights; "" if there is none
+    tutor: str  # the same of pfafn-tutor
+    champion: str  # version of pfafn-student that is champion; "" if there is none
+    reason: str  # what the gate said of the student
+    files: list[str]  # folders the versions and runs need on this machine
+    changed: bool = True
+
+    def __str__(self) -> str:
+        if not self.student:
+            return "registry: no student yet"
+        state = "updated" if self.changed else "up to date"
+        champion = f"champion is version {self.champion}" if self.champion else "no champion"
+        reason = f" ({self.reason})" if self.reason else ""
+        return f"registry {state}: pfafn-student version {self.student}, {champion}{reason}"
+
+
+class Stamp:
+    """The note of one project's store and one workspace."""
+
+    def __init__(self, root: Path, workspace: Path) -> None:
+        self.root = root
+        self.workspace = workspace
+        self.path = root / ".work" / "registry.json"
+
+    def read(self) -> Outcome | None:
+        """The last outcome if it still holds."""
+        if not self.path.is_file():
+            return None
+        note = json.loads(self.path.read_text())
+        if note.pop("state") != self._state():
+            return None
+        outcome = Outcome(**note)._replace(changed=False)
+        return outcome if all(Path(file).exists() for file in outcome.files) else None
+
+    def write(self, outcome: Outcome) -> None:
+        """Note an outcome; nothing if the store cannot be seen as files."""
+        if not is_own(self.root):
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self.path, {**outcome._asdict(), "state": self._state()})
+
+    def _state(self) -> list[list[Any]]:
+        """Path, size and time of change of all that a mirroring reads or writes."""
+        if not is_own(self.root):
+            return []
+        mlflow = [database(self.root).with_name(f"mlflow.db{end}") for end in ("", "-wal")]
+        here = [self.workspace / name for name in ("dvc.lock", "params.yaml")]
+        artifacts = sorted(self.workspace.glob("artifacts/*/*"))
+        return [
+            [str(path), stat.st_size, stat.st_mtime_ns]
+            for path in [*mlflow, *here, *artifacts]
+            if path.exists() and (stat := path.stat())
+        ]

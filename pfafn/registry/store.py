@@ -1,0 +1,110 @@
+"""Where MLflow keeps things for this project, and the one place that opens it.
+
+One SQLite file and one artifact folder at the project's root, whatever the current folder is,
+unless MLFLOW_TRACKING_URI names a server. MLflow's own default would start a new store in each
+folder.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from pfafn.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+EXPERIMENT = "pfafn"
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+
+
+class RegistryError(UserError, RuntimeError):
+    """The registry has not what was asked for; the message says what to do."""
+
+
+def home(start: Path | None = None) -> Path:
+    """The project's root: DVC's if DVC started us, else the nearest folder with a dvc.yaml.
+
+    An experiment that DVC runs in a temporary copy therefore lands in the same store.
+    """
+    if start is None and (root := os.environ.get("DVC_ROOT")):
+        return Path(root).resolve()
+    here = (start or Path.cwd()).resolve()
+    return next((d for d in (here, *here.parents) if (d / "dvc.yaml").is_file()), here)
+
+
+def uri(root: Path) -> str:
+    """MLFLOW_TRACKING_URI if set, else the absolute SQLite URI below root."""
+    return os.environ.get(VARIABLE) or f"sqlite:///{database(root)}"
+
+
+def database(root: Path) -> Path:
+    return root / "mlflow.db"
+
+
+def is_own(root: Path) -> bool:
+    """Whether the store is the project's own SQLite file, not a server or another file."""
+    return uri(root) == f"sqlite:///{database(root)}"
+
+
+def local_path(artifact_uri: str) -> Path | None:
+    """The path behind a file URI or plain path; None for anything remote."""
+    parsed = urlparse(artifact_uri)
+    if parsed.scheme not in ("", "file"):
+        return None
+    return Path(url2pathname(parsed.path))
+
+
+class Store(NamedTuple):
+    """An open MLflow store."""
+
+    client: "MlflowClient"
+    experiment: str  # its id
+    root: Path
+
+
+def connect(root: Path, *, create: bool = False) -> Store:
+    """Open the store of the project at root.
+
+    create: make database and experiment if they are not there (takes seconds, once).
+    Raises RegistryError if there is none, or if it was made at another place.
+    """
+    own = is_own(root)
+    if own and not create and not database(root).is_file():
+        raise RegistryError(f"no registry at {database(root)}: run `dvc repro` or `registry sync`")
+    client = _open(uri(root))
+    artifacts = root / "mlartifacts"
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None and not create:
+        raise RegistryError(f"{uri(root)} has no experiment {EXPERIMENT}: run `registry sync`")
+    if found is None:
+        location = artifacts.as_uri() if own else None
+        return Store(client, client.create_experiment(EXPERIMENT, location), root)
+    if own and local_path(found.artifact_location) != artifacts:
+        raise RegistryError(
+            f"{database(root)} was made at {Path(found.artifact_location).parent} and keeps its "
+            "absolute paths: delete mlflow.db and mlartifacts, then run `registry sync`, which "
+            "rebuilds both from dvc.lock and artifacts/"
+        )
+    return Store(client, found.experiment_id, root)
+
+
+def _open(tracking_uri: str) -> "MlflowClient":
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+
+    wanted = os.environ.get(VARIABLE)
+    mlflow.set_tracking_uri(tracking_uri)  # which also sets the variable, for good
+    if wanted is None:
+        os.environ.pop(VARIABLE, None)
+    return mlflow.MlflowClient()
+
+
+def intact(artifact_uri: str) -> bool:
+    """False if the artifacts are files on this machine and no longer there."""
+    path = local_path(artifact_uri)
+    return path is None or path.exists()

@@ -1,0 +1,102 @@
+"""A retraining's files without the hours: dvc.lock and artifacts/ as the stages leave them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PAIRS = 12
+
+
+def md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+class Project:
+    """A project folder in which one call leaves what a `dvc repro` would."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "dvc.yaml").write_text("stages: {}\n")
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["register"] = {"metric": "unpaired.psnr_clothes", "margin": 0.0}
+        (root / "params.yaml").write_text(yaml.safe_dump(params))
+        self.stages: dict[str, dict] = {}
+
+    def register(self, **settings: object) -> None:
+        """Change the register section of params.yaml."""
+        params = yaml.safe_load((self.root / "params.yaml").read_text())
+        params["register"] |= settings
+        (self.root / "params.yaml").write_text(yaml.safe_dump(params))
+
+    def retrain(
+        self, model: str = "a", quality: float = 20.0, photos: str = "p1", commit: str = "c0ffee"
+    ) -> None:
+        """A whole retraining: weights named `model`, that score about `quality`."""
+        self._stage("prepare", {"data": photos}, report={"rejected": []})
+        for tutor in ("tutor_warp", "tutor_tryon"):
+            self._stage(tutor, {"data": photos}, weights=f"tutor {photos}", commit=commit)
+        tutor_file = "artifacts/tutor_tryon/model.safetensors"
+        self._stage("fakes", {tutor_file: self._md5(tutor_file)}, shards=photos)
+        self._stage(
+            "student_tryon", {"artifacts/fakes/shards": f"{photos}.dir"}, weights=model,
+            commit=commit,
+        )  # fmt: skip
+        self.evaluate(quality, photos)
+
+    def evaluate(self, quality: float, photos: str = "p1", broken: int = 0) -> None:
+        """Score the student; `broken` of its pairs failed (NaN)."""
+        truth = np.random.default_rng(0).normal(0, 0.5, PAIRS)
+        rows = [
+            {"item": i, "person": f"{i:06}_0", "garment": i + 1, "protocol": "unpaired",
+             "model": model, "ssim": 0.8,
+             "psnr_clothes": np.nan if model == "student" and i < broken else base + truth[i]}
+            for model, base in (("student", quality), ("person", 9.0))
+            for i in range(PAIRS)
+        ]  # fmt: skip
+        table = pd.DataFrame(rows)
+        folder = self.root / "artifacts/evaluate"
+        folder.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(folder / "samples.parquet")
+        (folder / "protocol.json").write_text(json.dumps({"name": "v", "pairs": f"of {photos}"}))
+        (folder / "grid.png").write_bytes(b"\x89PNG")
+        scores = {"unpaired": {"student": {"psnr_clothes": quality}}}
+        student = "artifacts/student_tryon/model.safetensors"
+        self._stage("evaluate", {student: self._md5(student)}, metrics=scores, quality=quality)
+
+    def _md5(self, path: str) -> str:
+        return md5(self.root / path)
+
+    def _stage(
+        self, name: str, deps: dict[str, str], *, weights: str = "", shards: str = "",
+        commit: str = "", metrics: dict | None = None, **extra: object,
+    ) -> None:  # fmt: skip
+        folder = self.root / "artifacts" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "metrics.json").write_text(json.dumps(metrics or {"loss": 0.5, "none": None}))
+        provenance = {"seconds": 2.5, "commit": commit or None, "libraries": {"torch": "1"}}
+        (folder / "provenance.json").write_text(json.dumps(provenance | extra))
+        if weights:
+            (folder / "model.safetensors").write_text(f"{name} {weights}")
+            (folder / "curve.csv").write_text("step,epoch,lr,l1\n0,0,0.1,2\n10,1,0.1,1\n")
+        files = [f for f in folder.iterdir() if f.is_file()]
+        outs = [{"path": str(f.relative_to(self.root)), "md5": md5(f)} for f in files]
+        if shards:
+            (folder / "shards").mkdir(exist_ok=True)
+            outs.append({"path": f"artifacts/{name}/shards", "md5": f"{shards}.dir"})
+        self.stages[name] = {
+            "cmd": f"python -m pfafn.stages.{name}",
+            "deps": [{"path": path, "md5": value} for path, value in deps.items()],
+            "params": {"params.yaml": {name: {"batch": 4}}},
+            "outs": outs,
+        }
+        self.write_lock()
+
+    def write_lock(self) -> None:
+        lock = {"schema": "2.0", "stages": self.stages}
+        (self.root / "dvc.lock").write_text(yaml.safe_dump(lock))
