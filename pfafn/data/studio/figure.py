@@ -19,7 +19,7 @@ def arm_radius(body: Body, along: Floats) -> Floats:
 
 def arm_field(body: Body, index: int) -> LimbField:
     """Coordinates of the pixels around an arm; index 0 is the picture's right one."""
-    return limb_field(body.arms[index], *body.size, margin=0.6 * body.unit)
+    return limb_field(body.arms[index], *body.size, margin=0.45 * body.unit)
 
 
 def bare_arm(body: Body, index: int, field: LimbField) -> Layer:
@@ -67,7 +67,7 @@ def legs(body: Body) -> list[Layer]:
     bare, covered = [], []
     for limb in body.legs:
         name = _SIDES[limb.side]
-        field = limb_field(limb, *body.size, margin=0.8 * body.unit)
+        field = limb_field(limb, *body.size, margin=0.5 * body.unit + 1)
         radius = body.unit * profile(field.along, (0, 0.5, 0.65, 1), (0.4, 0.24, 0.25, 0.13))
         seen = np.where((field.along < end - 0.05)[..., None], cloth, skin)
         drawn = _round(field, radius, seen, limb.side, Parsing[f"{name}_LEG"])
@@ -79,7 +79,9 @@ def legs(body: Body) -> list[Layer]:
             cut = np.clip(0.5 + (end - field.along) * (THIGH + CALF) * body.unit, 0, 1)
             seam = profile(field.along, (-0.02, 0.16), (0, 1))  # fades into the hips
             covered.append(drawn._replace(alpha=drawn.alpha * cut * seam))
-    return [*bare, _shoes(body), _hips(body, cloth), *covered]
+    feet_seen = min(limb.points[-1, 1] for limb in body.legs) < body.size[0]
+    shoes = [_shoes(body)] if feet_seen else []
+    return [*bare, *shoes, _hips(body, cloth), *covered]
 
 
 def _round(field: LimbField, radius: Floats, colour: Floats, side: int, parsing: int) -> Layer:

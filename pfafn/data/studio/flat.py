@@ -48,7 +48,7 @@ def lay_flat(garment: Garment, height: int, width: int) -> FlatGarment:
     pattern = woven(garment, x, y)
     draw_motifs(garment, pattern, origin, scale, FINER)
     sleeves, seam = fine.copy(), fine.copy()
-    for side in (1, -1):
+    for side in (1, -1) if garment.sleeve_end else ():
         field = _sleeve_field(garment, side, origin, scale, fine.shape)
         inside, covered = _sleeve(garment, field, scale)
         sleeves = np.maximum(sleeves, inside)
@@ -79,8 +79,8 @@ def _fit(garment: Garment, height: int, width: int) -> tuple[Floats, float]:
     if garment.sleeve_end > 0:
         along = np.linspace(0, garment.sleeve_end, 9, dtype=np.float32)
         reach = garment.sleeve_half_width(along)
-        points += [garment.sleeve_curve(side).at(along, reach) for side in (1, -1)]
-        points += [garment.sleeve_curve(side).at(along, -reach) for side in (1, -1)]
+        right = garment.sleeve_curve(1).at(np.tile(along, 2), np.concatenate([reach, -reach]))
+        points += [right, right * (-1, 1)]
     low, high = (getattr(np.concatenate(points), end)(0) for end in ("min", "max"))
     room = np.array([width, height], np.float32) * (1 - 2 * _MARGIN)
     scale = float((room / (high - low)).min())
@@ -100,10 +100,11 @@ def _sleeve_field(
     garment: Garment, side: int, origin: Floats, scale: float, shape: tuple[int, ...]
 ) -> LimbField:
     """Sleeve coordinates on the finer grid; `across` and `reach` in garment units."""
-    fine_origin = (origin + 0.5) * FINER - 0.5
-    limb = garment.sleeve_curve(side).scaled(scale * FINER, fine_origin)
-    along, across, reach = limb_field(limb, *shape, margin=0.5 * scale * FINER)
-    return LimbField(along, across / (scale * FINER), reach / (scale * FINER))
+    limb = garment.sleeve_curve(side).scaled(scale, origin)
+    height, width = (n // FINER for n in shape)
+    along, across, reach = limb_field(limb, height, width, margin=0.5 * scale)
+    coarse = (along, across / scale, np.minimum(reach / scale, 9.0))
+    return LimbField(*(cv2.resize(f, shape[::-1], interpolation=cv2.INTER_LINEAR) for f in coarse))
 
 
 def _sleeve(garment: Garment, field: LimbField, scale: float) -> tuple[Floats, NDArray[np.bool_]]:
@@ -112,7 +113,7 @@ def _sleeve(garment: Garment, field: LimbField, scale: float) -> tuple[Floats, N
     end = garment.sleeve_end
     inside = (field.reach < reach) & (field.along < end)
     covered = (field.reach < reach + 2.5 / scale) & (field.along < end + 1.2 / scale)
-    return (inside & (end > 0)).astype(np.float32), covered & (end > 0)
+    return inside.astype(np.float32), covered
 
 
 def _sleeve_pattern(garment: Garment, field: LimbField) -> Floats:

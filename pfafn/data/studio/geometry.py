@@ -5,6 +5,7 @@ coordinates: `along`, 0 at its root and growing to its tip, and `across`, the di
 middle line in the curve's length unit, positive on the outer side of the body.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float32]
 
 
-def profile(at: ArrayLike, knots: ArrayLike, values: ArrayLike) -> Floats:
+def profile(at: ArrayLike, knots: Sequence[float], values: Sequence[float]) -> Floats:
     """Interpolate values at knots (increasing) with zero slope at each; constant outside."""
-    at, knots, values = (np.asarray(a, np.float32) for a in (at, knots, values))
-    right = np.clip(np.searchsorted(knots, at), 1, len(knots) - 1)
-    t = np.clip((at - knots[right - 1]) / (knots[right] - knots[right - 1]), 0, 1)
-    t = t * t * (3 - 2 * t)
-    return (values[right - 1] * (1 - t) + values[right] * t).astype(np.float32)
+    at = np.asarray(at, np.float32)
+    result = np.full(at.shape, values[0], np.float32)
+    for i in range(len(knots) - 1):
+        t = np.clip((at - knots[i]) * (1 / (knots[i + 1] - knots[i])), 0, 1)
+        result += t * t * (3 - 2 * t) * (values[i + 1] - values[i])
+    return result
 
 
 def rotation(degrees: float) -> Floats:
@@ -71,51 +73,42 @@ class LimbField(NamedTuple):
 def bent_limb(joints: ArrayLike, along: ArrayLike, side: int, bend: float = 0.2) -> Limb:
     """A smooth curve through [3 or more] joints, given the `along` coordinate of each.
 
-    The corner at every inner joint is replaced by a parabola over `bend` on both sides of it.
+    The corner at every inner joint is replaced by a parabola over `bend` on both sides of it;
+    `bend` must not reach the neighbouring joints.
     """
-    joints = np.asarray(joints, np.float32)
-    along = np.asarray(along, np.float32)
-    inner = along[1:-1, None] + bend * np.linspace(-1, 1, 7, dtype=np.float32)
+    joints, along = np.asarray(joints, np.float32), np.asarray(along, np.float32)
+    pace = np.diff(joints, axis=0) / np.diff(along)[:, None]
+    turns = np.diff(pace, axis=0)
+    sharp = np.linalg.norm(turns, axis=1) > 0.02 * np.linalg.norm(pace[1:], axis=1)
+    inner = along[1:-1][sharp, None] + bend * np.linspace(-1, 1, 7, dtype=np.float32)
     knots = np.unique(np.concatenate([along, inner.ravel()]))
-    knots = knots[(knots >= along[0]) & (knots <= along[-1])]
     points = np.stack([np.interp(knots, along, joints[:, i]) for i in (0, 1)], -1)
-    for i in range(1, len(joints) - 1):
-        before = (joints[i] - joints[i - 1]) / (along[i] - along[i - 1])
-        after = (joints[i + 1] - joints[i]) / (along[i + 1] - along[i])
-        offset = np.clip((knots - along[i]) / bend, -1, 1)
-        rounding = bend * (1 - np.abs(offset)) ** 2 / 4
-        points += rounding[:, None] * (after - before)
+    for place, turn in zip(along[1:-1][sharp], turns[sharp], strict=True):
+        near = 1 - np.minimum(np.abs(knots - place) / bend, 1)
+        points += (bend / 4 * near**2)[:, None] * turn
     return Limb(points.astype(np.float32), knots.astype(np.float32), side)
 
 
 def limb_field(limb: Limb, height: int, width: int, margin: float) -> LimbField:
-    """Coordinates of the pixels within `margin` pixels of the limb's box; reach inf elsewhere."""
-    reach = np.full((height, width), np.inf, np.float32)
-    field = LimbField(np.zeros_like(reach), np.zeros_like(reach), reach)
-    low = np.floor(limb.points.min(0) - margin).astype(int).clip(0)
-    high = np.ceil(limb.points.max(0) + margin).astype(int).clip(0) + 1
-    box = (slice(low[1], high[1]), slice(low[0], high[0]))
-    along, across, reach = (f[box] for f in field)  # views: filled in place
-    if reach.size == 0:
-        return field
-    ys, xs = np.mgrid[
-        box[0].start : box[0].start + reach.shape[0], low[0] : low[0] + reach.shape[1]
-    ]
-    nearest = np.full(reach.shape, np.inf, np.float32)
+    """Coordinates of the pixels within `margin` pixels of the limb; reach is inf elsewhere."""
+    xs, ys = pixel_grid(height, width)
+    field = LimbField(*np.zeros((3, height, width), np.float32))
+    field.reach[:] = np.inf
     last = len(limb.points) - 2
     for i, (a, b) in enumerate(zip(limb.points[:-1], limb.points[1:], strict=True)):
-        dx, dy = b - a
+        low = np.floor(np.minimum(a, b) - margin).astype(int).clip(0)
+        high = np.ceil(np.maximum(a, b) + margin).astype(int).clip(0) + 1
+        box = (slice(low[1], high[1]), slice(low[0], high[0]))
+        (dx, dy), (px, py) = b - a, (xs[box] - a[0], ys[box] - a[1])
         length = np.hypot(dx, dy)
-        px, py = xs - a[0], ys - a[1]
-        t = (px * dx + py * dy) / length**2
-        side = limb.side * (px * dy - py * dx) / length
-        inside = np.clip(t, 0, 1)
-        distance = (px - inside * dx) ** 2 + (py - inside * dy) ** 2
-        t = np.clip(t, -np.inf if i == 0 else 0, np.inf if i == last else 1)
-        closer = distance < nearest
-        nearest = np.where(closer, distance, nearest)
-        step = limb.along[i + 1] - limb.along[i]
-        np.copyto(along, limb.along[i] + t * step, where=closer, casting="same_kind")
-        np.copyto(across, side, where=closer, casting="same_kind")
-    reach[:] = np.sqrt(nearest)
+        share = (px * dx + py * dy) * (1 / length**2)
+        inside = np.clip(share, 0, 1)
+        reach = np.hypot(px - inside * dx, py - inside * dy)
+        closer = reach < np.minimum(field.reach[box], margin)
+        # Straight on beyond the two ends, but not beyond the corners between.
+        share = np.clip(share, -np.inf if i == 0 else 0, np.inf if i == last else 1)
+        along = limb.along[i] + share * (limb.along[i + 1] - limb.along[i])
+        across = (px * dy - py * dx) * (limb.side / length)
+        for values, new in zip(field, (along, across, reach), strict=True):
+            np.copyto(values[box], new, where=closer)
     return field

@@ -3,24 +3,24 @@
 import numpy as np
 
 from pfafn.data.parts import BodyPart, Parsing
-from pfafn.data.studio.canvas import Canvas, Layer, ellipse
+from pfafn.data.studio.canvas import KEEP, Canvas, Layer, ellipse
 from pfafn.data.studio.geometry import Floats, pixel_grid
 from pfafn.data.studio.person import Body
 
 
-def hair_behind(body: Body) -> Layer:
-    """Hair that falls behind the shoulders."""
+def hair_behind(body: Body) -> list[Layer]:
+    """Hair that falls behind the shoulders, if any."""
+    falls = {
+        "long": _lock(0.5, 1.35),
+        "bob": _lock(0.52, 0.62),
+        "ponytail": ellipse((0.46, 0.45), (0.17, 0.62)),
+    }
+    if body.person.hair_style not in falls:
+        return []
     canvas = Canvas(*body.size)
     dark = np.array(body.person.hair, np.float32) * 0.72
-    match body.person.hair_style:
-        case "long":
-            canvas.polygon(body.head_point(_lock(0.5, 1.35)), dark, Parsing.HAIR)
-        case "bob":
-            canvas.polygon(body.head_point(_lock(0.52, 0.62)), dark, Parsing.HAIR)
-        case "ponytail":
-            tail = ellipse((0.46, 0.45), (0.17, 0.62))
-            canvas.polygon(body.head_point(tail), dark, Parsing.HAIR)
-    return canvas.layer()
+    canvas.polygon(body.head_point(falls[body.person.hair_style]), dark, Parsing.HAIR)
+    return [canvas.layer()]
 
 
 def _lock(half: float, length: float) -> Floats:
@@ -57,6 +57,7 @@ def head(body: Body) -> Layer:
     (mx, my), (dx, dy) = middle[0], middle[1] - middle[0]
     left = (xs - mx) * dy - (ys - my) * dx > 0
     parts = np.where(left, BodyPart.HEAD_LEFT, BodyPart.HEAD_RIGHT).astype(np.uint8)
+    parts[np.hypot(xs - mx, ys - my) > 0.62 * body.unit] = KEEP  # hair is no part of the body
     return drawn._replace(part=parts)
 
 

@@ -57,9 +57,9 @@ ALPHABET = frozenset(_STROKES)
 
 def word_strokes(word: str, width: float, height: float) -> list[Floats]:
     """The strokes of a word centred on the origin, in a box of the given width and height."""
-    advance = width / (len(word) - 0.3)
+    advance = width / (len(word) - 0.38)
     strokes = []
     for i, letter in enumerate(word):
         corner = np.array([i * advance - width / 2, -height / 2])
-        strokes += [corner + np.array(s) * (0.7 * advance, height) for s in _STROKES[letter]]
+        strokes += [corner + np.array(s) * (0.62 * advance, height) for s in _STROKES[letter]]
     return [s.astype(np.float32) for s in strokes]

@@ -65,10 +65,10 @@ def _motif(name: str, sheet: Floats, centre: Floats, radius: float, finer: int) 
 
 def _lettering(garment: Garment, sheet: Floats, origin: Floats, scale: float, finer: int) -> None:
     """The garment's word across the chest."""
-    height = 0.95 - 0.08 * len(garment.word)
+    height = min(0.8, 0.25 + 1.1 / len(garment.word))
     centre = origin + scale * np.array([0, garment.neck_depth + 0.75])
-    thickness = max(1, round(0.14 * scale * finer))
-    for stroke in word_strokes(garment.word, 1.2, height):
+    thickness = max(1, round(0.09 * scale * finer))
+    for stroke in word_strokes(garment.word, 1.3, height):
         fixed = fine_points(centre + scale * stroke, finer)
         cv2.polylines(sheet, [fixed], False, 1.0, thickness, cv2.LINE_8, 4)
 

@@ -42,8 +42,7 @@ def photograph(person: Person, garment: Garment, flat: FlatGarment) -> Photograp
     visible = np.zeros(parsing.shape, bool)
     source = np.zeros((height, width, 2), np.float32)
     for drawn in _layers(body, garment, flat):
-        alpha = drawn.alpha[..., None]
-        picture = picture * (1 - alpha) + drawn.colour * alpha
+        picture += drawn.alpha[..., None] * (drawn.colour - picture)
         solid = drawn.alpha > 0.5
         for labels, new in ((parsing, drawn.parsing), (body_parts, drawn.part)):
             np.copyto(labels, new, where=solid & (new != KEEP))
@@ -73,7 +72,7 @@ def _layers(body: Body, garment: Garment, flat: FlatGarment) -> list[Layer]:
             over += [_shadow(body, bare[index]), _exposed(bare[index], fields[index], garment)]
             over += sleeve
     trunk = [bare_torso(body), *legs(body), *under, front]
-    return [hair_behind(body), *behind, *trunk, *over, head(body)]
+    return [*hair_behind(body), *behind, *trunk, *over, head(body)]
 
 
 def _sleeve(

@@ -79,8 +79,8 @@ def _torso_light(body: Body, across: Floats, x: Floats, y: Floats) -> Floats:
     """Light on the cloth: round to the sides, folds towards the waist and from the armpits."""
     f = body.person.folds
     lean = 0.04 * np.sin(f[2]) * across
-    pull = np.sin(9 * y - 5 * np.abs(x) + f[3]) * np.clip(y - 1.2, 0, 1) * 0.05
-    hang = np.sin(11 * x + 1.6 * y + f[4]) * np.clip(y - 0.9, 0, 1.2) * 0.035
+    pull = np.sin(8 * y + 4 * np.sin(f[5]) * x + f[3]) * np.clip(y - 1.1, 0, 1) * 0.035
+    hang = np.sin(11 * x + 1.6 * y + f[4]) * np.clip(y - 0.9, 0, 1.2) * 0.03
     armpit = -0.05 * np.exp(-(((np.abs(across) - 0.75) / 0.2) ** 2) - ((y - 0.9) / 0.3) ** 2)
     roundness = profile(y, (0.3, 1.0), (0.05, 0.2))
     return 0.92 - roundness * across.clip(-1, 1) ** 2 + lean + pull + hang + armpit
