@@ -68,20 +68,28 @@ def legs(body: Body) -> list[Layer]:
     for limb in body.legs:
         name = _SIDES[limb.side]
         field = limb_field(limb, *body.size, margin=0.5 * body.unit + 1)
-        radius = body.unit * profile(field.along, (0, 0.5, 0.65, 1), (0.4, 0.24, 0.25, 0.13))
+        radius = _leg_radius(body, field.along)
         seen = np.where((field.along < end - 0.05)[..., None], cloth, skin)
         drawn = _round(field, radius, seen, limb.side, Parsing[f"{name}_LEG"])
         parts = np.where(field.along < 0.5, BodyPart[f"{name}_THIGH"], BodyPart[f"{name}_CALF"])
         bare.append(drawn._replace(part=parts.astype(np.uint8)))
         if end:
-            wide = radius * 1.08 + 0.03 * body.unit
+            wide = _trouser_radius(body, field.along)
             drawn = _round(field, wide, cloth, limb.side, Parsing.LOWER_CLOTHES)
             cut = np.clip(0.5 + (end - field.along) * (THIGH + CALF) * body.unit, 0, 1)
-            seam = profile(field.along, (-0.02, 0.16), (0, 1))  # fades into the hips
+            seam = profile(field.along, (-0.02, 0.15), (0, 1))  # fades into the hips
             covered.append(drawn._replace(alpha=drawn.alpha * cut * seam))
     feet_seen = min(limb.points[-1, 1] for limb in body.legs) < body.size[0]
     shoes = [_shoes(body)] if feet_seen else []
     return [*bare, *shoes, _hips(body, cloth), *covered]
+
+
+def _leg_radius(body: Body, along: Floats) -> Floats:
+    return body.unit * profile(along, (0, 0.5, 0.65, 1), (0.4, 0.24, 0.25, 0.13))
+
+
+def _trouser_radius(body: Body, along: Floats) -> Floats:
+    return 1.08 * _leg_radius(body, along) + 0.03 * body.unit
 
 
 def _round(field: LimbField, radius: Floats, colour: Floats, side: int, parsing: int) -> Layer:
@@ -107,12 +115,16 @@ def _hips(body: Body, cloth: Floats) -> Layer:
     p = body.person
     canvas = Canvas(*body.size)
     top, hip = p.waist * 1.02, p.hips * 1.03
+    waist = body.place(np.array([(-top, 1.85), (top, 1.85)]))
     if p.bottom == "skirt":
-        right = [(top, 1.85), (hip, 2.45), (1.25 * hip, 3.9)]
+        hem = 1.25 * hip
+        lower = body.place(np.array([(hip, 2.45), (hem, 3.9), (-hem, 3.9), (-hip, 2.45)]))
     else:
-        right = [(top, 1.85), (hip, 2.45), (hip, 2.7), (0.66, 2.95), (0.1, 3.0)]
-    outline = np.concatenate([right, (np.array(right) * (-1, 1))[::-1]])
-    canvas.polygon(body.place(outline), cloth, Parsing.LOWER_CLOTHES)
+        hem = hip
+        along = np.linspace(0, 0.16, 5, dtype=np.float32)
+        left, right = (leg.at(along, _trouser_radius(body, along)) for leg in body.legs)
+        lower = np.concatenate([left, body.place(np.array([(0, 3.0)])), right[::-1]])
+    canvas.polygon(np.concatenate([waist, lower]), cloth, Parsing.LOWER_CLOTHES)
     if p.bottom == "skirt":
         for x in (-0.62, -0.2, 0.25, 0.65):
             fold = [(0.72 * x, 2.7), (1.27 * x, 3.9), (1.27 * x - 0.1, 3.9)]
@@ -122,8 +134,6 @@ def _hips(body: Body, cloth: Floats) -> Layer:
         canvas.line(fly, cloth * 0.78, 0.025 * body.unit)
     drawn = canvas.layer()
     x, y = body.locate(*pixel_grid(*body.size))
-    across = x / profile(
-        y, (1.85, 2.45, 3.9), (top, hip, right[-1][0] if p.bottom == "skirt" else hip)
-    )
+    across = x / profile(y, (1.85, 2.45, 3.9), (top, hip, hem))
     shade = 1 - 0.24 * across.clip(-1, 1) ** 2
     return drawn._replace(colour=drawn.colour * shade[..., None])

@@ -170,4 +170,4 @@ def _shading(garment: Garment, x: Floats, y: Floats, torso: Floats, sleeves: Flo
     light = 0.96 - 0.1 * side**3 + folds
     shade = cv2.GaussianBlur(torso, (0, 0), max(1.0, torso.shape[0] / 90))
     under = (sleeves > 0) & (torso < 0.5)
-    return np.where(under, 0.96 + folds - 0.22 * shade, light).clip(0.5, 1).astype(np.float32)
+    return np.where(under, 0.96 + folds - 0.14 * shade, light).clip(0.5, 1).astype(np.float32)

@@ -80,10 +80,9 @@ class Garment:
 
     def torso_outline(self) -> Floats:
         """Closed outline [N, 2] of the flat torso with its neckline, in garment units."""
-        slope = 0.16
-        half = [(self.neck_width, 0.0), (SHOULDER - 0.03, slope), (SHOULDER, slope + 0.05)]
+        half = [(self.neck_width, 0.0), (SHOULDER - 0.09, 0.14), (SHOULDER - 0.03, 0.22)]
         if self.sleeve == "sleeveless":
-            half = [(self.neck_width, 0.0), (0.68, slope - 0.03), (0.63, 0.45), (0.68, 0.72)]
+            half = [(self.neck_width, 0.0), (0.68, 0.13), (0.63, 0.45), (0.68, 0.72)]
         heights = np.linspace(0.92, self.hem, 16)
         half += list(zip(self.half_width(heights), heights, strict=True))
         across = np.linspace(1, -1, 15)

@@ -59,10 +59,11 @@ def _worn_sleeve_half_width(body: Body, garment: Garment, along: Floats) -> Floa
 def _worn_half_width(body: Body, garment: Garment, y: Floats) -> Floats:
     """Half width of the worn garment's torso at height y, in head heights."""
     p = body.person
+    hips = max(p.hips, 0.82)  # over whatever is worn there
     waist, hem = {
-        "fitted": (p.waist * 1.04, p.hips * 1.05),
-        "boxy": (0.5 * (p.waist + p.chest) * 1.1, max(p.hips, p.chest) * 1.12),
-        "flared": (p.waist * 1.12, p.hips * 1.34),
+        "fitted": (p.waist * 1.04, hips * 1.04),
+        "boxy": (0.5 * (p.waist + p.chest) * 1.1, hips * 1.12),
+        "flared": (p.waist * 1.12, hips * 1.3),
     }[garment.cut]
     widths = (p.shoulders * 0.98, p.chest * 1.06, waist, hem)
     return profile(y, (0.3, 0.95, 1.75, 2.5), widths)
