@@ -27,10 +27,14 @@ SHA = "model.sha256"
 WEIGHTS = "model.safetensors"
 # What `pfafn.served` imports, directly or through our own modules; pinned to what is installed.
 REQUIREMENTS = (
+    "albumentations",
+    "lightning-fabric",
     "mlflow",
     "numpy",
     "opencv-python-headless",
     "pandas",
+    "pillow",
+    "pyarrow",
     "pydantic",
     "pyyaml",
     "safetensors",

@@ -1,0 +1,45 @@
+# Everything from a fresh clone: `make repro` (photos -> champion) and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Nothing is reported home by any of the tools.
+export DO_NOT_TRACK := 1
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test slow lint install data
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+
+repro: install data ## photos to champion: set up, draw sample photos if there are none, dvc repro
+	dvc repro
+	python -m pfafn registry show
+	@echo "pictures: $(CURDIR)/artifacts/evaluate/grid.png"
+
+test: install ## the fast tests
+	pytest
+
+slow: install ## the end-to-end tests: the whole DAG on a small set, some minutes
+	pytest -m slow
+
+lint: install ## ruff: rules and format
+	ruff check .
+	ruff format --check .
+
+install: $(INSTALLED) ## .venv with pinned versions
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ops,dev]'
+	mkdir -p .work
+	touch $@
+
+data: install # drawn people and garments, unless there are photos already
+	@test -n "$$(ls -A data 2>/dev/null)" || python -m pfafn synth

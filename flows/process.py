@@ -1,0 +1,79 @@
+"""Run a command in its own process group, log its lines, leave nothing of it after a cancel."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+GRACE = 60.0  # seconds a stage gets to save its resume point
+POLL = 0.05
+
+
+class CommandFailed(RuntimeError):
+    """A command ended with an error; `output` holds its last lines."""
+
+    def __init__(self, command: Sequence[str], code: int, output: str) -> None:
+        super().__init__(f"`{' '.join(command)}` ended with code {code}:\n{output}")
+        self.code = code
+        self.output = output
+
+
+def run_logged(
+    command: Sequence[str],
+    log: Callable[[str], object],
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    grace: float = GRACE,
+) -> str:
+    """Run a command, pass each line of its output to log, return the last 40 lines.
+
+    Raises CommandFailed if it fails. Whatever interrupts the waiting (a cancel, a timeout, Ctrl-C)
+    first ends the command and all it started.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        text=True,
+        errors="replace",
+        bufsize=1,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines = [*lines[-39:], line.rstrip()]
+            log(line.rstrip())
+        code = process.wait()
+    except BaseException:
+        stop_group(process, grace)
+        raise
+    finally:
+        process.stdout.close()
+    output = "\n".join(lines)
+    if code:
+        raise CommandFailed(command, code, output)
+    return output
+
+
+def stop_group(process: subprocess.Popen[str], grace: float) -> None:
+    """End a process and its children: SIGTERM, and SIGKILL for what is left after grace seconds.
+
+    It waits for the group and not for the process: dvc itself is gone at once, while the stage
+    below it may still be saving.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        end = time.monotonic() + grace
+        while time.monotonic() < end:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(POLL)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
