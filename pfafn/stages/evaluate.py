@@ -1,0 +1,84 @@
+"""Stage evaluate: tutor, student and two baselines on the test split, with numbers and pictures.
+
+reads   artifacts/prepare (with truth/ where there is one), artifacts/annotate,
+        artifacts/tutor_tryon, artifacts/student_tryon; the curves of the training stages
+writes  artifacts/evaluate/ (metrics.json, samples.parquet, protocol.json, grid.png, curves.png,
+        report.html, provenance.json)
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from pfafn import runtime
+from pfafn.evaluation import Evaluated, evaluate, summary
+from pfafn.figures import Gallery, curve_files, draw_curves
+from pfafn.models.tryon import TryOnNet
+from pfafn.outputs import StageOutput, require, stage_output, write_json, write_text
+from pfafn.params import Params
+from pfafn.report import html
+from pfafn.stages.entry import main
+from pfafn.testset import TestSet
+from pfafn.trained import PREPARED, load_model, model_path
+
+TRUTH = ("truth.parquet", "truth")
+MODELS = {"tutor": "tutor_tryon", "student": "student_tryon"}
+
+
+def run(params: Params, artifacts: Path) -> dict[str, Any]:
+    """Evaluate, write everything below artifacts/evaluate, return the metrics.
+
+    Raises MissingInput naming the stage that has not run, NothingToEvaluate without test persons.
+    """
+    prepare, annotate = artifacts / "prepare", artifacts / "annotate"
+    inputs = [require(prepare / name, "prepare") for name in PREPARED]
+    inputs += [prepare / name for name in TRUTH if (prepare / name).exists()]
+    inputs.append(require(annotate / "shards", "annotate"))
+    inputs += [model_path(artifacts, stage) for stage in MODELS.values()]
+    inputs += curve_files(artifacts).values()
+    sections = {name: getattr(params, name) for name in ("seed", "image", "model", "evaluate")}
+    with stage_output(artifacts / "evaluate", inputs, sections) as output:
+        test = TestSet(prepare, annotate)
+        networks = {
+            role: on_device(load_model(params, artifacts, stage, role))
+            for role, stage in MODELS.items()
+        }
+        gallery = Gallery(params.evaluate.grid_rows)
+        rows: list[dict[str, Any]] = []
+        for seen in evaluate(networks["tutor"], networks["student"], test, params.evaluate.batch):
+            rows += seen.rows
+            if seen.protocol == "unpaired":
+                show(gallery, seen, test)
+        samples = pd.DataFrame(rows)
+        metrics = summary(samples)
+        samples.to_parquet(output / "samples.parquet", index=False)
+        write_json(output / "metrics.json", metrics)
+        write_json(output / "protocol.json", test.protocol())
+        write_pictures(output, gallery, artifacts)
+        write_text(output / "report.html", html(output.folder))
+        output.samples = len(test.samples)
+    return metrics
+
+
+def on_device(net: TryOnNet) -> TryOnNet:
+    return net.requires_grad_(False).to(runtime.device(), memory_format=torch.channels_last)
+
+
+def show(gallery: Gallery, seen: Evaluated, test: TestSet) -> None:
+    """Add a batch of unpaired try-ons to the grid."""
+    pairs = [test.pair(item, "unpaired") for item in seen.batch["item"].tolist()]
+    names = [f"{test.persons[pair.item]} in {test.garments[pair.garment]}" for pair in pairs]
+    gallery.add(seen, [test.known(pair).image for pair in pairs], names)
+
+
+def write_pictures(output: StageOutput, gallery: Gallery, artifacts: Path) -> None:
+    """grid.png, and curves.png if a training stage left a curve."""
+    (output / "grid.png").write_bytes(gallery.png())
+    if curves := curve_files(artifacts):
+        draw_curves(curves, output / "curves.png")
+
+
+if __name__ == "__main__":
+    main(run)
