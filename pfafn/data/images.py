@@ -190,6 +190,13 @@ def fit(image: Pixels, size: tuple[int, int], *, interpolation: Interpolation, f
     return canvas
 
 
+def stored(content: bytes, picture: Picture, size: tuple[int, int]) -> bytes:
+    """The bytes to keep of a photo: its own if plain and of size (height, width), else a PNG."""
+    if picture.plain and picture.rgb.shape[:2] == size:
+        return content
+    return encode_png(fit(picture.rgb, size, interpolation="smooth", fill=WHITE))
+
+
 def fit_points(
     points: NDArray[np.float32], source: tuple[int, int], target: tuple[int, int]
 ) -> NDArray[np.float32]:

@@ -1,0 +1,243 @@
+"""Body parts without DensePose: derived from keypoints and parsing, in DensePose's 25 ids.
+
+Limbs are tapered capsules along the segments between keypoints, also where clothes cover them;
+visible skin of the parsing goes to the nearest segment of its side. Front ids only. What keypoints
+do not show is guessed from an adult's proportions where that is safe, else left out.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pfafn.data.images import missing
+from pfafn.data.parts import FACE, BodyPart, Keypoint, Parsing
+
+Ids = NDArray[np.uint8]
+Points = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# Radii and lengths, in units of the distance between the shoulders of a person facing the camera.
+SHOULDER, ELBOW, WRIST = 0.16, 0.12, 0.085
+HIP, KNEE, ANKLE = 0.26, 0.18, 0.12
+HAND, FOOT = 0.50, 0.45  # beyond the wrist, the ankle
+HEAD = 0.70  # around the middle of the face
+TORSO_MARGIN = 0.10  # torso beyond the line from shoulder to hip
+TORSO_LENGTH = 1.45  # from shoulders to hips
+SKIN_REACH = 2.5  # arm skin is believed up to this many radii from the arm
+CLOTH_REACH = 1.25
+
+CLOTHES = (Parsing.UPPER_CLOTHES, Parsing.DRESS, Parsing.JUMPSUIT)
+TROUSERS = (Parsing.LOWER_CLOTHES, Parsing.LEFT_LEG, Parsing.RIGHT_LEG, Parsing.SOCKS)
+
+
+class Side(NamedTuple):
+    """Points and ids of one side of the body."""
+
+    shoulder: Keypoint
+    elbow: Keypoint
+    wrist: Keypoint
+    hip: Keypoint
+    knee: Keypoint
+    ankle: Keypoint
+    skin: Parsing
+    shoe: Parsing
+    upper_arm: BodyPart
+    forearm: BodyPart
+    hand: BodyPart
+    thigh: BodyPart
+    calf: BodyPart
+    foot: BodyPart
+
+
+def _side(name: str) -> Side:
+    points = ("SHOULDER", "ELBOW", "WRIST", "HIP", "KNEE", "ANKLE")
+    parts = ("UPPER_ARM", "FOREARM", "HAND", "THIGH", "CALF", "FOOT")
+    return Side(
+        *(Keypoint[f"{name}_{point}"] for point in points),
+        Parsing[f"{name}_ARM"],
+        Parsing[f"{name}_SHOE"],
+        *(BodyPart[f"{name}_{part}"] for part in parts),
+    )
+
+
+SIDES = (_side("RIGHT"), _side("LEFT"))
+
+
+class Segment(NamedTuple):
+    """Distance from a limb's segment in units of its radius, and the position along it."""
+
+    part: BodyPart
+    reach: NDArray[np.float32]  # [H, W], 1 on the surface
+    along: NDArray[np.float32]  # [H, W], 0 at the start, 1 at the end, not clipped
+
+
+def derive_body_parts(keypoints: Points, parsing: Ids) -> Ids:
+    """Body part ids uint8 [H, W] of a person.
+
+    keypoints: float32 [18, 3] in pixels of the parsing map; parsing: uint8 [H, W], 14 classes.
+    """
+    parts = np.zeros(parsing.shape, np.uint8)
+    body = _Body(keypoints, parsing)
+    _paint_legs(parts, body)
+    _paint_torso(parts, body)
+    _paint_head(parts, body)
+    _paint_arms(parts, body)
+    return parts
+
+
+class _Body:
+    """The person's points with the scale and the guesses that the painters share."""
+
+    def __init__(self, keypoints: Points, parsing: Ids) -> None:
+        self.parsing = parsing
+        self.ys, self.xs = np.mgrid[: parsing.shape[0], : parsing.shape[1]].astype(np.float32)
+        self.points: dict[Keypoint, NDArray[np.float32]] = {
+            point: keypoints[point, :2] for point in Keypoint if not missing(keypoints)[point]
+        }
+        self.unit = self._unit()
+        self._guess_hips()
+
+    def _unit(self) -> float:
+        """Distance between the shoulders; the torso's length tells it for a person in profile."""
+        right, left = (self.points.get(side.shoulder) for side in SIDES)
+        across = (
+            float(np.linalg.norm(right - left)) if right is not None and left is not None else 0
+        )
+        neck = self.points.get(Keypoint.NECK)
+        hips = [self.points[side.hip] for side in SIDES if side.hip in self.points]
+        down = 0.0
+        if neck is not None and hips:
+            down = float(np.linalg.norm(neck - np.mean(hips, axis=0))) / TORSO_LENGTH
+        return max(across, 0.85 * down) or self.parsing.shape[1] / 3
+
+    def _guess_hips(self) -> None:
+        """Hips straight below the shoulders, where they are not known."""
+        for side in SIDES:
+            if side.hip not in self.points and side.shoulder in self.points:
+                below = np.array([0, TORSO_LENGTH * self.unit], np.float32)
+                self.points[side.hip] = self.points[side.shoulder] + below
+
+    def among(self, classes: tuple[Parsing, ...]) -> Mask:
+        return np.isin(self.parsing, classes)
+
+    def segment(
+        self, part: BodyPart, start: Points, end: Points, first: float, last: float
+    ) -> Segment:
+        """A tapered capsule from start to end; its radii in units."""
+        dx, dy = (end - start).tolist()
+        length = max(dx * dx + dy * dy, 1e-6)
+        along = ((self.xs - start[0]) * dx + (self.ys - start[1]) * dy) / length
+        nearest = along.clip(0, 1)
+        distance = np.hypot(self.xs - start[0] - nearest * dx, self.ys - start[1] - nearest * dy)
+        return Segment(part, distance / (self.unit * (first + (last - first) * nearest)), along)
+
+    def limb(
+        self, names: tuple[Keypoint, ...], parts: tuple[BodyPart, ...], radii: tuple[float, ...]
+    ) -> list[Segment]:
+        """The segments between consecutive points that are known."""
+        return [
+            self.segment(part, self.points[a], self.points[b], first, last)
+            for part, a, b, first, last in zip(
+                parts, names, names[1:], radii, radii[1:], strict=False
+            )
+            if a in self.points and b in self.points
+        ]
+
+
+def _paint_arms(parts: Ids, body: _Body) -> None:
+    """Arms: capsules under clothes, and skin at the nearest segment; hands beyond the wrists."""
+    clothes = body.among(CLOTHES)
+    for side in SIDES:
+        names = (side.shoulder, side.elbow, side.wrist)
+        arm = body.limb(names, (side.upper_arm, side.forearm), (SHOULDER, ELBOW, WRIST))
+        if not arm:
+            continue
+        for segment in arm:
+            parts[clothes & (segment.reach <= 1)] = segment.part
+        part, reach = _nearest([*arm, *_extremity(body, names[1:], side.hand, WRIST, HAND)])
+        skin = (body.parsing == side.skin) & (reach <= SKIN_REACH)
+        parts[skin] = part[skin]
+
+
+def _extremity(
+    body: _Body, names: tuple[Keypoint, ...], part: BodyPart, radius: float, length: float
+) -> list[Segment]:
+    """A hand: goes on from the last segment for `length` units."""
+    start, end = (body.points.get(name) for name in names)
+    if start is None or end is None:
+        return []
+    direction = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
+    tip = end + direction * length * body.unit
+    return [body.segment(part, end, tip.astype(np.float32), radius, radius)]
+
+
+def _nearest(segments: list[Segment]) -> tuple[Ids, NDArray[np.float32]]:
+    """Part and distance (in radii) of the nearest segment at every pixel."""
+    reach = np.stack([segment.reach for segment in segments])
+    ids = np.array([segment.part for segment in segments], np.uint8)
+    return ids[reach.argmin(axis=0)], reach.min(axis=0)
+
+
+def _paint_legs(parts: Ids, body: _Body) -> None:
+    """Thighs and calves: skin and clothes at the nearest segment, feet where shoes are."""
+    segments = []
+    for side in SIDES:
+        points = dict(body.points)
+        if side.hip in points and side.knee not in points:
+            below = np.array([0, 1.3 * TORSO_LENGTH * body.unit], np.float32)
+            segments.append(
+                body.segment(side.thigh, points[side.hip], points[side.hip] + below, HIP, KNEE)
+            )
+        names = (side.hip, side.knee, side.ankle)
+        segments += body.limb(names, (side.thigh, side.calf), (HIP, KNEE, ANKLE))
+        parts[body.parsing == side.shoe] = side.foot
+    if not segments:
+        return
+    part, reach = _nearest(segments)
+    legs = body.among(TROUSERS) & (reach <= CLOTH_REACH)
+    # A long top hangs over the hips: below them the legs go on under it.
+    legs |= body.among(CLOTHES) & (reach <= 1)
+    parts[legs] = part[legs]
+
+
+def _paint_torso(parts: Ids, body: _Body) -> None:
+    """The quadrilateral of shoulders and hips, with the neck, where the parsing has a person."""
+    corners = [
+        Keypoint.RIGHT_SHOULDER,
+        Keypoint.LEFT_SHOULDER,
+        Keypoint.LEFT_HIP,
+        Keypoint.RIGHT_HIP,
+    ]
+    if any(corner not in body.points for corner in corners):
+        return
+    right, left, left_hip, right_hip = (body.points[corner] for corner in corners)
+    outward = TORSO_MARGIN * body.unit * (right - left) / max(1e-6, np.linalg.norm(right - left))
+    outline = [right + outward, left - outward, left_hip - outward, right_hip + outward]
+    inside = np.zeros(parts.shape, np.uint8)
+    cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 1)
+    region = inside.astype(bool) & body.among((*CLOTHES, Parsing.LOWER_CLOTHES))
+    if Keypoint.NECK in body.points and Keypoint.NOSE in body.points:
+        region |= _neck(body)
+    parts[region] = BodyPart.TORSO
+
+
+def _neck(body: _Body) -> Mask:
+    """Neck and chest between head and collar, which parsers of VITON call background."""
+    neck, nose = body.points[Keypoint.NECK], body.points[Keypoint.NOSE]
+    column = body.segment(BodyPart.TORSO, neck, (neck + nose) / 2, 1.2 * SHOULDER, SHOULDER)
+    return (column.reach <= 1) & (body.parsing == Parsing.BACKGROUND)
+
+
+def _paint_head(parts: Ids, body: _Body) -> None:
+    """Face and the hair around it; the nose tells the person's right from left."""
+    head = body.among(FACE)
+    face = body.parsing == Parsing.FACE
+    if not face.any():
+        return
+    centre = np.array([body.xs[face].mean(), body.ys[face].mean()], np.float32)
+    near = np.hypot(body.xs - centre[0], body.ys - centre[1]) <= HEAD * body.unit
+    middle = body.points.get(Keypoint.NOSE, centre)[0]
+    parts[head & near & (body.xs <= middle)] = BodyPart.HEAD_RIGHT
+    parts[head & near & (body.xs > middle)] = BodyPart.HEAD_LEFT

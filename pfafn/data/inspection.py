@@ -1,0 +1,235 @@
+"""Look into the files of one person or one garment and say what is wrong with them."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pfafn.data import masks
+from pfafn.data.catalogue import GarmentFiles, PersonFiles
+from pfafn.data.images import (
+    ImageError,
+    Picture,
+    decode_gray,
+    decode_ids,
+    decode_picture,
+    read_bytes,
+)
+from pfafn.data.keypoints import KeypointError, read_keypoints
+from pfafn.data.layouts import Layout
+from pfafn.data.parsing import ParsingError, canonical
+from pfafn.data.parts import BodyPart
+
+MIN_SIDE = 32  # pixels
+MAX_ASPECT = 4.0
+THUMB = (16, 12)  # height, width of the picture's small copy, for finding near duplicates
+
+
+class Reason(StrEnum):
+    """Why something is not taken."""
+
+    MISSING_FILE = "missing_file"
+    UNDECODABLE = "undecodable"
+    IMPLAUSIBLE_SIZE = "implausible_size"
+    BLANK = "blank"
+    SIZE_MISMATCH = "size_mismatch"
+    MASK_EMPTY = "mask_empty"
+    MASK_FULL = "mask_full"
+    PARSING_IDS = "parsing_ids"
+    KEYPOINTS = "keypoints"
+    BODY_PARTS = "body_parts"
+    DUPLICATE = "duplicate"
+    LEAK = "leak"
+    NEAR_LEAK = "near_leak"
+    GARMENT_LEAK = "garment_leak"
+    PAIRS = "pairs"
+    NO_OTHER_GARMENT = "no_other_garment"
+    STRAY_FILE = "stray_file"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found wrong, with the file's name relative to the data folder.
+
+    rejects: whether `prepare` leaves the sample (or pair) out because of it.
+    """
+
+    file: str
+    reason: Reason
+    value: str | float | int | None
+    split: str
+    sample: str | None
+    rejects: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Report(NamedTuple):
+    """What looking into one person or garment gave."""
+
+    findings: tuple[Finding, ...]
+    digest: str  # of the picture's decoded pixels; "" if it cannot be decoded
+    thumb: bytes  # uint8 RGB [*THUMB, 3] of a person; b"" otherwise
+    size: tuple[int, int]  # height, width of the picture
+    mask_source: masks.MaskSource | None = None
+
+
+class Problem(ValueError):
+    """A file cannot be used; carries reason and value to where the finding is made."""
+
+    def __init__(self, reason: Reason, value: str | float | int | None) -> None:
+        super().__init__(f"{reason}: {value}")
+        self.reason = reason
+        self.value = value
+
+
+class Inspector:
+    """Checks of one data set; pickles to pool workers.
+
+    min_mask, max_mask: share of a garment picture below which its mask is empty, above full.
+    """
+
+    def __init__(self, root: Path, layout: Layout, min_mask: float, max_mask: float) -> None:
+        self.root = root
+        self.layout = layout
+        self.min_mask = min_mask
+        self.max_mask = max_mask
+
+    def person(self, files: PersonFiles) -> Report:
+        """Check the picture of a person and all annotations the data set has for it."""
+        collect = _Collector(self.root, files.split, files.name)
+        for path in files.absent:
+            collect.add(path, Reason.MISSING_FILE, None)
+        if files.image in files.absent:
+            return Report(tuple(collect.findings), "", b"", (0, 0))
+        picture = collect.run(files.image, _picture)
+        if picture is None:
+            return Report(tuple(collect.findings), "", b"", (0, 0))
+        size = picture.rgb.shape[:2]
+        if files.parsing:
+            collect.run(files.parsing, lambda path: self._parsing(path, size))
+        if files.keypoints:
+            collect.run(files.keypoints, lambda path: self._keypoints(path, size))
+        if files.body_parts:
+            collect.run(
+                files.body_parts,
+                lambda path: decode_body_parts(read_bytes(path), path.suffix, size),
+            )
+        small = cv2.resize(picture.rgb, THUMB[::-1], interpolation=cv2.INTER_AREA)
+        return Report(tuple(collect.findings), digest(picture.rgb), small.tobytes(), size)
+
+    def garment(self, split_and_files: tuple[str, GarmentFiles]) -> Report:
+        """Check a garment's picture and its mask, given or estimated."""
+        split, files = split_and_files
+        collect = _Collector(self.root, split, files.name)
+        picture = collect.run(files.image, _picture)
+        if picture is None:
+            return Report(tuple(collect.findings), "", b"", (0, 0))
+        found = collect.run(files.mask or files.image, lambda _: read_mask(files, picture))
+        source = None
+        if found is not None:
+            mask, source = found
+            share = round(masks.area(mask), 4)
+            if share < self.min_mask:
+                collect.add(files.mask or files.image, Reason.MASK_EMPTY, share)
+            elif share > self.max_mask:
+                collect.add(files.mask or files.image, Reason.MASK_FULL, share)
+        size = picture.rgb.shape[:2]
+        return Report(tuple(collect.findings), digest(picture.rgb), b"", size, source)
+
+    def _parsing(self, path: Path, size: tuple[int, int]) -> None:
+        ids = decode_ids(read_bytes(path), path.name)
+        _same_size(ids.shape, size)
+        try:
+            canonical(ids, self.layout.table)
+        except ParsingError as error:
+            raise Problem(Reason.PARSING_IDS, str(error)) from error
+
+    def _keypoints(self, path: Path, size: tuple[int, int]) -> None:
+        try:
+            read_keypoints(read_bytes(path), size, self.layout.drawn_in)
+        except KeypointError as error:
+            raise Problem(Reason.KEYPOINTS, str(error)) from error
+
+
+class _Collector:
+    """Gathers the findings of one sample."""
+
+    def __init__(self, root: Path, split: str, sample: str) -> None:
+        self.root, self.split, self.sample = root, split, sample
+        self.findings: list[Finding] = []
+
+    def add(self, path: Path, reason: Reason, value: str | float | int | None) -> None:
+        file = path.relative_to(self.root).as_posix()
+        self.findings.append(Finding(file, reason, value, self.split, self.sample))
+
+    def run(self, path: Path, check: Callable[[Path], Any]) -> Any:
+        """check(path), or None and a finding if it raises."""
+        try:
+            return check(path)
+        except Problem as problem:
+            self.add(path, problem.reason, problem.value)
+        except ImageError as error:
+            self.add(path, Reason.UNDECODABLE, str(error).removeprefix(f"{path.name}: "))
+        return None
+
+
+def _picture(path: Path) -> Picture:
+    """Decode a photo and check that its size and content are a photo's."""
+    picture = decode_picture(read_bytes(path), path.name)
+    height, width = picture.rgb.shape[:2]
+    if min(height, width) < MIN_SIDE or max(height, width) > MAX_ASPECT * min(height, width):
+        raise Problem(Reason.IMPLAUSIBLE_SIZE, f"{width}x{height}")
+    if (picture.rgb == picture.rgb[0, 0]).all():
+        raise Problem(Reason.BLANK, "#{:02x}{:02x}{:02x}".format(*picture.rgb[0, 0]))
+    return picture
+
+
+def _same_size(found: tuple[int, ...], expected: tuple[int, int]) -> None:
+    if tuple(found) != tuple(expected):
+        value = f"{found[1]}x{found[0]}, the picture {expected[1]}x{expected[0]}"
+        raise Problem(Reason.SIZE_MISMATCH, value)
+
+
+def read_mask(files: GarmentFiles, picture: Picture) -> tuple[NDArray[np.uint8], masks.MaskSource]:
+    """A garment's mask {0, 255} in the size of its picture, and where it comes from."""
+    if files.mask is None:
+        return masks.garment_mask(picture.rgb, picture.alpha)
+    gray = decode_gray(read_bytes(files.mask), files.mask.name)
+    _same_size(gray.shape, picture.rgb.shape[:2])
+    return masks.binary(gray), "file"
+
+
+def decode_body_parts(content: bytes, kind: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """DensePose ids uint8 [H, W] of a file's bytes, checked; kind: ".npy" or a picture's suffix.
+
+    Raises Problem for other contents, ImageError for a damaged picture.
+    """
+    if kind == ".npy":
+        try:
+            ids = np.load(BytesIO(content), allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise Problem(Reason.BODY_PARTS, f"not an array file: {error}") from error
+    else:
+        ids = decode_ids(content, "body parts")
+    if ids.ndim != 2 or ids.dtype.kind not in "uif":
+        raise Problem(Reason.BODY_PARTS, f"expected numbers [H, W], found {ids.dtype} {ids.shape}")
+    _same_size(ids.shape, size)
+    if not np.isin(ids, list(BodyPart)).all():
+        raise Problem(Reason.BODY_PARTS, f"ids must be whole numbers 0..{max(BodyPart)}")
+    return ids.astype(np.uint8)
+
+
+def digest(rgb: NDArray[np.uint8]) -> str:
+    """Hash of decoded pixels and their size: equal for equal pictures in any lossless coding."""
+    content = hashlib.sha256(str(rgb.shape).encode())
+    content.update(np.ascontiguousarray(rgb))
+    return content.hexdigest()[:32]

@@ -1,0 +1,117 @@
+"""Keypoint files of the public data sets, read into one form: float32 [18, 3], `Keypoint` order."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pfafn.data.parts import Keypoint
+
+Points = NDArray[np.float32]
+
+# Where OpenPose's BODY_25 model has the 18 points; it adds the middle of the hips and the feet.
+BODY_25 = {
+    Keypoint.NOSE: 0,
+    Keypoint.NECK: 1,
+    Keypoint.RIGHT_SHOULDER: 2,
+    Keypoint.RIGHT_ELBOW: 3,
+    Keypoint.RIGHT_WRIST: 4,
+    Keypoint.LEFT_SHOULDER: 5,
+    Keypoint.LEFT_ELBOW: 6,
+    Keypoint.LEFT_WRIST: 7,
+    Keypoint.RIGHT_HIP: 9,
+    Keypoint.RIGHT_KNEE: 10,
+    Keypoint.RIGHT_ANKLE: 11,
+    Keypoint.LEFT_HIP: 12,
+    Keypoint.LEFT_KNEE: 13,
+    Keypoint.LEFT_ANKLE: 14,
+    Keypoint.RIGHT_EYE: 15,
+    Keypoint.LEFT_EYE: 16,
+    Keypoint.RIGHT_EAR: 17,
+    Keypoint.LEFT_EAR: 18,
+}
+BODY_25_ROWS = [BODY_25[point] for point in Keypoint]
+BODY_25_COUNT = 25
+PEOPLE_KEYS = ("pose_keypoints_2d", "pose_keypoints")
+MARGIN = 0.05  # of the picture's side by which a point may lie outside
+
+
+class KeypointError(ValueError):
+    """A keypoint file cannot be used; the message says what is wrong."""
+
+
+def read_keypoints(
+    content: bytes, size: tuple[int, int], drawn_in: tuple[int, int] | None = None
+) -> Points:
+    """Keypoints float32 [18, 3] (x, y in pixels of the picture, score) of a JSON file's bytes.
+
+    size: (height, width) of the picture; drawn_in: that of the frame the file counts in, if it is
+    another one. OpenPose files (18 or 25 points, x, y, score) and DressCode's (`keypoints`, 18
+    rows) are understood; the number of points decides. Missing points become 0, 0, 0.
+
+    Raises KeypointError if there is no person, another number of points, something that is no
+    finite number, a point outside the picture or no point at all.
+    """
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise KeypointError(f"not JSON: {error}") from error
+    points = _eighteen(_rows(document))
+    if not np.isfinite(points).all():
+        raise KeypointError("a coordinate is not a finite number")
+    if drawn_in is not None:
+        points[:, :2] *= (size[1] / drawn_in[1], size[0] / drawn_in[0])
+    points[(points[:, :2] <= 0).all(axis=1)] = 0
+    _check_range(points, size)
+    return points
+
+
+def _rows(document: Any) -> Points:
+    """The numbers of the first person, one row of x, y, score per point."""
+    if not isinstance(document, Mapping):
+        raise KeypointError(f"expected an object, found {type(document).__name__}")
+    if "keypoints" in document:
+        values, width = document["keypoints"], 4
+    else:
+        people = document.get("people")
+        if not isinstance(people, list) or not people:
+            raise KeypointError("no people")
+        if not isinstance(people[0], Mapping):
+            raise KeypointError(f"expected a person, found {people[0]!r:.40}")
+        key = next((key for key in PEOPLE_KEYS if key in people[0]), None)
+        if key is None:
+            raise KeypointError(f"expected one of {PEOPLE_KEYS}, found {sorted(people[0])[:6]}")
+        values, width = people[0][key], 3
+    try:
+        flat = np.asarray(values)
+        if flat.dtype.kind not in "iuf":
+            raise KeypointError("a coordinate is not a number")
+        return flat.astype(np.float32).reshape(-1, width)[:, :3].copy()
+    except ValueError as error:
+        if isinstance(error, KeypointError):
+            raise
+        raise KeypointError(f"expected rows of {width} numbers: {error}") from error
+
+
+def _eighteen(points: Points) -> Points:
+    if len(points) == len(Keypoint):
+        return points
+    if len(points) == BODY_25_COUNT:
+        return points[BODY_25_ROWS]
+    raise KeypointError(f"expected {len(Keypoint)} or {BODY_25_COUNT} points, found {len(points)}")
+
+
+def _check_range(points: Points, size: tuple[int, int]) -> None:
+    height, width = size
+    if not points[:, :2].any():
+        raise KeypointError("no point was found on the person")
+    limits = np.array([width, height])
+    outside = (points[:, :2] < -MARGIN * limits) | (points[:, :2] > (1 + MARGIN) * limits)
+    if outside.any():
+        which = int(np.flatnonzero(outside.any(axis=1))[0])
+        x, y = points[which, :2]
+        raise KeypointError(
+            f"{Keypoint(which).name} at ({x:.0f}, {y:.0f}) is outside the {width}x{height} picture"
+        )

@@ -1,0 +1,179 @@
+"""Folder layouts of the public data sets, as tables: where each kind of file lies, and its name.
+
+A sample has an id; a file of it is FOLDER/ID + suffix + extension. `{split}` in a folder is "train"
+or "test"; a folder without it names no split. Folders are relative to the data set's root.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Table
+from pfafn.data.parts import Category
+from pfafn.outputs import MissingInput
+
+SPLITS = ("train", "test")
+PICTURES = (".jpg", ".png", ".jpeg")
+HOW_TO_GET_DATA = (
+    "make some with `make repro` or `python -m pfafn synth`, "
+    "or take over a data set with `python -m pfafn adopt LAYOUT SOURCE`"
+)
+
+
+class LayoutError(ValueError):
+    """A folder is in no known layout; the message lists what was looked for."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """Where the files of one kind lie: all of the folders that exist are looked into."""
+
+    folders: tuple[str, ...]
+    suffix: str = ""
+    extensions: tuple[str, ...] = PICTURES
+
+    def fits(self, name: str) -> bool:
+        """Whether a file name is one of this role's."""
+        stem, dot, kind = name.rpartition(".")
+        return f"{dot}{kind}".lower() in self.extensions and stem.endswith(self.suffix)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One data set's way to store samples."""
+
+    name: str
+    signs: tuple[tuple[str, ...], ...]  # a root has all folders of one of these
+    person: Role
+    garment: Role
+    mask: Role
+    parsing: Role
+    keypoints: Role
+    body_parts: Role | None
+    pairs: Mapping[str, tuple[str, ...]]  # split -> files of "person garment" lines
+    table: Table  # of the parsing ids
+    # Folder of each garment category; "" where there is only one.
+    categories: Mapping[str, Category] = field(default_factory=lambda: {"": Category.UPPER})
+    drawn_in: tuple[int, int] | None = None  # (height, width) in which keypoints count
+    every_person_has_a_garment: bool = False  # also in test
+    pairs_name_the_split: bool = False
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        named = {
+            "person": self.person,
+            "garment": self.garment,
+            "mask": self.mask,
+            "parsing": self.parsing,
+            "keypoints": self.keypoints,
+        }
+        return named | ({"body_parts": self.body_parts} if self.body_parts else {})
+
+
+def _split_folders(*names: str) -> tuple[str, ...]:
+    """Folders below train/ and test/, or directly in the root."""
+    return tuple(f"{{split}}/{name}" for name in names) + names
+
+
+JSON = (".json",)
+
+VITON = Layout(
+    name="viton",
+    signs=(("train_img",), ("test_img",)),
+    person=Role(("{split}_img",), "_0"),
+    garment=Role(("{split}_color", "{split}_clothes"), "_1"),
+    mask=Role(("{split}_edge",), "_1"),
+    parsing=Role(("{split}_label",), "_0", (".png",)),
+    keypoints=Role(("{split}_pose",), "_0_keypoints", JSON),
+    body_parts=Role(("{split}_densepose",), "_0", (".npy",)),
+    pairs={"test": ("test_pairs.txt", "demo.txt")},
+    table=IDENTITY,
+    every_person_has_a_garment=True,
+)
+VITON_RESIZE = Layout(
+    name="viton-resize",
+    signs=(("train/image", "train/pose"), ("test/image", "test/pose"), ("image", "pose")),
+    person=Role(_split_folders("image"), "_0"),
+    garment=Role(_split_folders("cloth"), "_1"),
+    mask=Role(_split_folders("cloth-mask"), "_1"),
+    parsing=Role(_split_folders("image-parse"), "_0", (".png",)),
+    keypoints=Role(_split_folders("pose"), "_0_keypoints", JSON),
+    body_parts=None,
+    pairs={"test": ("test_pairs.txt",)},
+    table=LIP,
+    every_person_has_a_garment=True,
+)
+VITON_HD = Layout(
+    name="viton-hd",
+    signs=(("train/image", "train/cloth"), ("test/image", "test/cloth"), ("image", "cloth")),
+    person=Role(_split_folders("image")),
+    garment=Role(_split_folders("cloth")),
+    mask=Role(_split_folders("cloth-mask")),
+    parsing=Role(_split_folders("image-parse-v3", "image-parse"), "", (".png",)),
+    keypoints=Role(_split_folders("openpose_json", "openpose-json"), "_keypoints", JSON),
+    body_parts=None,  # NOTE: image-densepose/ holds colour pictures, whose ids cannot be told
+    pairs={"test": ("test_pairs.txt",)},
+    table=LIP_HD,
+)
+DRESSCODE = Layout(
+    name="dresscode",
+    signs=(("upper_body/images",), ("lower_body/images",), ("dresses/images",)),
+    person=Role(("images",), "_0"),
+    garment=Role(("images",), "_1"),
+    mask=Role(("masks", "cloth-mask"), "_1"),
+    parsing=Role(("label_maps",), "_4", (".png",)),
+    keypoints=Role(("keypoints",), "_2", JSON),
+    body_parts=Role(("dense",), "_5", (".png",)),
+    pairs={
+        "train": ("train_pairs.txt",),
+        "test": ("test_pairs_unpaired.txt", "test_pairs_paired.txt"),
+    },
+    table=ATR,
+    categories={
+        "upper_body": Category.UPPER,
+        "lower_body": Category.LOWER,
+        "dresses": Category.DRESS,
+    },
+    drawn_in=(512, 384),
+    pairs_name_the_split=True,
+)
+# In the order in which a folder is tried.
+LAYOUTS = {layout.name: layout for layout in (VITON, VITON_RESIZE, VITON_HD, DRESSCODE)}
+
+
+def detect(root: Path) -> Layout:
+    """The layout of a data set's folder, told by the folders in it.
+
+    Raises MissingInput if there is no data, LayoutError if the layout is unknown.
+    """
+    if not root.is_dir() or not any(root.iterdir()):
+        raise MissingInput(f"no data in {root}: {HOW_TO_GET_DATA}")
+    folders = {
+        path.relative_to(root).as_posix()
+        for pattern in ("*", "*/*")
+        for path in root.glob(pattern)
+        if path.is_dir()
+    }
+    layout = recognise(folders)
+    if layout is None:
+        raise LayoutError(
+            f"{root}: no known layout; it has {sorted(folders)[:8] or 'no folders'}. "
+            f"Looked for {signs_text()}; {HOW_TO_GET_DATA}"
+        )
+    return layout
+
+
+def recognise(folders: set[str]) -> Layout | None:
+    """The first layout of which `folders` (relative names) has the signs."""
+    for layout in LAYOUTS.values():
+        if any(folders.issuperset(sign) for sign in layout.signs):
+            return layout
+    return None
+
+
+def signs_text() -> str:
+    """What the layouts are recognised by, for messages."""
+    return "; ".join(
+        f"{layout.name}: " + " or ".join("+".join(sign) for sign in layout.signs)
+        for layout in LAYOUTS.values()
+    )

@@ -1,0 +1,86 @@
+"""Work through many items on several processes: in order, in bounded memory, showing progress."""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
+from typing import TypeVar
+
+import cv2
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+# Imported once, before the processes are split off.
+PRELOAD = ["cv2", "numpy", "pandas", "PIL.Image", "pyarrow"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CHUNK = 16  # items handed to a process at once
+AHEAD = 3  # chunks per process that may wait to be read
+WORTH_A_POOL = 512  # fewer items are done here: starting processes takes longer
+
+
+def worker_count() -> int:
+    """Processes to use: PFAFN_WORKERS, or one for each CPU this process may use."""
+    wish = os.environ.get("PFAFN_WORKERS", "auto")
+    if wish == "auto":
+        return len(os.sched_getaffinity(0))
+    if not wish.isdigit():
+        raise ValueError(f"PFAFN_WORKERS must be auto or a number of processes, got {wish!r}")
+    return max(1, int(wish))
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Sequence[Item], title: str
+) -> Iterator[Result]:
+    """function(item) of every item, in the items' order, whatever the number of processes.
+
+    function and items must pickle. The bar with its ETA goes to stderr, on a terminal only.
+    """
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
+        bar = progress.add_task(title, total=len(items))
+        for result in _results(function, items):
+            yield result
+            progress.advance(bar)
+
+
+def _results(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    workers = worker_count()
+    if workers == 1 or len(items) < WORTH_A_POOL:
+        yield from map(function, items)
+        return
+    # Not forked from here: threads of this process (progress bar, Arrow) would be cut off.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    with ProcessPoolExecutor(
+        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
+        waiting: deque[Future[list[Result]]] = deque()
+        try:
+            for chunk in _chunks(items):
+                waiting.append(pool.submit(_each, function, chunk))
+                if len(waiting) >= AHEAD * workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk
+
+
+def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
+    return [function(item) for item in chunk]

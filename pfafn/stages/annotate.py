@@ -1,0 +1,153 @@
+"""Stage annotate: parsing, body parts and keypoints of every item, in one form and size.
+
+reads   data/, artifacts/prepare/manifest.parquet
+writes  artifacts/annotate/: shards/ (row i = item i), metrics.json, provenance.json
+
+For the tutor only. Parsing and keypoints come from the data set; body parts too if it has
+DensePose, else they are derived from the other two.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pfafn.data.body_parts import derive_body_parts
+from pfafn.data.images import decode_ids, encode_png, fit, fit_points, read_bytes
+from pfafn.data.inspection import decode_body_parts
+from pfafn.data.keypoints import read_keypoints
+from pfafn.data.layouts import LAYOUTS, detect
+from pfafn.data.parsing import canonical
+from pfafn.data.parts import BodyPart, Keypoint, Parsing
+from pfafn.data.pool import ordered_map
+from pfafn.data.shards import ShardWriter
+from pfafn.outputs import MissingInput, require, stage_output, write_json
+from pfafn.params import Params
+
+SCHEMA = pa.schema(
+    [
+        ("parsing", pa.binary()),
+        ("body_parts", pa.binary()),
+        ("keypoints", pa.list_(pa.float32(), 3 * len(Keypoint))),
+        ("body_parts_source", pa.string()),
+    ]
+)
+BodyPartsFrom = Literal["auto", "files", "derived"]
+FEATURES = ("parsing", "keypoints", "body_parts")
+
+
+class AnnotationError(ValueError):
+    """An annotation file cannot be used; the message names it."""
+
+
+class Person(NamedTuple):
+    """One manifest row's annotation files, and the source picture's (height, width)."""
+
+    name: str
+    parsing: Path | None
+    keypoints: Path | None
+    body_parts: Path | None
+    size: tuple[int, int]
+
+
+def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float]:
+    """Annotate every item of the manifest; return the metrics.
+
+    Raises MissingInput if `prepare` has not run, or if params.annotate.body_parts is "files" and a
+    person has none.
+    """
+    manifest = pd.read_parquet(require(prepare / "manifest.parquet", "prepare"))
+    layout = detect(data)
+    persons = [_person(row, data) for row in manifest.itertuples()]
+    source: BodyPartsFrom = params.annotate.body_parts
+    if source == "files":
+        _need_body_parts(persons, data)
+    work = partial(annotate_person, layout=layout.name, source=source, size=params.image.size)
+    used = {"image": params.image, "annotate": params.annotate}
+    counts: Counter[str] = Counter()
+    with stage_output(out, [data, prepare / "manifest.parquet"], used) as output:
+        with ShardWriter(output / "shards", SCHEMA) as shards:
+            for row in ordered_map(work, persons, "annotate"):
+                counts[row["body_parts_source"]] += 1
+                shards.append(row)
+        output.samples = len(persons)
+        metrics = {
+            "persons": len(persons),
+            "body_parts_from_files": counts["file"],
+            "body_parts_derived": counts["derived"],
+            "without_parsing": sum(person.parsing is None for person in persons),
+            "without_keypoints": sum(person.keypoints is None for person in persons),
+        }
+        write_json(output / "metrics.json", metrics)
+    return metrics
+
+
+def _person(row: Any, data: Path) -> Person:
+    names = (getattr(row, f"{feature}_file") for feature in FEATURES)
+    paths = (data / name if isinstance(name, str) else None for name in names)
+    return Person(row.person, *paths, (row.height, row.width))
+
+
+def _need_body_parts(persons: list[Person], data: Path) -> None:
+    lacking = [person.name for person in persons if person.body_parts is None]
+    if lacking:
+        raise MissingInput(
+            f"{data}: {len(lacking)} of {len(persons)} persons have no body parts file, "
+            f"for example {lacking[0]}; set annotate.body_parts to auto or derived in params.yaml"
+        )
+
+
+def annotate_person(
+    person: Person, *, layout: str, source: BodyPartsFrom, size: tuple[int, int]
+) -> dict[str, Any]:
+    """The shard row of a person, at size = (height, width).
+
+    A test person without a parsing or keypoint file gets background or missing points. Raises
+    AnnotationError naming a file that cannot be read.
+    """
+    parsing = np.full(size, Parsing.BACKGROUND, np.uint8)
+    points = np.zeros((len(Keypoint), 3), np.float32)
+    form = LAYOUTS[layout]
+    if person.parsing is not None:
+        ids = _read(person.parsing, lambda content: decode_ids(content, "parsing"))
+        parsing = _fit_ids(canonical(ids, form.table), size, Parsing.BACKGROUND)
+    if person.keypoints is not None:
+        found = _read(person.keypoints, lambda c: read_keypoints(c, person.size, form.drawn_in))
+        points = fit_points(found, person.size, size)
+    if person.body_parts is not None and source != "derived":
+        path = person.body_parts
+        whole = _read(path, lambda content: decode_body_parts(content, path.suffix, person.size))
+        body_parts, origin = _fit_ids(whole, size, BodyPart.BACKGROUND), "file"
+    else:
+        body_parts, origin = derive_body_parts(points, parsing), "derived"
+    return {
+        "parsing": encode_png(parsing),
+        "body_parts": encode_png(body_parts),
+        "keypoints": points.ravel().tolist(),
+        "body_parts_source": origin,
+    }
+
+
+def _read(path: Path, decode: Callable[[bytes], NDArray[Any]]) -> NDArray[Any]:
+    """Decode a file that `prepare` found good."""
+    try:
+        return decode(read_bytes(path))
+    except ValueError as error:
+        raise AnnotationError(
+            f"{path}: {error}; it has changed since `prepare` accepted it: "
+            "run `dvc repro annotate`, which brings both up to date"
+        ) from error
+
+
+def _fit_ids(ids: NDArray[np.uint8], size: tuple[int, int], fill: int) -> NDArray[np.uint8]:
+    return fit(ids, size, interpolation="nearest", fill=fill)
+
+
+if __name__ == "__main__":
+    run(Params.load(), Path("data"), Path("artifacts/prepare"), Path("artifacts/annotate"))

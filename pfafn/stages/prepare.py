@@ -1,0 +1,228 @@
+"""Stage prepare: read, validate, deduplicate, split and pair the photos of a data folder.
+
+reads   data/ (any layout of pfafn.data.layouts)
+writes  artifacts/prepare/: manifest.parquet, garments.parquet, persons/, garments/, truth.parquet
+        and truth/ (where the data set has them), report.json, metrics.json, provenance.json
+"""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
+from pfafn.data.images import decode_picture, encode_png, fit, read_bytes, stored
+from pfafn.data.inspection import Reason, read_mask
+from pfafn.data.layouts import SPLITS
+from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
+from pfafn.data.parts import Category
+from pfafn.data.pool import ordered_map
+from pfafn.data.shards import ShardWriter
+from pfafn.data.truth import NO_GARMENT, pairs_of_test, write_truth
+from pfafn.outputs import StageOutput, stage_output, write_json
+from pfafn.params import Params, Prepare
+
+PERSONS = pa.schema([("image", pa.binary())])
+GARMENTS = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
+REASONS_SHOWN = 5
+
+Size = tuple[int, int]
+
+
+class RejectedError(ValueError):
+    """Too much of the data is damaged; the message says how much and why."""
+
+
+def run(params: Params, data: Path, out: Path) -> dict[str, float]:
+    """Fill `out` from the data folder; return the metrics.
+
+    The result depends on data and params alone, not on the number of processes. Raises
+    MissingInput without data, LayoutError for an unknown layout, RejectedError if more than
+    params.prepare.max_rejected of the persons are damaged; then nothing is written.
+    """
+    found = review(data, params.prepare, params.seed)
+    _refuse_damaged(found, params.prepare)
+    used = {"seed": params.seed, "image": params.image, "prepare": params.prepare}
+    with stage_output(out, [data], used) as output:
+        output.samples = found.examined
+        _write(output, found, params)
+        metrics = _metrics(found)
+        write_json(output / "report.json", _report(found, metrics))
+        write_json(output / "metrics.json", metrics)
+    return metrics
+
+
+def _refuse_damaged(found: Review, rules: Prepare) -> None:
+    """Stop if too many persons have something wrong with their files, or none is left."""
+    enough = found.damaged_fraction <= rules.max_rejected
+    if enough and any(found.persons.values()):
+        return
+    bad = [f for f in found.findings if f.rejects and f.reason not in DEDUPLICATION]
+    counts = Counter(f.reason for f in bad).most_common(REASONS_SHOWN)
+    raise RejectedError(
+        f"{found.catalogue.root}: {found.damaged_fraction:.1%} of {found.examined} persons are "
+        f"rejected, prepare.max_rejected allows {rules.max_rejected:.1%}. Reasons: "
+        + (", ".join(f"{reason} {count}" for reason, count in counts) or "no persons at all")
+        + (f"; for example {bad[0].file} ({bad[0].reason}: {bad[0].value})" if bad else "")
+        + f". List all with `python -m pfafn check {found.catalogue.root}`"
+    )
+
+
+def _write(output: StageOutput, found: Review, params: Params) -> None:
+    """Write the tables and the shards."""
+    size, data = params.image.size, found.catalogue.root
+    persons = [person for split in SPLITS for person in found.persons[split]]
+    garments = {split: _offered(found, split) for split in SPLITS}
+    offers = _number(garments)
+    manifest = _manifest(found, offers, params)
+    manifest.to_parquet(output / "manifest.parquet", index=False)
+    listed = [garment for split in SPLITS for garment in garments[split]]
+    table = _garment_table(garments, offers)
+    table.to_parquet(output / "garments.parquet", index=False)
+    with ShardWriter(output / "persons", PERSONS) as shards:
+        for row in ordered_map(partial(person_row, size=size), persons, "write persons"):
+            shards.append(row)
+    with ShardWriter(output / "garments", GARMENTS) as shards:
+        for row in ordered_map(partial(garment_row, size=size), listed, "write garments"):
+            shards.append(row)
+    if (data / "truth").is_dir():
+        sizes = [garment.report.size for garment in listed]
+        write_truth(output.folder, data / "truth", pairs_of_test(manifest, table), sizes, size)
+
+
+def _offered(found: Review, split: str) -> list[Garment]:
+    """Garments to write: in train those worn by the persons taken, in test all usable ones."""
+    garments = found.garments[split]
+    if split == "test":
+        return list(garments.values())
+    worn = (person.files.garment for person in found.persons[split])
+    return [garments[name] for name in sorted(name for name in worn if name)]
+
+
+def _number(garments: dict[str, list[Garment]]) -> dict[str, list[Offer]]:
+    """Give every garment its row, train first."""
+    offers: dict[str, list[Offer]] = {}
+    row = 0
+    for split in SPLITS:
+        offers[split] = []
+        for files, report, *_ in garments[split]:
+            offers[split].append(Offer(row, files.name, files.category, report.digest))
+            row += 1
+    return offers
+
+
+def _manifest(found: Review, offers: dict[str, list[Offer]], params: Params) -> pd.DataFrame:
+    """One row per person: who it is, what it wears, what it tries on, where its files are."""
+    root = found.catalogue.root
+    rows: list[dict[str, Any]] = []
+    for split in SPLITS:
+        people = [p.files for p in found.persons[split]]
+        wearers = [Wearer(p.name, p.category, p.garment) for p in people]
+        if split == "train":
+            unpaired = draw_train(wearers, offers[split], params.prepare.unpaired, params.seed)
+        else:
+            pairs = found.catalogue.splits[split].pairs
+            unpaired = draw_test(wearers, offers[split], pairs, params.seed)
+        worn = {offer.name: offer.row for offer in offers[split]}
+        for person, others in zip(found.persons[split], unpaired, strict=True):
+            files, (height, width) = person.files, person.report.size
+            rows.append(
+                {
+                    "item": len(rows),
+                    "split": split,
+                    "person": files.name,
+                    "category": files.category.name.lower(),
+                    "garment": worn.get(files.garment, NO_GARMENT),
+                    "unpaired": others,
+                    "parsing_file": _relative(files.parsing, root),
+                    "keypoints_file": _relative(files.keypoints, root),
+                    "body_parts_file": _relative(files.body_parts, root),
+                    "width": width,
+                    "height": height,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _relative(path: Path | None, root: Path) -> str | None:
+    return None if path is None else path.relative_to(root).as_posix()
+
+
+def _garment_table(
+    garments: dict[str, list[Garment]], offers: dict[str, list[Offer]]
+) -> pd.DataFrame:
+    rows = [
+        {
+            "garment": offer.row,
+            "name": offer.name,
+            "split": split,
+            "category": Category(offer.category).name.lower(),
+            "mask_source": garment.report.mask_source,
+        }
+        for split in SPLITS
+        for garment, offer in zip(garments[split], offers[split], strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def person_row(person: Person, size: Size) -> dict[str, bytes]:
+    """The shard row of a person's picture, fitted to size = (height, width)."""
+    content = read_bytes(person.files.image)
+    return {"image": stored(content, decode_picture(content, person.files.image.name), size)}
+
+
+def garment_row(garment: Garment, size: Size) -> dict[str, bytes]:
+    """The shard row of a garment: its picture and its mask {0, 255}, fitted to size."""
+    content = read_bytes(garment.files.image)
+    picture = decode_picture(content, garment.files.image.name)
+    mask, _ = read_mask(garment.files, picture)
+    fitted = fit(mask, size, interpolation="nearest", fill=0)
+    return {"image": stored(content, picture, size), "mask": encode_png(fitted)}
+
+
+def _metrics(found: Review) -> dict[str, float]:
+    """Flat numbers of the run."""
+    reasons = Counter(finding.reason for finding in found.findings)
+    offered = {split: _offered(found, split) for split in SPLITS}
+    everything = [garment for garments in offered.values() for garment in garments]
+    unworn = sum(p.files.garment is None for p in found.persons["test"])
+    return {
+        "persons_train": len(found.persons["train"]),
+        "persons_test": len(found.persons["test"]),
+        "persons_without_garment": unworn,
+        "garments": len(everything),
+        "garments_train": len(offered["train"]),
+        "garments_test": len(offered["test"]),
+        "masks_estimated": sum(g.report.mask_source != "file" for g in everything),
+        "rejected": found.rejected,
+        "rejected_fraction": round(found.rejected / max(1, found.examined), 6),
+        "damaged_fraction": round(found.damaged_fraction, 6),
+        "duplicates": reasons[Reason.DUPLICATE],
+        "leaks": reasons[Reason.LEAK] + reasons[Reason.NEAR_LEAK],
+        "garment_leaks": reasons[Reason.GARMENT_LEAK],
+    }
+
+
+def _report(found: Review, metrics: dict[str, float]) -> dict[str, Any]:
+    """report.json: counts by reason, every finding, and the leaks between train and test."""
+    reasons = Counter(finding.reason.value for finding in found.findings)
+    leaks = (Reason.LEAK, Reason.NEAR_LEAK, Reason.GARMENT_LEAK)
+    return {
+        "layout": found.catalogue.layout.name,
+        "counts": metrics,
+        "reasons": dict(reasons),
+        "rejects": [f.as_json() for f in found.findings if f.rejects],
+        "notes": [f.as_json() for f in found.findings if not f.rejects],
+        "leaks": [
+            {"train": f.file, "test": f.value, "kind": f.reason.value}
+            for f in found.findings
+            if f.reason in leaks
+        ],
+    }
+
+
+if __name__ == "__main__":
+    run(Params.load(), Path("data"), Path("artifacts/prepare"))
