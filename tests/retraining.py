@@ -97,6 +97,20 @@ class Project:
         }
         self.write_lock()
 
+    def put_networks(self, height: int = 64, width: int = 96) -> None:
+        """Real, tiny, untrained networks in place of the stand-ins."""
+        from pfafn.models import tryon
+
+        for role in ("tutor", "student"):
+            file = self.root / f"artifacts/{role}_tryon/model.safetensors"
+            net = tryon.TryOnNet(role, [8] * 5, 8, 4)
+            tryon.save(net, file, {"image": [height, width]})
+        for stage in self.stages.values():
+            for item in [*stage["deps"], *stage["outs"]]:
+                if (self.root / item["path"]).is_file():
+                    item["md5"] = self._md5(item["path"])
+        self.write_lock()
+
     def write_lock(self) -> None:
         lock = {"schema": "2.0", "stages": self.stages}
         (self.root / "dvc.lock").write_text(yaml.safe_dump(lock))

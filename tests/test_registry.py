@@ -1,5 +1,6 @@
 """The registry mirrors files, finds what it mirrored, and promotes only what is surely better."""
 
+import base64
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ import pytest
 from retraining import Project
 
 from pfafn import registry
+from pfafn.data.images import decode_rgb, encode_png
+from pfafn.data.parts import Parsing
 from pfafn.registry import gate, stamp
 from pfafn.registry.record import RecordError, flatten, read
 from pfafn.registry.store import RegistryError, connect, home
@@ -387,6 +390,29 @@ def test_show_as_json_names_version_aliases_scores_lineage_and_sources(project: 
     assert Path(shown["sources"]["weights"]).is_file()
     for command in ("list", "show", "sync"):
         assert "pfafn-student" in CliRunner().invoke(app, [command]).stdout
+
+
+def test_registered_models_answer_through_mlflow(project: Project) -> None:
+    import mlflow
+
+    project.retrain()
+    project.put_networks(64, 96)
+    registry.sync()
+    picture = base64.b64encode(encode_png(np.full((64, 96, 3), 90, np.uint8))).decode()
+    mask = base64.b64encode(encode_png(np.full((64, 96), 255, np.uint8))).decode()
+    row = {"person": picture, "garment": picture, "garment_mask": mask}
+    row |= {"parsing": parsing(), "keypoints": json.dumps([20.0] * 54)}
+    for name in ("pfafn-student", "pfafn-tutor"):
+        model = mlflow.pyfunc.load_model(f"models:/{name}@champion")
+        columns = model.metadata.get_input_schema().input_names()
+        asked = pd.DataFrame([{key: value for key, value in row.items() if key in columns}])
+        image = decode_rgb(base64.b64decode(model.predict(asked)["image"][0]))
+        assert image.shape == (64, 96, 3)
+
+
+def parsing() -> str:
+    worn = np.full((64, 96), Parsing.UPPER_CLOTHES, np.uint8)
+    return base64.b64encode(encode_png(worn)).decode()
 
 
 def test_the_pinned_requirements_have_no_local_build_labels() -> None:

@@ -99,33 +99,24 @@ def _note_scores(
 
 
 def _decide(store: Store, student: ModelVersion, evaluation: Stage | None, wanted: Register) -> str:
-    """Give the student its alias, once for each evaluation; return the reason."""
+    """Give the student its alias, once for each evaluation; return the reason.
+
+    What was decided stays decided, so a rollback by hand is not undone by mirroring again.
+    """
     champion = versions.by_alias(store, student.name, versions.CHAMPION)
     samples = evaluation.folder / SAMPLES if evaluation else None
-    seen = file_hash(samples) if samples and samples.is_file() else ""
+    scored = file_hash(samples) if samples and samples.is_file() else ""
     question = record.content_key(
-        [student.tags.get("evaluation.protocol"), seen, wanted.model_dump()]
+        [student.tags.get("evaluation.protocol"), scored, wanted.model_dump()]
     )
     settled = student.tags.get("gate.question") == question
-    is_champion = champion is not None and champion.version == student.version
-    if is_champion or (champion is not None and settled):
+    if champion and (settled or champion.version == student.version):
         return student.tags.get("gate.reason", "")
-    decision = (
-        _judge(store, student, champion, samples, wanted)
-        if seen
-        else gate.Decision(False, "it was not evaluated")
-    )
-    if decision.promote:
-        versions.promote(store, student)
+    if samples and scored:
+        decision = _judge(store, student, champion, samples, wanted)
     else:
-        store.client.set_registered_model_alias(student.name, versions.CHALLENGER, student.version)
-    outcome = versions.CHAMPION if decision.promote else versions.CHALLENGER
-    for tag, value in (
-        ("gate.outcome", outcome),
-        ("gate.reason", decision.reason),
-        ("gate.question", question),
-    ):
-        store.client.set_model_version_tag(student.name, student.version, tag, value)
+        decision = gate.Decision(False, "it was not evaluated")
+    versions.place(store, student, decision, question)
     return decision.reason
 
 

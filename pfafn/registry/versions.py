@@ -19,6 +19,7 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
 from pfafn.outputs import PACKAGE
+from pfafn.registry.gate import Decision
 from pfafn.registry.store import RegistryError, Store, intact
 
 STUDENT, TUTOR = "pfafn-student", "pfafn-tutor"
@@ -101,7 +102,20 @@ def by_alias(store: Store, name: str, alias: str) -> ModelVersion | None:
         raise
 
 
-def promote(store: Store, version: ModelVersion) -> None:
+def place(store: Store, student: ModelVersion, decision: Decision, question: str) -> None:
+    """Give a student the alias that was decided, and note what was asked and why."""
+    name, version = student.name, student.version
+    if decision.promote:
+        _promote(store, student)
+    else:
+        store.client.set_registered_model_alias(name, CHALLENGER, version)
+    outcome = CHAMPION if decision.promote else CHALLENGER
+    noted = {"outcome": outcome, "reason": decision.reason, "question": question}
+    for tag, value in noted.items():
+        store.client.set_model_version_tag(name, version, f"gate.{tag}", value)
+
+
+def _promote(store: Store, version: ModelVersion) -> None:
     """Make a student the champion, the last champion `previous`, and its tutor the tutors'."""
     _move_champion(store, version.name, version.version)
     if tutor := version.tags.get("tutor.version"):
