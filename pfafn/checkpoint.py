@@ -36,7 +36,7 @@ def save(
     tensors = {f"net.{k}": v.contiguous() for k, v in net.state_dict().items()}
     for parameter, state in optimizer.state.items():
         for key, value in state.items():
-            tensors[f"adam.{names[id(parameter)]}.{key}"] = torch.as_tensor(value)
+            tensors[f"adam.{names[id(parameter)]}.{key}"] = torch.as_tensor(value).contiguous()
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".{FILE}.partial"
     safetensors.torch.save_file(tensors, scratch, {"point": json.dumps(point._asdict())})
@@ -59,9 +59,10 @@ def load(
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if state := states.get(names[id(parameter)]):
-                # Adam keeps its step counter on the CPU, its moments beside the parameter.
+                # Adam keeps its step counter on the CPU, its moments in the parameter's image.
                 optimizer.state[parameter] = {
-                    k: v if k == "step" else v.to(parameter.device) for k, v in state.items()
+                    k: v if k == "step" else torch.empty_like(parameter).copy_(v)
+                    for k, v in state.items()
                 }
 
 

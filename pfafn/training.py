@@ -28,6 +28,10 @@ class TrainingDiverged(UserError, RuntimeError):
     """A loss is not finite; the message names stage, step and term."""
 
 
+class NotFinite(ArithmeticError):
+    """The loss terms, named, that are infinite or not a number."""
+
+
 class TooFewSamples(UserError, ValueError):
     """A batch is larger than the data set; the message names both."""
 
@@ -106,14 +110,22 @@ def fit(
 
     total = per_epoch * plan.epochs
     every = math.ceil(total / ROWS)
-    curve = Curve(point.history, name)
+    curve = Curve(point.history)
     clock = Clock(point.seconds)
     batches = iter(loader(fabric, dataset, plan, seed, per_epoch, point.step))
     with Progress(name, total, point.step) as progress, stop_signals() as stop:
         for step in range(point.step + 1, total + 1):
             epoch = (step - 1) // per_epoch + 1
             trainer.enter(epoch)
-            terms = trainer.step([next(batches) for _ in range(plan.schedule.accumulate)], epoch)
+            micro_batches = [next(batches) for _ in range(plan.schedule.accumulate)]
+            try:
+                terms = trainer.step(micro_batches, epoch)
+            except NotFinite as error:
+                items = [int(i) for batch in micro_batches for i in batch.get("item", ())]
+                raise TrainingDiverged(
+                    f"{name}: {error} not finite in step {step} of {total} (items {items}); lower "
+                    "the learning rate or look at these samples"
+                ) from error
 
             curve.add(terms)
             if step % every == 0 or step == total:
@@ -164,6 +176,7 @@ class Trainer:
         summed: dict[str, Tensor] = {}
         for batch in micro_batches:
             terms = self.module(batch, late=self.plan.late(epoch))
+            check_finite(terms)
             self.fabric.backward(terms["total"] / len(micro_batches))
             for key, value in terms.items():
                 summed[key] = summed.get(key, 0) + value.detach() / len(micro_batches)
@@ -174,10 +187,21 @@ class Trainer:
         checkpoint.save(work, self.objective.net, self.optimizer, self.names, point)
 
 
+def check_finite(terms: dict[str, Tensor]) -> None:
+    """Raise NotFinite, naming the terms that are not finite, if the total is not.
+
+    This must come before the backward pass: that of grid sampling reads outside its memory, and
+    kills the process, where a grid is not a number.
+    """
+    if not torch.isfinite(terms["total"]):
+        wrong = [name for name, value in terms.items() if not torch.isfinite(value)]
+        raise NotFinite(", ".join(wrong))
+
+
 class Curve:
     """Loss terms, averaged over the steps of each row."""
 
-    def __init__(self, rows: list[dict[str, Any]], name: str) -> None:
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
         self.rows = [row for row in rows if "step" in row]
         pending = [row for row in rows if "step" not in row]
         self.sums: dict[str, Tensor] = {}
@@ -185,7 +209,6 @@ class Curve:
         if pending:
             self.count = int(pending[0]["count"])
             self.sums = {k: torch.tensor(v) for k, v in pending[0]["sums"].items()}
-        self.name = name
 
     @property
     def last(self) -> float | None:
@@ -197,14 +220,8 @@ class Curve:
         self.count += 1
 
     def row(self, step: int, epoch: int, rate: float) -> None:
-        """Close a row. Raises TrainingDiverged if a term is not finite."""
+        """Close a row."""
         means = {key: float(value) / self.count for key, value in self.sums.items()}
-        wrong = [key for key, value in means.items() if not math.isfinite(value)]
-        if wrong:
-            raise TrainingDiverged(
-                f"{self.name}: {', '.join(wrong)} not finite by step {step}; lower the learning rate "
-                "or look at the data of the last steps"
-            )
         self.rows.append({"step": step, "epoch": epoch, "rate": rate, **means})
         self.sums, self.count = {}, 0
 

@@ -1,0 +1,114 @@
+"""The networks' shapes, sizes and files."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pfafn.models import tryon
+from pfafn.models.generator import composite
+from pfafn.models.tryon import ModelError, TryOnNet
+from pfafn.models.vgg import VGG19, HalvePool
+
+TINY = {"channels": [4, 4, 8, 8, 8], "fpn": 8, "generator": 4}
+
+
+def tiny(role: str = "student") -> TryOnNet:
+    torch.manual_seed(0)
+    return TryOnNet(role, **TINY)
+
+
+@pytest.mark.parametrize(
+    ("role", "warp", "generator"),
+    [("student", 29_304_416, 43_899_968), ("tutor", 29_328_692, 43_900_544)],
+)
+def test_published_widths_give_the_published_parameter_counts(
+    role: str, warp: int, generator: int
+) -> None:
+    with torch.device("meta"):
+        net = TryOnNet(role, [64, 128, 256, 256, 256], 256, 64)
+    assert sum(p.numel() for p in net.warp.parameters()) == warp
+    assert sum(p.numel() for p in net.generator.parameters()) == generator
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 64), (64, 128)])
+def test_any_multiple_of_32_goes_in_and_comes_out(size: tuple[int, int]) -> None:
+    person, garment = torch.rand(2, 1, 3, *size) * 2 - 1
+    worn = tiny().eval().wear(person, garment, torch.ones(1, 1, *size))
+    assert worn.image.shape == (1, 3, *size)
+    assert [g.shape[-2:] for g in worn.warped.alignment.grids] == [
+        tuple(s // 2**n for s in size) for n in (4, 3, 2, 1, 0)
+    ]
+
+
+def test_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="multiples of 32, got 48x64"):
+        tiny().warp.encode_person(torch.zeros(1, 3, 48, 64))
+
+
+def test_no_garment_mask_means_no_garment_in_the_try_on() -> None:
+    person, garment = torch.rand(2, 1, 3, 64, 96) * 2 - 1
+    worn = tiny().eval().wear(person, garment, torch.zeros(1, 1, 64, 96))
+    torch.testing.assert_close(worn.image, worn.rendered)
+
+
+def test_the_composition_mask_chooses_between_garment_and_drawing() -> None:
+    drawn, garment = torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)
+    half = torch.full((1, 1, 2, 2), 0.25)
+    torch.testing.assert_close(composite(drawn, garment, half), torch.full((1, 3, 2, 2), 0.25))
+
+
+def test_a_tutor_cannot_dress_without_parsing() -> None:
+    with pytest.raises(ModelError, match="needs parsing and pose"):
+        tiny("tutor").wear(*torch.zeros(2, 1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
+
+
+def test_pooling_keeps_an_axis_of_one() -> None:
+    assert HalvePool()(torch.zeros(1, 1, 1, 5)).shape == (1, 1, 1, 2)
+
+
+def test_perceptual_distance_is_zero_only_to_itself() -> None:
+    torch.manual_seed(0)
+    vgg, image = VGG19().eval(), torch.rand(1, 3, 32, 48)
+    assert vgg.distance(image, image).item() == 0
+    assert vgg.distance(image, 1 - image).item() > 0
+
+
+def test_a_model_file_gives_back_weights_and_card(tmp_path: Path) -> None:
+    net = tiny()
+    tryon.save(net, tmp_path / "m.safetensors", {"image": [64, 96]})
+    loaded, card = tryon.load(tmp_path / "m.safetensors")
+    assert card["image"] == [64, 96]
+    assert card["role"] == "student"
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[name]), name
+
+
+def test_equal_models_are_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        tryon.save(tiny(), tmp_path / name, {"z": 1, "a": 2})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_model_of_another_width_is_refused_with_both_values(tmp_path: Path) -> None:
+    tryon.save(tiny(), tmp_path / "m", {})
+    with pytest.raises(ModelError, match=r"m: fpn is 8, expected 16"):
+        tryon.load(tmp_path / "m", architecture={"fpn": 16})
+
+
+def test_a_tutor_is_no_student(tmp_path: Path) -> None:
+    tryon.save(tiny("tutor"), tmp_path / "m", {})
+    with pytest.raises(ModelError, match="role is tutor, expected student"):
+        tryon.load(tmp_path / "m", role="student")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x10\0\0\0\0\0\0\0{}"])
+def test_what_is_no_model_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m").write_bytes(content)
+    with pytest.raises(ModelError, match="not a readable safetensors file"):
+        tryon.load(tmp_path / "m")
+
+
+def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model at"):
+        tryon.load(tmp_path / "m")
