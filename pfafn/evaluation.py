@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from pfafn import runtime
 from pfafn.baselines import paste_on_torso
-from pfafn.inference import autocast, to_device
+from pfafn.batches import autocast, to_device
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.objectives import redress
 from pfafn.pixels import to_pixels

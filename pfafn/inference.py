@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pfafn import runtime
+from pfafn.batches import autocast, to_device
 from pfafn.data.body_parts import derive_body_parts
 from pfafn.data.dataset import mask_tensor, picture_tensor
 from pfafn.data.images import Pixels, fit, fit_points, placement
@@ -156,22 +157,6 @@ class TutorTryOn(Dresser):
         with autocast(self.device):
             worn = redress(self.net, batch)
         return self.drawn(worn, size)
-
-
-def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """The batch on the device, pictures in the memory layout that convolutions are fast in."""
-    return {
-        name: value.to(device, memory_format=torch.channels_last)
-        if value.ndim == 4
-        else value.to(device)
-        for name, value in batch.items()
-    }
-
-
-def autocast(device: torch.device) -> torch.autocast:
-    """Context that computes in the device's precision (`pfafn.runtime`)."""
-    lower = runtime.precision(device) == torch.bfloat16
-    return torch.autocast(device.type, torch.bfloat16, enabled=lower)
 
 
 def locate(source: str | Path) -> Path:
