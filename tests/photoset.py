@@ -107,3 +107,82 @@ def viton(root: Path, train: int = 4, test: int = 3, size: tuple[int, int] = SIZ
     lines = [f"{a}_0.jpg {b}_1.jpg" for a, b in zip(names, names[1:] + names[:1], strict=True)]
     (root / "test_pairs.txt").write_text("\n".join(lines) + "\n")
     return root
+
+
+LIP = {0: 0, Parsing.HAIR: 2, Parsing.FACE: 13, Parsing.UPPER_CLOTHES: 5, Parsing.RIGHT_ARM: 15,
+       Parsing.LEFT_ARM: 14, Parsing.LOWER_CLOTHES: 9}  # fmt: skip
+ATR = {0: 0, Parsing.HAIR: 2, Parsing.FACE: 11, Parsing.UPPER_CLOTHES: 4, Parsing.RIGHT_ARM: 15,
+       Parsing.LEFT_ARM: 14, Parsing.LOWER_CLOTHES: 6}  # fmt: skip
+
+
+def recoded(ids: np.ndarray, table: dict[int, int]) -> np.ndarray:
+    """A parsing map in another data set's ids."""
+    out = np.zeros_like(ids)
+    for ours, theirs in table.items():
+        out[ids == ours] = theirs
+    return out
+
+
+def body_25(points: np.ndarray) -> np.ndarray:
+    """The 18 points among BODY_25's: the middle of the hips and six foot points are added."""
+    hips = (points[8:9] + points[11:12]) / 2
+    return np.concatenate([points[:8], hips, points[8:], np.ones((6, 3), np.float32)])
+
+
+def viton_resize(root: Path, train: int = 3, test: int = 2, size: tuple[int, int] = SIZE) -> Path:
+    """cp-vton's viton_resize: LIP ids, folders below train/ and test/."""
+    for split, first, count in (("train", 0, train), ("test", 100, test)):
+        for n in range(first, first + count):
+            folder, name = root / split, f"{n:06d}"
+            rgb, mask = garment(n, size)
+            write_rgb(folder / f"image/{name}_0.jpg", person(n, size))
+            write_rgb(folder / f"cloth/{name}_1.jpg", rgb)
+            write_gray(folder / f"cloth-mask/{name}_1.jpg", mask)
+            write_gray(folder / f"image-parse/{name}_0.png", recoded(parsing(size), LIP))
+            write_json(folder / f"pose/{name}_0_keypoints.json", openpose(keypoints(size)))
+    (root / "test_pairs.txt").write_text("000100_0.jpg 000101_1.jpg\n")
+    return root
+
+
+def viton_hd_sample(
+    root: Path, n: int, *, whole: bool = True, size: tuple[int, int] = SIZE, points: int = 25
+) -> None:
+    """One VITON-HD person without split folders; `whole` adds its own garment."""
+    name = f"{n:05d}_00"
+    write_rgb(root / f"image/{name}.jpg", person(n, size))
+    write_gray(root / f"image-parse-v3/{name}.png", recoded(parsing(size), LIP))
+    pose = keypoints(size) if points == 18 else body_25(keypoints(size))
+    folder = "openpose_json" if points == 18 else "openpose-json"
+    write_json(root / f"{folder}/{name}_keypoints.json", openpose(pose, "pose_keypoints_2d"))
+    if whole:
+        viton_hd_garment(root, n, size)
+
+
+def viton_hd_garment(root: Path, n: int, size: tuple[int, int] = SIZE) -> None:
+    rgb, mask = garment(n, size)
+    write_rgb(root / f"cloth/{n:05d}_00.jpg", rgb)
+    write_gray(root / f"cloth-mask/{n:05d}_00.jpg", mask)
+
+
+def dresscode(root: Path, count: int = 4, size: tuple[int, int] = SIZE) -> Path:
+    """DressCode: upper_body/ and dresses/, half of each in test; no masks."""
+    for first, category in ((0, "upper_body"), (50, "dresses")):
+        folder = root / category
+        for n in range(first, first + count):
+            name = f"{n:06d}"
+            write_rgb(folder / f"images/{name}_0.jpg", person(n, size))
+            write_rgb(folder / f"images/{name}_1.jpg", garment(n, size)[0])
+            write_gray(folder / f"label_maps/{name}_4.png", recoded(parsing(size), ATR))
+            rows = np.concatenate([keypoints((512, 384)), np.ones((18, 1))], axis=1)
+            write_json(folder / f"keypoints/{name}_2.json", {"keypoints": rows.tolist()})
+        names = [f"{n:06d}" for n in range(first, first + count)]
+        half = count // 2
+        (folder / "train_pairs.txt").write_text(paired(names[:half], names[:half]))
+        (folder / "test_pairs_paired.txt").write_text(paired(names[half:], names[half:]))
+        (folder / "test_pairs_unpaired.txt").write_text(paired(names[half:], names[half:][::-1]))
+    return root
+
+
+def paired(persons: list[str], garments: list[str]) -> str:
+    pairs = zip(persons, garments, strict=True)
+    return "".join(f"{a}_0.jpg\t{b}_1.jpg\n" for a, b in pairs)

@@ -24,6 +24,7 @@ HIP, KNEE, ANKLE = 0.26, 0.18, 0.12
 HAND, FOOT = 0.50, 0.45  # beyond the wrist, the ankle
 HEAD = 0.70  # around the middle of the face
 TORSO_MARGIN = 0.10  # torso beyond the line from shoulder to hip
+COLLAR = 0.25  # torso above the shoulders' joints
 TORSO_LENGTH = 1.45  # from shoulders to hips
 SKIN_REACH = 2.5  # arm skin is believed up to this many radii from the arm
 CLOTH_REACH = 1.25
@@ -214,7 +215,13 @@ def _paint_torso(parts: Ids, body: _Body) -> None:
         return
     right, left, left_hip, right_hip = (body.points[corner] for corner in corners)
     outward = TORSO_MARGIN * body.unit * (right - left) / max(1e-6, np.linalg.norm(right - left))
-    outline = [right + outward, left - outward, left_hip - outward, right_hip + outward]
+    upward = COLLAR * body.unit * np.array([0, -1], np.float32)
+    outline = [
+        right + outward + upward,
+        left - outward + upward,
+        left_hip - outward,
+        right_hip + outward,
+    ]
     inside = np.zeros(parts.shape, np.uint8)
     cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 1)
     region = inside.astype(bool) & body.among((*CLOTHES, Parsing.LOWER_CLOTHES))

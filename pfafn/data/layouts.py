@@ -6,7 +6,7 @@ or "test"; a folder without it names no split. Folders are relative to the data 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Table
 from pfafn.data.parts import Category
@@ -57,6 +57,7 @@ class Layout:
     drawn_in: tuple[int, int] | None = None  # (height, width) in which keypoints count
     every_person_has_a_garment: bool = False  # also in test
     pairs_name_the_split: bool = False
+    extra: tuple[str, ...] = ()  # more folders that belong to a data set
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -68,6 +69,34 @@ class Layout:
             "keypoints": self.keypoints,
         }
         return named | ({"body_parts": self.body_parts} if self.body_parts else {})
+
+    @property
+    def folders(self) -> list[str]:
+        """Folders of a category's root in which the layout knows files, every split."""
+        templates = [f for role in self.roles.values() for f in role.folders]
+        names = [template.format(split=split) for template in templates for split in SPLITS]
+        return list(dict.fromkeys(names + list(self.extra)))
+
+    def knows(self, name: PurePosixPath) -> bool:
+        """Whether a file, named relative to the root, is part of the layout."""
+        for prefix in self.categories:
+            if not name.is_relative_to(prefix):
+                continue
+            folder, file = name.relative_to(prefix).parent.as_posix(), name.name
+            if folder == ".":
+                return any(file in names for names in self.pairs.values())
+            if folder in self.extra and not file.startswith("."):
+                return True
+            return any(role.fits(file) for role in self._at(folder))
+        return False
+
+    def _at(self, folder: str) -> list["Role"]:
+        """The roles whose files lie in a folder."""
+        return [
+            role
+            for role in self.roles.values()
+            if any(folder == f.format(split=split) for f in role.folders for split in SPLITS)
+        ]
 
 
 def _split_folders(*names: str) -> tuple[str, ...]:
@@ -89,6 +118,7 @@ VITON = Layout(
     pairs={"test": ("test_pairs.txt", "demo.txt")},
     table=IDENTITY,
     every_person_has_a_garment=True,
+    extra=("truth/test_tryon", "truth/test_flow", "truth/train_flow"),  # of the synthetic studio
 )
 VITON_RESIZE = Layout(
     name="viton-resize",

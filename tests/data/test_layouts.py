@@ -1,0 +1,109 @@
+from pathlib import PurePosixPath
+
+import photoset
+import pytest
+
+from pfafn.data.catalogue import read_catalogue
+from pfafn.data.layouts import DRESSCODE, LAYOUTS, VITON, LayoutError, detect
+from pfafn.data.parts import Category
+from pfafn.outputs import MissingInput
+
+
+def catalogue(root, seed=0, test_fraction=0.5):
+    return read_catalogue(root, seed=seed, test_fraction=test_fraction)
+
+
+def names(root, split, **options):
+    return [person.name for person in catalogue(root, **options).splits[split].persons]
+
+
+def hd(root, whole, lone=(), garments=()):
+    for n in whole:
+        photoset.viton_hd_sample(root, n)
+    for n in lone:
+        photoset.viton_hd_sample(root, n, whole=False, points=18)
+    for n in garments:
+        photoset.viton_hd_garment(root, n)
+    return root
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_is_told_from_its_folders(tmp_path, name):
+    hd(tmp_path / "viton-hd", [1])
+    photoset.viton(tmp_path / "viton", 1, 1)
+    photoset.viton_resize(tmp_path / "viton-resize", 1, 1)
+    photoset.dresscode(tmp_path / "dresscode", 1)
+    assert detect(tmp_path / name).name == name
+
+
+def test_an_unknown_layout_lists_what_was_looked_for(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(LayoutError, match=r"it has \['pictures'\].*train_img.*upper_body/images"):
+        detect(tmp_path)
+
+
+def test_an_empty_folder_says_how_to_get_data(tmp_path):
+    with pytest.raises(MissingInput, match="pfafn adopt"):
+        detect(tmp_path)
+
+
+def test_viton_test_clothes_are_garments(tmp_path):
+    root = photoset.viton(tmp_path, 1, 2)
+    (root / "test_color").rename(root / "test_clothes")
+    assert sorted(catalogue(root).splits["test"].garments) == ["000100_1", "000101_1"]
+
+
+def test_viton_without_test_folders_draws_a_seeded_test_split(tmp_path):
+    photoset.viton(tmp_path, train=8, test=0)
+    drawn = names(tmp_path, "test", test_fraction=0.25, seed=3)
+    assert len(drawn) == 2
+    assert drawn == names(tmp_path, "test", test_fraction=0.25, seed=3)
+    assert len(names(tmp_path, "train", test_fraction=0.25, seed=3)) == 6
+
+
+def test_a_drawn_person_takes_its_garment_to_test(tmp_path):
+    photoset.viton(tmp_path, train=4, test=0)
+    splits = catalogue(tmp_path).splits
+    assert {p.garment for p in splits["test"].persons} == splits["test"].garments.keys()
+    assert {p.garment for p in splits["train"].persons} == splits["train"].garments.keys()
+
+
+def test_viton_hd_persons_without_a_garment_are_test_only(tmp_path):
+    hd(tmp_path, whole=range(4), lone=[10, 11], garments=[20, 21, 22])
+    splits = catalogue(tmp_path, test_fraction=0.25).splits
+    assert len(splits["train"].persons) == 3
+    assert {p.name: p.garment for p in splits["test"].persons if p.garment is None}.keys() == {
+        "00010_00", "00011_00",
+    }  # fmt: skip
+    assert {"00020_00", "00021_00", "00022_00"} < splits["test"].garments.keys()
+
+
+def test_viton_hd_reads_both_spellings_of_its_folders(tmp_path):
+    hd(tmp_path, whole=[1], lone=[10])
+    assert all(p.keypoints and p.parsing for p in catalogue(tmp_path).persons)
+
+
+def test_dresscode_takes_splits_from_its_pairs_and_categories_from_folders(tmp_path):
+    photoset.dresscode(tmp_path)
+    assert names(tmp_path, "train") == ["000000_0", "000001_0", "000050_0", "000051_0"]
+    test = catalogue(tmp_path).splits["test"].persons
+    assert [p.category for p in test] == [Category.UPPER] * 2 + [Category.DRESS] * 2
+    assert ("000002_0", "000003_1") in catalogue(tmp_path).splits["test"].pairs
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "known"),
+    [
+        (VITON, "train_img/000001_0.jpg", True),
+        (VITON, "test_clothes/000001_1.JPG", True),
+        (VITON, "test_pairs.txt", True),
+        (VITON, "truth/test_flow/a__b.png", True),
+        (VITON, "train_img/000001_1.jpg", False),
+        (VITON, "train_img/run.sh", False),
+        (VITON, "other/train_img/000001_0.jpg", False),
+        (DRESSCODE, "dresses/keypoints/000001_2.json", True),
+        (DRESSCODE, "keypoints/000001_2.json", False),
+    ],
+)
+def test_a_layout_knows_its_files(layout, name, known):
+    assert layout.knows(PurePosixPath(name)) is known
