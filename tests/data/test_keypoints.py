@@ -1,0 +1,81 @@
+import json
+
+import numpy as np
+import photoset
+import pytest
+
+from pfafn.data.keypoints import KeypointError, read_keypoints
+from pfafn.data.parts import Keypoint
+
+SIZE = (256, 192)
+
+
+def encoded(content) -> bytes:
+    return json.dumps(content).encode()
+
+
+def test_eighteen_points_come_as_written():
+    points = photoset.keypoints(SIZE)
+    found = read_keypoints(encoded(photoset.openpose(points)), SIZE)
+    np.testing.assert_allclose(found, points)
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("key", ["pose_keypoints", "pose_keypoints_2d"])
+def test_body_25_loses_its_extra_points(key):
+    points = photoset.keypoints(SIZE)
+    content = encoded(photoset.openpose(photoset.body_25(points), key))
+    np.testing.assert_allclose(read_keypoints(content, SIZE), points)
+
+
+def test_the_number_of_points_decides_not_the_key():
+    content = encoded(photoset.openpose(photoset.keypoints(SIZE), "pose_keypoints_2d"))
+    np.testing.assert_allclose(read_keypoints(content, SIZE), photoset.keypoints(SIZE))
+
+
+def test_dresscode_points_are_scaled_to_the_picture():
+    rows = np.concatenate([photoset.keypoints((512, 384)), np.full((18, 1), 7)], axis=1)
+    found = read_keypoints(encoded({"keypoints": rows.tolist()}), (1024, 768), (512, 384))
+    np.testing.assert_allclose(found, photoset.keypoints((1024, 768)), rtol=1e-5)
+
+
+def test_missing_points_are_zero_whatever_their_score():
+    points = photoset.keypoints(SIZE)
+    points[Keypoint.LEFT_EAR] = -1, -1, 0.3
+    found = read_keypoints(encoded(photoset.openpose(points)), SIZE)
+    assert (found[Keypoint.LEFT_EAR] == 0).all()
+
+
+def test_the_first_person_counts():
+    crowd = photoset.openpose(photoset.keypoints(SIZE))
+    crowd["people"] += photoset.openpose(photoset.keypoints(SIZE) * 0.5)["people"]
+    np.testing.assert_allclose(read_keypoints(encoded(crowd), SIZE), photoset.keypoints(SIZE))
+
+
+def test_a_point_outside_is_named():
+    points = photoset.keypoints(SIZE)
+    points[Keypoint.RIGHT_WRIST, 1] = 400
+    with pytest.raises(KeypointError, match=r"RIGHT_WRIST at \(\d+, 400\).*192x256"):
+        read_keypoints(encoded(photoset.openpose(points)), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "expected an object"),
+        (encoded({"people": []}), "no people"),
+        (encoded({"people": [3]}), "expected a person"),
+        (encoded({"people": [{"face": []}]}), "expected one of"),
+        (encoded({"people": [{"pose_keypoints": [1.0] * 51}]}), "found 17"),
+        (encoded({"people": [{"pose_keypoints": [1.0] * 53}]}), "rows of 3 numbers"),
+        (encoded({"people": [{"pose_keypoints": ["1"] * 54}]}), "not a number"),
+        (encoded({"people": [{"pose_keypoints": [None] * 54}]}), "not a number"),
+        (encoded({"people": [{"pose_keypoints": [float("nan")] * 54}]}), "finite"),
+        (encoded({"people": [{"pose_keypoints": [0] * 54}]}), "no point was found"),
+        (encoded({"people": [{"pose_keypoints": []}]}), "found 0"),
+    ],
+)
+def test_unusable_files_say_why(content, message):
+    with pytest.raises(KeypointError, match=message):
+        read_keypoints(content, SIZE)

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Atr, Lip, ParsingError, canonical
+from pfafn.data.parts import Parsing
+
+H, W = 3, 8
+# VITON's own maps were made from LIP's like this (exact on its photos); all others are background.
+LIP_TO_VITON = {2: 1, 5: 4, 6: 7, 8: 3, 9: 8, 10: 2, 13: 12, 14: 11, 15: 13, 16: 10, 17: 9,
+                18: 6, 19: 5}  # fmt: skip
+
+
+def ids(*values: int) -> np.ndarray:
+    return np.resize(np.array(values, np.uint8), (H, W))
+
+
+@pytest.mark.parametrize("source", Lip)
+def test_lip_ids_become_vitons(source):
+    assert (canonical(ids(source), LIP) == LIP_TO_VITON.get(int(source), 0)).all()
+
+
+def test_vitons_own_ids_stay():
+    np.testing.assert_array_equal(canonical(ids(*range(14)), IDENTITY), ids(*range(14)))
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (Atr.SKIRT, Parsing.LOWER_CLOTHES),
+        (Atr.PANTS, Parsing.LOWER_CLOTHES),
+        (Atr.DRESS, Parsing.DRESS),
+        (Atr.HEAD, Parsing.FACE),
+        (Atr.LEFT_ARM, Parsing.LEFT_ARM),
+        (Atr.RIGHT_SHOE, Parsing.RIGHT_SHOE),
+        (Atr.BAG, Parsing.BACKGROUND),
+    ],
+)
+def test_atr_classes_go_by_name(source, target):
+    assert (canonical(ids(source), ATR) == target).all()
+
+
+def test_on_viton_hd_coats_and_skirts_are_clothes():
+    assert LIP_HD[Lip.COAT] == Parsing.UPPER_CLOTHES
+    assert LIP_HD[Lip.SKIRT] == Parsing.LOWER_CLOTHES
+
+
+@pytest.mark.parametrize("table", [IDENTITY, LIP, LIP_HD, ATR])
+def test_every_class_of_a_source_has_a_target(table):
+    assert sorted(table) == list(range(len(table)))
+
+
+@pytest.mark.parametrize(("table", "strange"), [(IDENTITY, 14), (LIP, 20), (ATR, 99)])
+def test_strange_ids_are_named(table, strange):
+    with pytest.raises(ParsingError, match=rf"ids \[{strange}\]"):
+        canonical(ids(0, strange), table)
