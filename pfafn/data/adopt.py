@@ -10,13 +10,14 @@ from pathlib import Path, PurePosixPath
 from pfafn.data.archives import ArchiveError, Member, members
 from pfafn.data.catalogue import read_catalogue
 from pfafn.data.layouts import LAYOUTS, SPLITS, Layout, detect, recognise, signs_text
+from pfafn.errors import UserError
 
 AUTO = "auto"
 MAX_DEPTH = 4  # folders above the layout's root inside a source
 BLOCK = 2**20
 
 
-class AdoptError(ValueError):
+class AdoptError(UserError, ValueError):
     """A data set cannot be taken over; the message says why and names the file."""
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from pfafn.errors import UserError
+
 MAX_FILE = 256 * 2**20  # bytes of one file
 MAX_FILES = 20_000_000
 MAX_NAME = 1000  # characters
 MAX_DEPTH = 8  # folders in folders
 
 
-class ArchiveError(ValueError):
+class ArchiveError(UserError, ValueError):
     """A source cannot be read, or holds what no data set holds; the message names it."""
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from pfafn.errors import UserError
+
 Pixels = NDArray[np.uint8]
 Interpolation = Literal["smooth", "nearest"]
 
@@ -21,7 +23,7 @@ PNG_COMPRESSION = 6
 PNG_DEPTH = 24  # where a PNG file says its bits per channel
 
 
-class ImageError(ValueError):
+class ImageError(UserError, ValueError):
     """A picture cannot be used; the message names the file and what is wrong with it."""
 
 

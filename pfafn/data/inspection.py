@@ -26,6 +26,7 @@ from pfafn.data.keypoints import KeypointError, read_keypoints
 from pfafn.data.layouts import Layout
 from pfafn.data.parsing import ParsingError, canonical
 from pfafn.data.parts import BodyPart
+from pfafn.errors import UserError
 
 MIN_SIDE = 32  # pixels
 MAX_ASPECT = 4.0
@@ -82,7 +83,7 @@ class Report(NamedTuple):
     mask_source: masks.MaskSource | None = None
 
 
-class Problem(ValueError):
+class Problem(UserError, ValueError):
     """A file cannot be used; carries reason and value to where the finding is made."""
 
     def __init__(self, reason: Reason, value: str | float | int | None) -> None:

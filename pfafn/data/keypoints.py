@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfafn.data.parts import Keypoint
+from pfafn.errors import UserError
 
 Points = NDArray[np.float32]
 
@@ -38,7 +39,7 @@ PEOPLE_KEYS = ("pose_keypoints_2d", "pose_keypoints")
 MARGIN = 0.05  # of the picture's side by which a point may lie outside
 
 
-class KeypointError(ValueError):
+class KeypointError(UserError, ValueError):
     """A keypoint file cannot be used; the message says what is wrong."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Table
 from pfafn.data.parts import Category
+from pfafn.errors import UserError
 from pfafn.outputs import MissingInput
 
 SPLITS = ("train", "test")
@@ -20,7 +21,7 @@ HOW_TO_GET_DATA = (
 )
 
 
-class LayoutError(ValueError):
+class LayoutError(UserError, ValueError):
     """A folder is in no known layout; the message lists what was looked for."""
 
 

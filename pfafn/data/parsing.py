@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfafn.data.parts import Parsing
+from pfafn.errors import UserError
 
 Ids = NDArray[np.uint8]
 Table = Mapping[IntEnum, Parsing]  # has every class of the source
@@ -62,7 +63,7 @@ class Atr(IntEnum):
     SCARF = 17
 
 
-class ParsingError(ValueError):
+class ParsingError(UserError, ValueError):
     """A parsing map holds ids its source does not have."""
 
 

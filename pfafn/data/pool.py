@@ -1,7 +1,6 @@
 """Work through many items on several processes: in order, in bounded memory, showing progress."""
 
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -10,8 +9,9 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 import cv2
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pfafn.errors import UserError
+from pfafn.progress import Progress
 
 # Imported once, before the processes are split off.
 PRELOAD = ["cv2", "numpy", "pandas", "PIL.Image", "pyarrow"]
@@ -24,13 +24,17 @@ AHEAD = 3  # chunks per process that may wait to be read
 WORTH_A_POOL = 512  # fewer items are done here: starting processes takes longer
 
 
+class WorkersError(UserError, ValueError):
+    """PFAFN_WORKERS cannot be used."""
+
+
 def worker_count() -> int:
     """Processes to use: PFAFN_WORKERS, or one for each CPU this process may use."""
     wish = os.environ.get("PFAFN_WORKERS", "auto")
     if wish == "auto":
         return len(os.sched_getaffinity(0))
     if not wish.isdigit():
-        raise ValueError(f"PFAFN_WORKERS must be auto or a number of processes, got {wish!r}")
+        raise WorkersError(f"PFAFN_WORKERS must be auto or a number of processes, got {wish!r}")
     return max(1, int(wish))
 
 
@@ -39,17 +43,12 @@ def ordered_map(
 ) -> Iterator[Result]:
     """function(item) of every item, in the items' order, whatever the number of processes.
 
-    function and items must pickle. The bar with its ETA goes to stderr, on a terminal only.
+    function and items must pickle. Progress with an ETA goes to stderr.
     """
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        bar = progress.add_task(title, total=len(items))
+    with Progress(title, len(items), unit="items") as progress:
         for result in _results(function, items):
             yield result
-            progress.advance(bar)
+            progress.advance()
 
 
 def _results(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:

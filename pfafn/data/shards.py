@@ -13,11 +13,13 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from pfafn.errors import UserError
+
 ROWS_PER_SHARD = 256
 OPEN_SHARDS = 64
 
 
-class ShardError(ValueError):
+class ShardError(UserError, ValueError):
     """A shard folder is missing, empty or broken; the message names it."""
 
 
@@ -46,7 +48,7 @@ class ShardWriter:
 
     @property
     def _shard(self) -> Path:
-        return self.folder / f"{(self.rows - 1) // self.rows_per_shard:05d}.arrow"
+        return self.folder / f"{max(0, self.rows - 1) // self.rows_per_shard:05d}.arrow"
 
     @property
     def _scratch(self) -> Path:
@@ -77,6 +79,8 @@ class ShardWriter:
         trace: TracebackType | None,
     ) -> None:
         if kind is None:
+            if self.rows == 0:  # an empty shard tells "no rows" from "not written"
+                self._writer = pa.ipc.new_file(str(self._scratch), self.schema)
             self._finish()
         elif self._writer is not None:
             self._writer.close()

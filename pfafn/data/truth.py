@@ -107,11 +107,9 @@ def write_truth(
     """Write truth/ and truth.parquet into `out` for the pairs that the `truth` folder knows.
 
     garment_sizes: (height, width) of the source pictures, by garment row. Row r of the table is row
-    r of the shards. Nothing is written if no pair is known.
+    r of the shards; both are empty for photos, whose truth nobody knows.
     """
     known = [pair for pair in pairs if any(path.is_file() for path in _files(truth, pair))]
-    if not known:
-        return
     with ShardWriter(out / "truth", TRUTH) as shards:
         for pair in known:
             tryon, flow = _files(truth, pair)
@@ -122,7 +120,8 @@ def write_truth(
                     "flow": _flow(flow, flat, size) if flow.is_file() else None,
                 }
             )
-    table = pd.DataFrame(known).drop(columns="name")
+    table = pd.DataFrame(known, columns=Pair._fields).drop(columns="name")
+    table = table.astype({"item": "int64", "garment": "int64", "protocol": "str"})
     table.to_parquet(out / "truth.parquet", index=False)
 
 

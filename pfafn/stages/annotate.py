@@ -27,8 +27,10 @@ from pfafn.data.parsing import canonical
 from pfafn.data.parts import BodyPart, Keypoint, Parsing
 from pfafn.data.pool import ordered_map
 from pfafn.data.shards import ShardWriter
+from pfafn.errors import UserError
 from pfafn.outputs import MissingInput, require, stage_output, write_json
 from pfafn.params import Params
+from pfafn.stages.entry import main
 
 SCHEMA = pa.schema(
     [
@@ -42,7 +44,7 @@ BodyPartsFrom = Literal["auto", "files", "derived"]
 FEATURES = ("parsing", "keypoints", "body_parts")
 
 
-class AnnotationError(ValueError):
+class AnnotationError(UserError, ValueError):
     """An annotation file cannot be used; the message names it."""
 
 
@@ -150,4 +152,8 @@ def _fit_ids(ids: NDArray[np.uint8], size: tuple[int, int], fill: int) -> NDArra
 
 
 if __name__ == "__main__":
-    run(Params.load(), Path("data"), Path("artifacts/prepare"), Path("artifacts/annotate"))
+    main(
+        lambda params, artifacts: run(
+            params, Path("data"), artifacts / "prepare", artifacts / "annotate"
+        )
+    )

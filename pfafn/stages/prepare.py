@@ -2,7 +2,7 @@
 
 reads   data/ (any layout of pfafn.data.layouts)
 writes  artifacts/prepare/: manifest.parquet, garments.parquet, persons/, garments/, truth.parquet
-        and truth/ (where the data set has them), report.json, metrics.json, provenance.json
+        and truth/ (empty where nobody knows it), report.json, metrics.json, provenance.json
 """
 
 from collections import Counter
@@ -16,14 +16,16 @@ import pyarrow as pa
 from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
 from pfafn.data.images import decode_picture, encode_png, fit, read_bytes, stored
 from pfafn.data.inspection import Reason, read_mask
-from pfafn.data.layouts import SPLITS
+from pfafn.data.layouts import SPLITS, detect
 from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
 from pfafn.data.parts import Category
 from pfafn.data.pool import ordered_map
 from pfafn.data.shards import ShardWriter
 from pfafn.data.truth import NO_GARMENT, pairs_of_test, write_truth
+from pfafn.errors import UserError
 from pfafn.outputs import StageOutput, stage_output, write_json
 from pfafn.params import Params, Prepare
+from pfafn.stages.entry import main
 
 PERSONS = pa.schema([("image", pa.binary())])
 GARMENTS = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
@@ -32,7 +34,7 @@ REASONS_SHOWN = 5
 Size = tuple[int, int]
 
 
-class RejectedError(ValueError):
+class RejectedError(UserError, ValueError):
     """Too much of the data is damaged; the message says how much and why."""
 
 
@@ -43,10 +45,11 @@ def run(params: Params, data: Path, out: Path) -> dict[str, float]:
     MissingInput without data, LayoutError for an unknown layout, RejectedError if more than
     params.prepare.max_rejected of the persons are damaged; then nothing is written.
     """
-    found = review(data, params.prepare, params.seed)
-    _refuse_damaged(found, params.prepare)
+    detect(data)  # says so at once if there is nothing to read
     used = {"seed": params.seed, "image": params.image, "prepare": params.prepare}
     with stage_output(out, [data], used) as output:
+        found = review(data, params.prepare, params.seed)
+        _refuse_damaged(found, params.prepare)
         output.samples = found.examined
         _write(output, found, params)
         metrics = _metrics(found)
@@ -88,9 +91,8 @@ def _write(output: StageOutput, found: Review, params: Params) -> None:
     with ShardWriter(output / "garments", GARMENTS) as shards:
         for row in ordered_map(partial(garment_row, size=size), listed, "write garments"):
             shards.append(row)
-    if (data / "truth").is_dir():
-        sizes = [garment.report.size for garment in listed]
-        write_truth(output.folder, data / "truth", pairs_of_test(manifest, table), sizes, size)
+    sizes = [garment.report.size for garment in listed]
+    write_truth(output.folder, data / "truth", pairs_of_test(manifest, table), sizes, size)
 
 
 def _offered(found: Review, split: str) -> list[Garment]:
@@ -225,4 +227,4 @@ def _report(found: Review, metrics: dict[str, float]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run(Params.load(), Path("data"), Path("artifacts/prepare"))
+    main(lambda params, artifacts: run(params, Path("data"), artifacts / "prepare"))

@@ -15,12 +15,16 @@ def written(folder, count, rows_per_shard=3):
     return folder
 
 
-@pytest.mark.parametrize("count", [1, 3, 7])
+@pytest.mark.parametrize("count", [1, 3, 4, 7])
 def test_rows_come_back_in_order(tmp_path, count):
     shards = Shards(written(tmp_path / "s", count))
     assert len(shards) == count
     assert [row["number"] for row in shards] == list(range(count))
     assert shards[count - 1]["image"] == bytes([count - 1]) * (count - 1)
+
+
+def test_no_rows_are_a_readable_folder(tmp_path):
+    assert list(Shards(written(tmp_path / "s", 0))) == []
 
 
 def test_a_row_outside_is_an_index_error(tmp_path):
