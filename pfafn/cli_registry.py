@@ -1,6 +1,7 @@
 """`pfafn registry`: which models there are, which one is champion, and what made it."""
 
 import json
+import re
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from rich.table import Column, Table
 app = typer.Typer(help="Models in the registry: list, show, sync.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+HASH = re.compile(r"[0-9a-f]{40,}")
 CHAMPION = "models:/pfafn-student@champion"
 HEADLINE = ("unpaired.psnr_clothes", "paired.ssim")  # `show` has all scores
 
@@ -23,17 +25,17 @@ def list_versions(as_json: Json = False) -> None:
     found = registry.listing()
     if as_json:
         return _print_json(found)
-    names = [Column(name, no_wrap=True) for name in ("model", "version", "aliases", "created")]
-    table = Table(*names, *HEADLINE, "data", "commit", box=SIMPLE)
+    names = [Column(name, no_wrap=True) for name in ("model", "version", "aliases")]
+    scores = [name.replace(".", "\n") for name in HEADLINE]
+    table = Table(*names, *scores, "data", "commit", box=SIMPLE)
     for version in found:
-        scores = [_number(version["scores"].get(name)) for name in HEADLINE]
+        numbers = [_number(version["scores"].get(name)) for name in HEADLINE]
         lineage = version["lineage"]
         table.add_row(
             version["name"],
             str(version["version"]),
             ", ".join(version["aliases"]),
-            version["created"][:10],
-            *scores,
+            *numbers,
             lineage.get("data.md5", "")[:8],
             lineage.get("git.commit", "")[:8],
         )
@@ -58,7 +60,7 @@ def show(
     for group in ("scores", "gate", "lineage", "sources"):
         table.add_section()
         for name, value in version[group].items():
-            table.add_row(name, _number(value) if isinstance(value, float) else str(value))
+            table.add_row(name, _number(value) if isinstance(value, float) else _short(value))
     return Console().print(table)
 
 
@@ -71,6 +73,11 @@ def sync(as_json: Json = False) -> None:
     if as_json:
         return _print_json(outcome._asdict())
     return typer.echo(str(outcome))
+
+
+def _short(value: str) -> str:
+    """A long hash by its beginning, anything else as it is; `--json` has them whole."""
+    return value[:12] if HASH.fullmatch(value) else value
 
 
 def _number(value: float | None) -> str:

@@ -17,6 +17,7 @@ import yaml
 
 from pfafn.errors import UserError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times as fast
 REGISTER = "register"
 MIRRORED = frozenset({".json", ".csv", ".png", ".html"})  # small files worth keeping with a run
 SAMPLES = "samples.parquet"  # the per-sample scores, which a later gate needs of a past champion
@@ -201,7 +202,7 @@ def read(root: Path) -> Retraining:
     path = root / "dvc.lock"
     if not path.is_file():
         raise RecordError(f"no {path}: run `dvc repro` first")
-    entries = (yaml.safe_load(path.read_text()) or {}).get("stages", {})
+    entries = (yaml.load(path.read_text(), LOADER) or {}).get("stages", {})
     stages = {name: Stage(name, entry, root) for name, entry in entries.items() if name != REGISTER}
     if not stages:
         raise RecordError(f"{path} records no finished stage: run `dvc repro` first")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pfafn.outputs import write_json
+from pfafn.registry import record
 from pfafn.registry.store import database, is_own
 
 
@@ -41,7 +42,7 @@ class Stamp:
 
     def read(self) -> Outcome | None:
         """The last outcome if it still holds."""
-        if not self.path.is_file():
+        if not (self.path.is_file() and is_own(self.root)):
             return None
         note = json.loads(self.path.read_text())
         if note.pop("state") != self._state():
@@ -57,14 +58,15 @@ class Stamp:
         write_json(self.path, {**outcome._asdict(), "state": self._state()})
 
     def _state(self) -> list[list[Any]]:
-        """Path, size and time of change of all that a mirroring reads or writes."""
-        if not is_own(self.root):
-            return []
+        """What dvc.lock says, and path, size and time of change of all else that plays a part.
+
+        dvc.lock itself changes once more when `register` has ended.
+        """
         mlflow = [database(self.root).with_name(f"mlflow.db{end}") for end in ("", "-wal")]
-        here = [self.workspace / name for name in ("dvc.lock", "params.yaml")]
         artifacts = sorted(self.workspace.glob("artifacts/*/*"))
-        return [
+        files = [
             [str(path), stat.st_size, stat.st_mtime_ns]
-            for path in [*mlflow, *here, *artifacts]
+            for path in [*mlflow, self.workspace / "params.yaml", *artifacts]
             if path.exists() and (stat := path.stat())
         ]
+        return [[record.read(self.workspace).key], *files]
