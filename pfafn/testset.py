@@ -75,9 +75,9 @@ class TestSet:
         self._folders = (prepare, annotate)
         self._truth = Shards(prepare / "truth")
         self._truth_rows: dict[Pair, int] = {}
-        if (prepare / "truth.parquet").is_file():
-            table = pd.read_parquet(prepare / "truth.parquet")
-            keys = zip(table["item"], table["garment"], table["protocol"], strict=True)
+        table = prepare / "truth.parquet"
+        if table.is_file() and len(truth := pd.read_parquet(table)):
+            keys = zip(truth["item"], truth["garment"], truth["protocol"], strict=True)
             self._truth_rows = {Pair(*key): row for row, key in enumerate(keys)}
 
     def pair(self, item: int, protocol: str) -> Pair | None:

@@ -1,0 +1,116 @@
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import tinyset
+
+from pfafn.models.tryon import ModelError
+from pfafn.outputs import MissingInput
+from pfafn.stages import evaluate
+
+FILES = {"metrics.json", "samples.parquet", "protocol.json", "grid.png", "report.html",
+         "provenance.json"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory):
+    artifacts = tinyset.write_all(tmp_path_factory.mktemp("project") / "artifacts")
+    curve = pd.DataFrame({"step": [1, 2], "total": [2.0, 1.0]})
+    curve.to_csv(artifacts / "student_tryon/curve.csv", index=False)
+    evaluate.run(tinyset.params(), artifacts)
+    return artifacts
+
+
+def read(artifacts, name: str):
+    return json.loads((artifacts / "evaluate" / name).read_text())
+
+
+def test_it_writes_all_its_files(artifacts):
+    assert {p.name for p in (artifacts / "evaluate").iterdir()} == FILES | {"curves.png"}
+
+
+def test_metrics_are_the_means_of_the_table(artifacts):
+    metrics = read(artifacts, "metrics.json")
+    samples = pd.read_parquet(artifacts / "evaluate/samples.parquet")
+    student = samples[(samples["model"] == "student") & (samples["protocol"] == "unpaired")]
+    assert metrics["unpaired"]["student"]["psnr_clothes"] == pytest.approx(
+        student["psnr_clothes"].mean(), abs=1e-5
+    )
+    assert metrics["counts"]["unpaired"] == {
+        "pairs": 3, "tutor": 2, "student": 2, "person": 2, "torso_box": 2
+    }  # fmt: skip
+    assert metrics["counts"]["paired"]["pairs"] == 2
+
+
+def test_the_untouched_person_has_no_flow_to_judge(artifacts):
+    metrics = read(artifacts, "metrics.json")
+    assert set(metrics["unpaired"]["person"]) == {"ssim", "psnr", "psnr_clothes"}
+    assert {"iou", "epe"} < set(metrics["unpaired"]["torso_box"])
+
+
+def test_names_in_the_table_are_those_of_the_photos(artifacts):
+    samples = pd.read_parquet(artifacts / "evaluate/samples.parquet")
+    pairs = samples[["protocol", "person", "garment"]].drop_duplicates()
+    assert set(pairs.itertuples(index=False, name=None)) == {
+        ("paired", "a", "g0"), ("paired", "b", "g1"),
+        ("unpaired", "a", "g1"), ("unpaired", "b", "g2"), ("unpaired", "c", "g0"),
+    }  # fmt: skip
+
+
+def test_the_report_needs_nothing_beside_it(artifacts):
+    page = (artifacts / "evaluate/report.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert page.count("data:image/png;base64,") == 2
+    assert "Protocol pfafn-test version 1" in page
+    value = read(artifacts, "metrics.json")["unpaired"]["student"]["psnr_clothes"]
+    assert f"{value:.2f}" in page
+
+
+def test_equal_inputs_give_equal_files(artifacts):
+    before = {name: (artifacts / "evaluate" / name).read_bytes() for name in FILES}
+    evaluate.run(tinyset.params(batch=3), artifacts)
+    for name in FILES - {"provenance.json", "samples.parquet", "metrics.json", "report.html"}:
+        assert (artifacts / "evaluate" / name).read_bytes() == before[name], name
+    after = json.loads((artifacts / "evaluate/metrics.json").read_bytes())
+    first = json.loads(before["metrics.json"])
+    for protocol in ("paired", "unpaired"):
+        for model, values in first[protocol].items():
+            found = after[protocol][model]
+            np.testing.assert_allclose(list(found.values()), list(values.values()), rtol=1e-3)
+
+
+def test_without_truth_unpaired_has_pictures_but_no_scores(tmp_path):
+    artifacts = tinyset.write_all(tmp_path, truth=False)
+    metrics = evaluate.run(tinyset.params(), artifacts)
+    assert all(scores == {} for scores in metrics["unpaired"].values())
+    assert metrics["counts"]["unpaired"]["pairs"] == 3
+    assert {"ssim", "iou", "psnr_clothes"} == set(metrics["paired"]["student"]) - {"psnr"}
+    assert {p.name for p in (artifacts / "evaluate").iterdir()} == FILES
+
+
+@pytest.mark.parametrize(
+    ("missing", "stage"),
+    [
+        ("prepare/manifest.parquet", "prepare"),
+        ("annotate/shards", "annotate"),
+        ("tutor_tryon/model.safetensors", "tutor_tryon"),
+        ("student_tryon/model.safetensors", "student_tryon"),
+    ],
+)
+def test_a_missing_input_names_the_stage_that_makes_it(tmp_path, missing, stage):
+    artifacts = tinyset.write_all(tmp_path)
+    (artifacts / missing).rename(tmp_path / "away")
+    with pytest.raises(MissingInput, match=f"run `dvc repro {stage}`"):
+        evaluate.run(tinyset.params(), artifacts)
+    assert not (artifacts / "evaluate").exists()
+
+
+def test_a_model_in_the_wrong_place_is_refused(tmp_path):
+    artifacts = tinyset.write_all(tmp_path)
+    tutor = (artifacts / "tutor_tryon/model.safetensors").read_bytes()
+    (artifacts / "student_tryon/model.safetensors").write_bytes(tutor)
+    with pytest.raises(ModelError, match="role is tutor, expected student"):
+        evaluate.run(tinyset.params(), artifacts)
+    assert not (artifacts / "evaluate").exists()
