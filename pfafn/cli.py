@@ -72,6 +72,28 @@ def synth(
 
 
 @app.command()
+def adopt(
+    layout: Annotated[
+        str, typer.Argument(help="viton, viton-resize, viton-hd, dresscode; or auto to look.")
+    ],
+    sources: Annotated[list[Path], typer.Argument(help="Folders, tars or zips, put together.")],
+    out: Annotated[Path, typer.Option(help="New or empty data folder.")] = Path("data"),
+) -> None:
+    """Make the data folder from an existing data set; nothing is overwritten."""
+    from pfafn.data.adopt import adopt as take_over
+    from pfafn.progress import Progress
+
+    with Progress("adopt", 100, unit="%") as progress:
+        done = take_over(
+            layout, sources, out,
+            lambda bytes_, total: progress.advance(steps=100 * bytes_ // total - progress.done),
+        )  # fmt: skip
+    for split, persons in done.persons.items():
+        typer.echo(f"{out}: {split}: {persons} persons, {done.garments[split]} garments")
+    typer.echo(f"{done.files} files of layout {done.layout}; {done.ignored} others left out")
+
+
+@app.command()
 def check(
     data: Folder,
     as_json: Annotated[
