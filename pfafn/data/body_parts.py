@@ -21,11 +21,11 @@ Mask = NDArray[np.bool_]
 # Radii and lengths, in units of the distance between the shoulders of a person facing the camera.
 SHOULDER, ELBOW, WRIST = 0.16, 0.12, 0.085
 HIP, KNEE, ANKLE = 0.26, 0.18, 0.12
-HAND, FOOT = 0.50, 0.45  # beyond the wrist, the ankle
+HAND = 0.50  # beyond the wrist
 HEAD = 0.70  # around the middle of the face
 TORSO_MARGIN = 0.10  # torso beyond the line from shoulder to hip
 COLLAR = 0.25  # torso above the shoulders' joints
-TORSO_LENGTH = 1.45  # from shoulders to hips
+LENGTHS = 1.45, 1.25, 1.20  # shoulder to hip, hip to knee, knee to ankle
 SKIN_REACH = 2.5  # arm skin is believed up to this many radii from the arm
 CLOTH_REACH = 1.25
 
@@ -98,7 +98,7 @@ class _Body:
             point: keypoints[point, :2] for point in Keypoint if not missing(keypoints)[point]
         }
         self.unit = self._unit()
-        self._guess_hips()
+        self._guess_below()
 
     def _unit(self) -> float:
         """Distance between the shoulders; the torso's length tells it for a person in profile."""
@@ -110,15 +110,20 @@ class _Body:
         hips = [self.points[side.hip] for side in SIDES if side.hip in self.points]
         down = 0.0
         if neck is not None and hips:
-            down = float(np.linalg.norm(neck - np.mean(hips, axis=0))) / TORSO_LENGTH
+            down = float(np.linalg.norm(neck - np.mean(hips, axis=0))) / LENGTHS[0]
         return max(across, 0.85 * down) or self.parsing.shape[1] / 3
 
-    def _guess_hips(self) -> None:
-        """Hips straight below the shoulders, where they are not known."""
+    def _guess_below(self) -> None:
+        """Unknown hips, knees and ankles straight below the joint above them.
+
+        Most photos end at the thighs, so these points are unknown because they are outside.
+        """
         for side in SIDES:
-            if side.hip not in self.points and side.shoulder in self.points:
-                below = np.array([0, TORSO_LENGTH * self.unit], np.float32)
-                self.points[side.hip] = self.points[side.shoulder] + below
+            down = (side.shoulder, side.hip, side.knee, side.ankle)
+            for above, below, length in zip(down, down[1:], LENGTHS, strict=False):
+                if below not in self.points and above in self.points:
+                    step = np.array([0, length * self.unit], np.float32)
+                    self.points[below] = self.points[above] + step
 
     def among(self, classes: tuple[Parsing, ...]) -> Mask:
         return np.isin(self.parsing, classes)
@@ -185,12 +190,6 @@ def _paint_legs(parts: Ids, body: _Body) -> None:
     """Thighs and calves: skin and clothes at the nearest segment, feet where shoes are."""
     segments = []
     for side in SIDES:
-        points = dict(body.points)
-        if side.hip in points and side.knee not in points:
-            below = np.array([0, 1.3 * TORSO_LENGTH * body.unit], np.float32)
-            segments.append(
-                body.segment(side.thigh, points[side.hip], points[side.hip] + below, HIP, KNEE)
-            )
         names = (side.hip, side.knee, side.ankle)
         segments += body.limb(names, (side.thigh, side.calf), (HIP, KNEE, ANKLE))
         parts[body.parsing == side.shoe] = side.foot
@@ -231,10 +230,10 @@ def _paint_torso(parts: Ids, body: _Body) -> None:
 
 
 def _neck(body: _Body) -> Mask:
-    """Neck and chest between head and collar, which parsers of VITON call background."""
+    """Neck and chest between head and collar: background to VITON's parser, skin to VITON-HD's."""
     neck, nose = body.points[Keypoint.NECK], body.points[Keypoint.NOSE]
     column = body.segment(BodyPart.TORSO, neck, (neck + nose) / 2, 1.2 * SHOULDER, SHOULDER)
-    return (column.reach <= 1) & (body.parsing == Parsing.BACKGROUND)
+    return (column.reach <= 1) & body.among((Parsing.BACKGROUND, Parsing.JUMPSUIT))
 
 
 def _paint_head(parts: Ids, body: _Body) -> None:

@@ -1,5 +1,6 @@
 """What a data folder contains, by file names alone: persons, garments and pairs of each split."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -132,10 +133,15 @@ def _flat_split(layout: Layout, sample: _Sample, member: dict[str, str]) -> str 
 
 
 def _draw_test(catalogue: Catalogue, seed: int, test_fraction: float) -> None:
-    """Move a drawn fraction of the train persons, with their garments, to test."""
+    """Move a drawn fraction of the train persons, with their garments, to test.
+
+    So does a person whose garment is the only one of its category: it could try on nothing else.
+    """
     train, test = catalogue.splits["train"], catalogue.splits["test"]
     order = np.random.default_rng(seed).permutation(len(train.persons))
     drawn = set(order[: round(test_fraction * len(order))].tolist())
+    kept = Counter(p.category for i, p in enumerate(train.persons) if i not in drawn)
+    drawn |= {i for i, person in enumerate(train.persons) if kept[person.category] == 1}
     test.persons += [replace(train.persons[i], split="test") for i in sorted(drawn)]
     train.persons = [person for i, person in enumerate(train.persons) if i not in drawn]
     for person in test.persons:
@@ -181,19 +187,25 @@ def _index(root: Path, role: Role) -> dict[str, Path]:
 
 
 def _strays(layout: Layout, root: Path) -> list[Path]:
-    """Files in the layout's folders whose names no role understands; hidden files do not count."""
+    """Files in the layout's folders that no sample takes; hidden files do not count.
+
+    Their names fit no role, or another file of the same sample comes first (ID_0.jpg, ID_0.png).
+    """
     roles: dict[str, list[Role]] = {}
     for role in layout.roles.values():
         for template in role.folders:
             for split in SPLITS:
                 roles.setdefault(template.format(split=split), []).append(role)
-    return [
-        path
-        for folder in sorted(roles)
-        if (root / folder).is_dir()
-        for path in sorted((root / folder).iterdir())
-        if not path.name.startswith(".") and not any(r.fits(path.name) for r in roles[folder])
-    ]
+    strays, taken = [], set()
+    for folder in sorted(roles):
+        if (root / folder).is_dir():
+            for path in sorted((root / folder).iterdir()):
+                fits = any(role.fits(path.name) for role in roles[folder])
+                if fits and path.with_suffix("") not in taken:
+                    taken.add(path.with_suffix(""))
+                elif not path.name.startswith("."):
+                    strays.append(path)
+    return strays
 
 
 def _add(catalogue: Catalogue, sample: _Sample) -> None:

@@ -217,10 +217,12 @@ def decode_body_parts(content: bytes, kind: str, size: tuple[int, int]) -> NDArr
     if kind == ".npy":
         try:
             ids = np.load(BytesIO(content), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+        except (ValueError, EOFError, OSError, MemoryError) as error:
             raise Problem(Reason.BODY_PARTS, f"not an array file: {error}") from error
     else:
         ids = decode_ids(content, "body parts")
+    if not isinstance(ids, np.ndarray):
+        raise Problem(Reason.BODY_PARTS, "expected one array, found an archive of several")
     if ids.ndim != 2 or ids.dtype.kind not in "uif":
         raise Problem(Reason.BODY_PARTS, f"expected numbers [H, W], found {ids.dtype} {ids.shape}")
     _same_size(ids.shape, size)

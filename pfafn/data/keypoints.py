@@ -57,7 +57,7 @@ def read_keypoints(
     """
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KeypointError(f"not JSON: {error}") from error
     points = _eighteen(_rows(document))
     if not np.isfinite(points).all():
@@ -89,7 +89,8 @@ def _rows(document: Any) -> Points:
         flat = np.asarray(values)
         if flat.dtype.kind not in "iuf":
             raise KeypointError("a coordinate is not a number")
-        return flat.astype(np.float32).reshape(-1, width)[:, :3].copy()
+        with np.errstate(over="ignore"):  # becomes infinite, which is refused later
+            return flat.astype(np.float32).reshape(-1, width)[:, :3].copy()
     except ValueError as error:
         if isinstance(error, KeypointError):
             raise

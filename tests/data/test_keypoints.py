@@ -63,7 +63,9 @@ def test_a_point_outside_is_named():
     ("content", "message"),
     [
         (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
         (b"[]", "expected an object"),
+        (encoded({"people": [{"pose_keypoints": [1e300] * 54}]}), "finite"),
         (encoded({"people": []}), "no people"),
         (encoded({"people": [3]}), "expected a person"),
         (encoded({"people": [{"face": []}]}), "expected one of"),

@@ -78,6 +78,11 @@ def test_viton_hd_persons_without_a_garment_are_test_only(tmp_path):
     assert {"00020_00", "00021_00", "00022_00"} < splits["test"].garments.keys()
 
 
+def test_a_person_alone_in_train_joins_test(tmp_path):
+    hd(tmp_path, whole=[1], lone=[10], garments=[20])
+    assert names(tmp_path, "test", test_fraction=0.1) == ["00001_00", "00010_00"]
+
+
 def test_viton_hd_reads_both_spellings_of_its_folders(tmp_path):
     hd(tmp_path, whole=[1], lone=[10])
     assert all(p.keypoints and p.parsing for p in catalogue(tmp_path).persons)

@@ -172,6 +172,12 @@ def other_size(data):
     photoset.write_gray(data / "train_label/000001_0.png", np.zeros((64, 96), np.uint8))
 
 
+def body_parts_archive(data):
+    (data / "train_densepose").mkdir()
+    np.savez(data / "train_densepose/x.npz", a=np.zeros(SIZE))
+    (data / "train_densepose/x.npz").rename(data / "train_densepose/000001_0.npy")
+
+
 def no_label(data):
     (data / "train_label/000001_0.png").unlink()
 
@@ -248,6 +254,7 @@ DAMAGE = {
     "not an object": (pose([1, 2]), POSE, "keypoints"),
     "all missing": (pose(photoset.openpose(points() * 0)), POSE, "keypoints"),
     "body part 25": (body_parts(np.full(SIZE, 25.0)), DENSE, "body_parts"),
+    "body parts in an archive": (body_parts_archive, DENSE, "body_parts"),
     "half a body part": (body_parts(np.full(SIZE, 0.5)), DENSE, "body_parts"),
     "body parts of another size": (body_parts(np.zeros((5, 4))), DENSE, "size_mismatch"),
 }
@@ -357,6 +364,12 @@ def test_stray_files_are_noted_but_reject_nothing(data):
     (finding,) = check(data)
     assert (finding.file, finding.reason) == ("train_img/notes.txt", "stray_file")
     assert not finding.rejects
+
+
+def test_a_second_picture_of_the_same_name_is_noted(data):
+    photoset.write_rgb(data / "train_img/000001_0.png", photoset.person(9, SIZE))
+    (finding,) = check(data)
+    assert (finding.file, finding.reason) == ("train_img/000001_0.png", "stray_file")
 
 
 def test_too_many_rejects_stop_the_stage_and_write_nothing(data):
