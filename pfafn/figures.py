@@ -8,6 +8,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -107,7 +108,7 @@ def curve_files(artifacts: Path) -> dict[str, Path]:
 
 
 def draw_curves(files: dict[str, Path], out: Path) -> None:
-    """Total loss of every stage, raw and smoothed, one below the other's neighbour."""
+    """Total loss of every stage side by side, raw and smoothed."""
     matplotlib.use("Agg")
     figure, axes = plt.subplots(
         1, len(files), figsize=(3.6 * len(files), 3.2), layout="constrained", squeeze=False
@@ -119,7 +120,10 @@ def draw_curves(files: dict[str, Path], out: Path) -> None:
         axis.plot(curve["step"], curve["total"], color="#b9c7d8", linewidth=0.8)
         axis.plot(curve["step"], smooth, color="#1f4e79", linewidth=1.6)
         axis.set(title=stage, xlabel="step", yscale="log")
-        axis.grid(alpha=0.25, which="both")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.grid(alpha=0.25)
     axes[0][0].set_ylabel("total loss")
     figure.savefig(out, dpi=110, metadata={"Software": None})
     plt.close(figure)

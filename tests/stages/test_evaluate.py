@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import tinyset
 
+from pfafn.data.truth import write_truth
 from pfafn.models.tryon import ModelError
 from pfafn.outputs import MissingInput
 from pfafn.stages import evaluate
@@ -81,8 +82,15 @@ def test_equal_inputs_give_equal_files(artifacts):
             np.testing.assert_allclose(list(found.values()), list(values.values()), rtol=1e-3)
 
 
-def test_without_truth_unpaired_has_pictures_but_no_scores(tmp_path):
+def truth_of_photos(artifacts) -> None:
+    """What `prepare` leaves for a data set that knows no truth."""
+    write_truth(artifacts / "prepare", artifacts / "nowhere", iter(()), [], tinyset.SIZE)
+
+
+@pytest.mark.parametrize("leave", [truth_of_photos, lambda artifacts: None])
+def test_without_truth_unpaired_has_pictures_but_no_scores(tmp_path, leave):
     artifacts = tinyset.write_all(tmp_path, truth=False)
+    leave(artifacts)
     metrics = evaluate.run(tinyset.params(), artifacts)
     assert all(scores == {} for scores in metrics["unpaired"].values())
     assert metrics["counts"]["unpaired"]["pairs"] == 3
