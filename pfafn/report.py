@@ -22,7 +22,7 @@ NAMES = {
     "person": "Untouched person",
     "torso_box": "Garment on the torso box",
 }
-DIGITS = {"ssim": 4, "psnr": 2, "psnr_clothes": 2, "iou": 3, "epe": 2}
+DIGITS = {"ssim": 3, "psnr": 2, "psnr_clothes": 2, "iou": 3, "epe": 2}
 ABOUT = {
     "unpaired": (
         "The person tries on another garment. Scores need the true picture, which only drawn data "
