@@ -81,7 +81,7 @@ def evaluate(
     """Every batch of the test split under every protocol; one batch is in memory at a time."""
     device = next(student.parameters()).device
     loader = DataLoader(test.samples, batch_size=batch_size, num_workers=runtime.workers())
-    with Progress("evaluate", len(test.samples) * len(PROTOCOLS), unit="persons") as progress:
+    with Progress("evaluate", len(test.samples) * len(PROTOCOLS), unit="pairs") as progress:
         for batch in loader:
             batch = to_device(batch, device)
             for protocol in PROTOCOLS:
