@@ -149,6 +149,14 @@ def test_augmentation_depends_on_seed_epoch_and_item_alone(stages):
     assert (used[2, 1]["person"] != dataset(6)[2, 1]["person"]).any()
 
 
+def test_leaving_out_items_does_not_change_the_others(stages):
+    augment = Augment(shift=0.2)
+    whole = TryOnDataset(stages[0], "train", augment=augment)
+    fewer = TryOnDataset(stages[0], "train", augment=augment, fakes=stages[2])
+    assert fewer.items[1] == whole.items[2]
+    torch.testing.assert_close(fewer[1, 1]["person"], whole[1, 2]["person"])
+
+
 def test_without_an_epoch_nothing_is_augmented(stages):
     plain = TryOnDataset(stages[0], "train")
     assert_same(TryOnDataset(stages[0], "train", augment=Augment(flip=1.0))[0], plain[0])
@@ -190,3 +198,8 @@ def test_ranks_share_the_items_evenly():
     ranks = [list(EpochSampler(10, 1, 0, rank=r, world=3)) for r in range(3)]
     assert [len(keys) for keys in ranks] == [4, 4, 4]
     assert {i for keys in ranks for _, i in keys} == set(range(10))
+
+
+def test_start_counts_the_keys_of_the_rank():
+    whole = list(EpochSampler(10, 1, 0, rank=1, world=3))
+    assert list(EpochSampler(10, 1, 0, start=1, rank=1, world=3)) == whole[1:]

@@ -45,6 +45,14 @@ def test_white_inside_a_garment_belongs_to_it():
     assert (mask[50:60, 40:50] == 255).all()
 
 
+def test_a_pure_colour_is_not_white():
+    rgb, truth = photoset.garment(1, SIZE)
+    rgb[truth > 0] = 255, 0, 0
+    mask, source = masks.garment_mask(rgb)
+    assert source == "white"
+    assert iou(mask, truth) > 0.98
+
+
 def test_specks_are_dust():
     rgb, _ = photoset.garment(1, SIZE)
     rgb[5:8, 5:8] = 0
