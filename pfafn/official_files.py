@@ -42,10 +42,13 @@ def export_files(model: Path, warp: Path, generator: Path) -> None:
     """
     net, _ = tryon.load(model)
     written = []
-    for state, path in zip(export_official(net), (warp, generator), strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}.{os.getpid()}")
-        torch.save(state, scratch)
-        written.append((scratch, path))
-    for scratch, path in written:
-        scratch.replace(path)
+    try:
+        for state, path in zip(export_official(net), (warp, generator), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written.append((path.with_name(f".{path.name}.{os.getpid()}"), path))
+            torch.save(state, written[-1][0])
+        for scratch, path in written:
+            scratch.replace(path)
+    finally:
+        for scratch, _ in written:
+            scratch.unlink(missing_ok=True)

@@ -156,8 +156,12 @@ def write_picture(path: Path, image: Pixels) -> None:
     """Write a PNG or JPEG atomically, making the folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_bytes(encode_png(image) if path.suffix.lower() == ".png" else encode_jpeg(image))
-    scratch.replace(path)
+    content = encode_png(image) if path.suffix.lower() == ".png" else encode_jpeg(image)
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def encode_jpeg(image: Pixels) -> bytes:
