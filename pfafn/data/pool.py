@@ -45,6 +45,8 @@ def ordered_map(
 
     function and items must pickle. Progress with an ETA goes to stderr.
     """
+    if not items:
+        return
     with Progress(title, len(items), unit="items") as progress:
         for result in _results(function, items):
             yield result
