@@ -6,6 +6,7 @@ stands for the sampler's and every generator's state.
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from pfafn import runtime
+
 FILE = "checkpoint.safetensors"
 
 
@@ -21,7 +24,7 @@ class ResumePoint(NamedTuple):
     """Where a training stands, beside the weights."""
 
     step: int
-    history: list[dict[str, Any]]
+    curve: dict[str, Any]  # of pfafn.curve.Curve
     seconds: float
 
 
@@ -77,3 +80,20 @@ def peek(folder: Path) -> ResumePoint | None:
 def discard(folder: Path) -> None:
     """Remove a finished training's resume point."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+class Clock:
+    """Training seconds over all tries, and when the next resume point is due."""
+
+    def __init__(self, before: float) -> None:
+        self.before = before
+        self.started = self.saved = time.monotonic()
+
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+    def due(self) -> bool:
+        if time.monotonic() - self.saved < runtime.checkpoint_seconds():
+            return False
+        self.saved = time.monotonic()
+        return True

@@ -5,12 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import matplotlib.pyplot as plt
-import pandas as pd
 import torch
 
 from pfafn import checkpoint
+from pfafn.curve import summary, write_curve
 from pfafn.data.augment import Augment
 from pfafn.data.dataset import TryOnDataset
 from pfafn.models import tryon
@@ -77,7 +75,7 @@ def train_stage(
             "train",
             annotate=artifacts / "annotate",
             fakes=artifacts / "fakes" if fakes else None,
-            augment=Augment(params.augment),
+            augment=Augment(**params.augment.model_dump()),
             seed=params.seed,
         )
         objective, plan = build()
@@ -87,7 +85,7 @@ def train_stage(
         card = {"stage": stage, "image": list(params.image.size), "params": output.params,
                 "inputs": output.inputs, "code": code_version()}  # fmt: skip
         tryon.save(objective.net, output / MODEL, card)
-        write_curve(pd.DataFrame(trained.history), output.folder, stage)
+        write_curve(trained.history, output.folder, stage)
         metrics = summary(trained.history)
         write_json(output / "metrics.json", metrics)
         output.samples = trained.samples
@@ -99,32 +97,3 @@ def train_stage(
 def perceptual(params: Params) -> Any:
     """The VGG of the perceptual loss, or None."""
     return load_vgg(params.perceptual.weights)
-
-
-def summary(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Every term of the last tenth of the curve, averaged; and the first total."""
-    frame = pd.DataFrame(history)
-    tail = frame.tail(max(1, len(frame) // 10)).drop(columns=["epoch", "rate"]).mean()
-    last = {key: round(float(value), 6) for key, value in tail.items() if key != "step"}
-    return {
-        "steps": int(frame["step"].iloc[-1]),
-        "first_total": float(frame["total"].iloc[0]),
-        **last,
-    }
-
-
-def write_curve(frame: pd.DataFrame, folder: Path, stage: str) -> None:
-    """curve.csv and its picture."""
-    frame.to_csv(folder / "curve.csv", index=False, float_format="%.6g")
-    matplotlib.use("Agg")
-    terms = [c for c in frame.columns if c not in ("step", "epoch", "rate")]
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    axes[0].plot(frame["step"], frame["total"])
-    axes[0].set(title=f"{stage}: total loss", xlabel="step", yscale="log")
-    for term in terms:
-        if term != "total" and (frame[term] > 0).all():
-            axes[1].plot(frame["step"], frame[term], label=term)
-    axes[1].set(title="terms, unweighted unless summed", xlabel="step", yscale="log")
-    axes[1].legend(fontsize=7, ncols=2)
-    figure.savefig(folder / "curve.png", dpi=100, metadata={"Software": None})
-    plt.close(figure)

@@ -1,25 +1,24 @@
 """The one training loop: any objective, any schedule, resumed exactly where it was stopped."""
 
 import math
-import signal
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pfafn import checkpoint, runtime
-from pfafn.checkpoint import ResumePoint
+from pfafn.checkpoint import Clock, ResumePoint
+from pfafn.curve import Curve
 from pfafn.data.dataset import EpochSampler
 from pfafn.errors import UserError
 from pfafn.objectives import Objective
 from pfafn.params import Optimizer, Schedule
 from pfafn.progress import Progress
+from pfafn.signals import Stopped, stop_signals
 
 ROWS = 200  # of a loss curve, at most
 
@@ -34,10 +33,6 @@ class NotFinite(ArithmeticError):
 
 class TooFewSamples(UserError, ValueError):
     """A batch is larger than the data set; the message names both."""
-
-
-class Stopped(SystemExit):
-    """SIGTERM or SIGINT arrived and the resume point is written; exit code 128 + signal."""
 
 
 class Plan(NamedTuple):
@@ -100,7 +95,7 @@ def fit(
         raise TooFewSamples(
             f"{name}.batch is {plan.schedule.batch}, but there are only {len(dataset)} samples to train on"
         )
-    point = checkpoint.peek(work) or ResumePoint(0, [], 0.0)
+    point = checkpoint.peek(work) or ResumePoint(0, {}, 0.0)
     module = fabric.setup_module(objective.to(memory_format=torch.channels_last))
     trainer = Trainer(fabric, module, objective, plan, adam)
     # Of the last step done: the next one may start a phase, with a fresh Adam.
@@ -110,7 +105,7 @@ def fit(
 
     total = per_epoch * plan.epochs
     every = math.ceil(total / ROWS)
-    curve = Curve(point.history)
+    curve = Curve(**point.curve)
     clock = Clock(point.seconds)
     batches = iter(loader(fabric, dataset, plan, seed, per_epoch, point.step))
     with Progress(name, total, point.step) as progress, stop_signals() as stop:
@@ -132,7 +127,7 @@ def fit(
                 curve.row(step, epoch, plan.rate(epoch))
             progress.advance(curve.last)
             if stop.signal or clock.due():
-                trainer.save(work, ResumePoint(step, *curve.state(), clock.seconds()))
+                trainer.save(work, ResumePoint(step, curve.state(), clock.seconds()))
             if stop.signal:
                 raise Stopped(128 + stop.signal)
     return Trained(curve.rows, total * plan.schedule.batch, clock.seconds())
@@ -198,108 +193,33 @@ def check_finite(terms: dict[str, Tensor]) -> None:
         raise NotFinite(", ".join(wrong))
 
 
-class Curve:
-    """Loss terms, averaged over the steps of each row."""
-
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.rows = [row for row in rows if "step" in row]
-        pending = [row for row in rows if "step" not in row]
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
-        if pending:
-            self.count = int(pending[0]["count"])
-            self.sums = {k: torch.tensor(v) for k, v in pending[0]["sums"].items()}
-
-    @property
-    def last(self) -> float | None:
-        return self.rows[-1]["total"] if self.rows else None
-
-    def add(self, terms: dict[str, Tensor]) -> None:
-        for key, value in terms.items():
-            self.sums[key] = self.sums.get(key, torch.zeros(())).to(value.device) + value.float()
-        self.count += 1
-
-    def row(self, step: int, epoch: int, rate: float) -> None:
-        """Close a row."""
-        means = {key: float(value) / self.count for key, value in self.sums.items()}
-        self.rows.append({"step": step, "epoch": epoch, "rate": rate, **means})
-        self.sums, self.count = {}, 0
-
-    def state(self) -> tuple[list[dict[str, Any]]]:
-        """Rows and the sums of the row under way, for a resume point."""
-        sums = {key: float(value) for key, value in self.sums.items()}
-        return ([*self.rows, {"count": self.count, "sums": sums}] if self.count else self.rows,)
-
-
-class Clock:
-    """Training seconds over all tries, and when the next resume point is due."""
-
-    def __init__(self, before: float) -> None:
-        self.before = before
-        self.started = self.saved = time.monotonic()
-
-    def seconds(self) -> float:
-        return self.before + time.monotonic() - self.started
-
-    def due(self) -> bool:
-        if time.monotonic() - self.saved < runtime.checkpoint_seconds():
-            return False
-        self.saved = time.monotonic()
-        return True
-
-
 def loader(
     fabric: Fabric, dataset: Dataset, plan: Plan, seed: int, per_epoch: int, start: int
 ) -> DataLoader:
     """Micro-batches from step `start` (0 = the first) to the end of the last epoch."""
-    schedule = plan.schedule
-    micro = schedule.batch // schedule.accumulate
-
-    def micro_batches() -> Iterator[list[tuple[int, int]]]:
-        for epoch in range(start // per_epoch + 1, plan.epochs + 1):
-            keys = list(EpochSampler(len(dataset), seed, epoch))[: per_epoch * schedule.batch]
-            done = max(0, start - (epoch - 1) * per_epoch) * schedule.batch
-            for first in range(done, len(keys), micro):
-                yield keys[first : first + micro]
-
-    workers = runtime.workers()
     return fabric.setup_dataloaders(
         DataLoader(
             dataset,
-            batch_sampler=MicroBatches(micro_batches),
-            num_workers=workers,
+            batch_sampler=MicroBatches(len(dataset), plan, seed, per_epoch, start),
+            num_workers=runtime.workers(),
             pin_memory=fabric.device.type == "cuda",
         ),
         use_distributed_sampler=False,
     )
 
 
-class MicroBatches:
-    """An iterable over key lists, as DataLoader wants its batch sampler."""
+class MicroBatches(Sampler[list[tuple[int, int]]]):
+    """Lists of (epoch, index) keys: each epoch all samples in a seeded order, in whole batches."""
 
-    def __init__(self, make: Any) -> None:
-        self.make = make
+    def __init__(self, samples: int, plan: Plan, seed: int, per_epoch: int, start: int) -> None:
+        self.samples, self.plan, self.seed = samples, plan, seed
+        self.per_epoch, self.start = per_epoch, start
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return self.make()
-
-
-class StopRequest:
-    """Which signal asked to stop, 0 if none."""
-
-    signal = 0
-
-    def __call__(self, number: int, _frame: object) -> None:
-        self.signal = number
-
-
-@contextmanager
-def stop_signals() -> Iterator[StopRequest]:
-    """While inside, SIGTERM and SIGINT are noted instead of killing a half-done step."""
-    request = StopRequest()
-    before = {s: signal.signal(s, request) for s in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield request
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        batch = self.plan.schedule.batch
+        micro = batch // self.plan.schedule.accumulate
+        for epoch in range(self.start // self.per_epoch + 1, self.plan.epochs + 1):
+            keys = list(EpochSampler(self.samples, self.seed, epoch))[: self.per_epoch * batch]
+            done = max(0, self.start - (epoch - 1) * self.per_epoch) * batch
+            for first in range(done, len(keys), micro):
+                yield keys[first : first + micro]

@@ -12,7 +12,8 @@ from pfafn import checkpoint, training
 from pfafn.models.tryon import TryOnNet
 from pfafn.objectives import StudentObjective, TutorObjective, initialise_student
 from pfafn.params import Losses, Optimizer, Params, StudentWarpStage, WarpStage
-from pfafn.training import Plan, Stopped, TooFewSamples, TrainingDiverged, fit
+from pfafn.signals import Stopped
+from pfafn.training import Plan, TooFewSamples, TrainingDiverged, fit
 
 H, W = 64, 96
 TINY = {"channels": [4, 4, 8, 8, 8], "fpn": 8}

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pfafn import runtime
+from pfafn.batches import autocast, to_device
 from pfafn.data.dataset import TryOnDataset
 from pfafn.data.images import encode_png
 from pfafn.data.shards import ShardWriter
@@ -95,11 +96,8 @@ def dressed(
 ) -> tuple[dict[str, Tensor], np.ndarray, np.ndarray]:
     """Scores [B], fakes uint8 [B, H, W, 3] and warped masks uint8 [B, H, W, 1] of a batch."""
     device = next(tutor.parameters()).device
-    moved = {name: value.to(device) for name, value in batch.items()}
-    with torch.autocast(
-        device.type, torch.bfloat16, enabled=runtime.precision(device) == torch.bfloat16
-    ):
-        worn = redress(tutor, moved)
+    with autocast(device):
+        worn = redress(tutor, to_device(batch, device))
     return quality(worn), to_pixels(worn.image), to_pixels(worn.warped.mask * 2 - 1)
 
 

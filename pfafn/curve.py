@@ -1,0 +1,75 @@
+"""Loss curves: kept while training, then written as a table, a picture and a summary."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from torch import Tensor
+
+
+class Curve:
+    """Loss terms, averaged over the steps of each row."""
+
+    def __init__(
+        self,
+        rows: Sequence[dict[str, Any]] = (),
+        count: int = 0,
+        sums: Mapping[str, float] | None = None,
+    ) -> None:
+        self.rows = list(rows)
+        self.count = count  # steps in the row under way
+        self.sums = {name: torch.tensor(value) for name, value in (sums or {}).items()}
+
+    @property
+    def last(self) -> float | None:
+        return self.rows[-1]["total"] if self.rows else None
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        for key, value in terms.items():
+            self.sums[key] = self.sums.get(key, torch.zeros(())).to(value.device) + value.float()
+        self.count += 1
+
+    def row(self, step: int, epoch: int, rate: float) -> None:
+        """Close a row."""
+        means = {key: float(value) / self.count for key, value in self.sums.items()}
+        self.rows.append({"step": step, "epoch": epoch, "rate": rate, **means})
+        self.sums, self.count = {}, 0
+
+    def state(self) -> dict[str, Any]:
+        """What a resume point keeps: Curve(**state) goes on where this one stands."""
+        sums = {name: float(value) for name, value in self.sums.items()}
+        return {"rows": self.rows, "count": self.count, "sums": sums}
+
+
+def summary(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """Every term of the last tenth of the curve, averaged; and the first total."""
+    frame = pd.DataFrame(history)
+    tail = frame.tail(max(1, len(frame) // 10)).drop(columns=["epoch", "rate"]).mean()
+    last = {key: round(float(value), 6) for key, value in tail.items() if key != "step"}
+    return {
+        "steps": int(frame["step"].iloc[-1]),
+        "first_total": float(frame["total"].iloc[0]),
+        **last,
+    }
+
+
+def write_curve(history: list[dict[str, Any]], folder: Path, stage: str) -> None:
+    """Write curve.csv and its picture, curve.png."""
+    frame = pd.DataFrame(history)
+    frame.to_csv(folder / "curve.csv", index=False, float_format="%.6g")
+    matplotlib.use("Agg")
+    terms = [c for c in frame.columns if c not in ("step", "epoch", "rate")]
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    axes[0].plot(frame["step"], frame["total"])
+    axes[0].set(title=f"{stage}: total loss", xlabel="step", yscale="log")
+    for term in terms:
+        if term != "total" and (frame[term] > 0).all():
+            axes[1].plot(frame["step"], frame[term], label=term)
+    axes[1].set(title="terms, unweighted unless summed", xlabel="step", yscale="log")
+    axes[1].legend(fontsize=7, ncols=2)
+    figure.savefig(folder / "curve.png", dpi=100, metadata={"Software": None})
+    plt.close(figure)
