@@ -96,7 +96,7 @@ def test_only_a_lock_held_by_another_dvc_is_worth_a_retry() -> None:
     assert not is_contention(None, None, Ended(ValueError("busy")))
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.slow
 def test_the_whole_flow_runs_without_a_server_of_its_own(project: Path) -> None:
     root = Path(module.__file__).parents[1]
     shutil.copytree(root / "flows", project / "flows")
