@@ -21,7 +21,7 @@ SAME_THUMB = 6.0
 THUMB_BLOCK = 512
 # The rules of `check`, which reads no params file; a test holds them equal to params.yaml.
 DEFAULTS = Prepare(
-    max_rejected=0.2, limit=Limit(), test_fraction=0.1, unpaired=2, min_mask=0.02, max_mask=0.95
+    max_rejected=0.2, limit=Limit(), test_fraction=0.1, unpaired=2, min_mask=0.02, max_mask=0.9
 )
 # Left out to keep train and test clean, not because the files are bad.
 DEDUPLICATION = (Reason.DUPLICATE, Reason.LEAK, Reason.NEAR_LEAK)

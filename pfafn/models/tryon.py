@@ -84,6 +84,7 @@ def save(net: TryOnNet, path: Path, card: dict[str, Any]) -> None:
     weights = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
     scratch = path.with_name(f".{path.name}.partial")
     safetensors.torch.save_file(weights, scratch, metadata=header)
+    scratch.chmod(0o644)  # the library writes for the owner alone; a model is to be read
     scratch.replace(path)
 
 
