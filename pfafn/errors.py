@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Base of every error whose message is the whole story; commands print it without a traceback."""
+    """Base of every error whose message is the whole story; printed without a traceback."""

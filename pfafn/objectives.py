@@ -1,6 +1,6 @@
 """The four training regimes: what a tutor or a student minimises, with or without its generator.
 
-A network without a generator is in its warp stage; with one, the warp objective counts `warp_weight`.
+A network without a generator is in its warp stage; with one, the warp loss counts `warp_weight`.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """What every stage writes, and how: whole or not at all, with its provenance.
 
-A stage fills a scratch folder that becomes `artifacts/STAGE` in one rename when it is complete, so a
-killed stage never leaves something that looks finished.
+A stage fills a scratch folder that becomes `artifacts/STAGE` in one rename when it is complete, so
+a killed stage never leaves something that looks finished.
 """
 
 import hashlib

@@ -21,16 +21,16 @@ class NoPerceptualWeights(UserError, FileNotFoundError):
 def load_vgg(weights: str) -> VGG19 | None:
     """The VGG19 that params.perceptual.weights names, or None for `none`.
 
-    weights: none, imagenet (torchvision's public file, fetched once), or a path to a state dict with
-    torchvision's key names. Raises NoPerceptualWeights if it cannot be had.
+    weights: none, imagenet (torchvision's public file, fetched once), or a path to a state dict
+    with torchvision's key names. Raises NoPerceptualWeights if it cannot be had.
     """
     if weights == "none":
         return None
     path = imagenet() if weights == "imagenet" else Path(weights)
     if not path.is_file():
         raise NoPerceptualWeights(
-            f"perceptual.weights = {weights!r}: no such file; expected none, imagenet or the path of "
-            "a VGG19 state dict"
+            f"perceptual.weights = {weights!r}: no such file; expected none, imagenet or the path "
+            "of a VGG19 state dict"
         )
     vgg = VGG19()
     state = read_checkpoint(path)

@@ -93,7 +93,7 @@ def fit(
     per_epoch = len(dataset) // plan.schedule.batch
     if not per_epoch:
         raise TooFewSamples(
-            f"{name}.batch is {plan.schedule.batch}, but there are only {len(dataset)} samples to train on"
+            f"{name}.batch is {plan.schedule.batch}, but there are only {len(dataset)} samples"
         )
     point = checkpoint.peek(work) or ResumePoint(0, {}, 0.0)
     module = fabric.setup_module(objective.to(memory_format=torch.channels_last))

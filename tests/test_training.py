@@ -22,7 +22,7 @@ LOSSES: Losses = Params.load(Path(__file__).parents[1] / "params.yaml").losses
 
 
 class Samples(Dataset[dict[str, Tensor]]):
-    """Deterministic samples; like the real data set, a key of (epoch, item) is all it depends on."""
+    """Deterministic samples; as in the real data set, they depend on (epoch, item) alone."""
 
     def __init__(self, count: int = 4) -> None:
         self.count = count

@@ -1,8 +1,8 @@
 """The vocabularies of human annotation: parsing classes, body parts, keypoints, garment categories.
 
-One source for every class id of the project. `Parsing` is the 14-class map of VITON as PF-AFN uses it,
-`BodyPart` is DensePose's 25 ids, `Keypoint` is OpenPose's 18 points (COCO order). Left and right are
-the person's own.
+One source for every class id of the project. `Parsing` is the 14-class map of VITON as PF-AFN uses
+it, `BodyPart` is DensePose's 25 ids, `Keypoint` is OpenPose's 18 points (COCO order). Left and
+right are the person's own.
 """
 
 from enum import IntEnum
@@ -59,7 +59,7 @@ class BodyPart(IntEnum):
 
 
 class Keypoint(IntEnum):
-    """Rows of a keypoint array, float32 [18, 3] of x, y in pixels and a score; missing = 0, 0, 0."""
+    """Rows of a keypoint array, float32 [18, 3]: x, y in pixels, a score; missing = 0, 0, 0."""
 
     NOSE = 0
     NECK = 1
@@ -132,7 +132,9 @@ LEFT_RIGHT_PARSING = (
     (Parsing.RIGHT_ARM, Parsing.LEFT_ARM),
 )
 LEFT_RIGHT_BODY = tuple(
-    (part, BodyPart[part.name.replace("RIGHT", "LEFT")]) for part in BodyPart if "RIGHT" in part.name
+    (part, BodyPart[part.name.replace("RIGHT", "LEFT")])
+    for part in BodyPart
+    if "RIGHT" in part.name
 )
 LEFT_RIGHT_KEYPOINTS = tuple(
     (point, Keypoint[point.name.replace("RIGHT", "LEFT")])

@@ -1,4 +1,4 @@
-"""What the tutor is told about a person: built in one place, on the batch's device (paper section 3.1).
+"""What the tutor is told about a person: built here alone, on the batch's device (section 3.1).
 
 The student's inputs never come from here; only its training target (the clothes mask) does.
 """
@@ -15,7 +15,7 @@ POSE_RADIUS = 5  # pixels; half the side of a keypoint's square, at any image si
 
 
 class Represented(NamedTuple):
-    """A person without the clothes to be replaced. Masks are {0, 1}, in the person image's dtype."""
+    """A person without the clothes to be replaced. Masks are {0, 1}, in the photo's dtype."""
 
     condition: Tensor  # [B, 45, H, W]: face, other clothes, 25 body parts one-hot, 18 pose squares
     clothes_mask: Tensor  # [B, 1, H, W]: what the worn garment covers
@@ -33,7 +33,7 @@ def region_table(region: str, size: int, device: torch.device) -> Tensor:
 
 
 def region(ids: Tensor, name: str, category: Tensor, size: int) -> Tensor:
-    """bool [B, 1, H, W]: pixels whose id [B, H, W] lies in region `name` of the row's category [B]."""
+    """bool [B, 1, H, W]: pixels whose id [B, H, W] lies in a region of their category [B]."""
     table = region_table(name, size, ids.device)
     return table[category[:, None, None], ids][:, None]
 

@@ -81,5 +81,5 @@ class Generator(nn.Module):
 
 
 def composite(rendered: Tensor, warped: Tensor, mask: Tensor) -> Tensor:
-    """Try-on image: the warped garment where mask [B, 1, H, W] says so, the rendered one elsewhere."""
+    """The try-on: the warped garment where mask [B, 1, H, W] says so, the drawing elsewhere."""
     return warped * mask + rendered * (1 - mask)

@@ -1,9 +1,9 @@
 """Geometry of appearance flow: pure functions, no parameters.
 
-Conventions, for every function here. A *grid* is where each output pixel samples its source, absolute,
-float [B, 2, H, W] in [-1, 1] with -1 and 1 on the centres of the border pixels (align_corners=True);
-channel 0 is x (right), channel 1 is y (down). An *offset* is a displacement in pixels of its own level,
-same layout. Warping is backward: out(p) = source(grid(p)).
+Conventions, for every function here. A *grid* is where each output pixel samples its source:
+absolute, float [B, 2, H, W] in [-1, 1] with -1 and 1 on the centres of the border pixels
+(align_corners=True); channel 0 is x (right), channel 1 is y (down). An *offset* is a displacement
+in pixels of its own level, same layout. Warping is backward: out(p) = source(grid(p)).
 
 NOTE: grids are resized with align_corners=False, as the published weights expect. So resizing an
 identity grid is not exactly the identity at the borders.
@@ -25,7 +25,7 @@ def half_extent(like: Tensor) -> Tensor:
 
 
 def grid_of(offset: Tensor) -> Tensor:
-    """The grid that samples at p + offset(p). offset [B, 2, H, W] in pixels -> grid [B, 2, H, W]."""
+    """The grid that samples at p + offset(p). offset float [B, 2, H, W] in pixels -> the same."""
     h, w = offset.shape[-2:]
     ys = (
         torch.arange(h, dtype=offset.dtype, device=offset.device)

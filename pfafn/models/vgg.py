@@ -17,7 +17,7 @@ class HalvePool(nn.Module):
 
 
 class VGG19(nn.Module):
-    """Frozen VGG19 up to relu5_1: image [B, 3, H, W], raw [-1, 1] -> five features, fine to coarse."""
+    """Frozen VGG19 up to relu5_1: image [B, 3, H, W] in [-1, 1] -> five features, fine first."""
 
     def __init__(self) -> None:
         super().__init__()

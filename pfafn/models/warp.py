@@ -1,4 +1,4 @@
-"""The appearance-flow warp network (AFWM, paper section 3.2): where on the garment each pixel comes from.
+"""The appearance-flow warp network (AFWM, paper section 3.2): where each pixel comes from.
 
 Two pyramids (person condition, garment) meet in a coarse-to-fine flow estimation. Height and width
 must be multiples of 32. Lists of levels run coarse to fine.
@@ -63,7 +63,7 @@ def activated_conv(channels: int, out: int, stride: int = 1) -> tuple[nn.Module,
 
 
 class Encoder(nn.Module):
-    """Feature encoder: each level halves the size. [B, C, H, W] -> five features, fine to coarse."""
+    """Feature encoder, halving at each level: [B, C, H, W] -> five features, fine to coarse."""
 
     def __init__(self, channels: int, widths: Sequence[int]) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Encoder(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Feature pyramid network: encoder features, fine to coarse -> one width each, coarse to fine."""
+    """Feature pyramid network: features fine to coarse -> one width each, coarse to fine."""
 
     def __init__(self, widths: Sequence[int], fpn: int) -> None:
         super().__init__()

@@ -65,7 +65,7 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
 def make(
     tutor: TryOnNet, params: Params, artifacts: Path
 ) -> Iterator[tuple[dict[str, Any], np.ndarray, np.ndarray]]:
-    """(table row, fake uint8 [H, W, 3], warped mask uint8 [H, W]) of every person and k, in order."""
+    """(table row, fake uint8 [H, W, 3], warped mask uint8 [H, W]), person by person, k by k."""
     per_person = params.fakes.per_person
     views = [
         DataLoader(
@@ -130,9 +130,9 @@ def summary(table: pd.DataFrame, limits: Fakes) -> dict[str, Any]:
     good = table[table["accepted"]]
     if good.empty:
         raise NoUsableFake(
-            f"all {len(table)} fakes were rejected (median area {table['area'].median():.3f}, limit "
-            f"{limits.min_area}; median agreement {table['agreement'].median():.3f}, limit "
-            f"{limits.min_agreement}): the tutor is not trained enough, or the limits are too strict"
+            f"all {len(table)} fakes were rejected (median area {table['area'].median():.3f}, "
+            f"limit {limits.min_area}; median agreement {table['agreement'].median():.3f}, limit "
+            f"{limits.min_agreement}): the tutor is not trained enough, or the limits too strict"
         )
     return {
         "fakes": len(table),

@@ -2,7 +2,8 @@
 
 reads   artifacts/prepare, artifacts/annotate, artifacts/fakes, artifacts/tutor_tryon,
         artifacts/student_warp
-writes  artifacts/student_tryon/ (model.safetensors, curve.csv, curve.png, metrics.json, provenance.json)
+writes  artifacts/student_tryon/ (model.safetensors, curve.csv, curve.png, metrics.json,
+        provenance.json)
 """
 
 from pathlib import Path

@@ -1,7 +1,8 @@
 """Stage student_warp: train the parser-free warp network (PF-AFN) under the frozen tutor.
 
 reads   artifacts/prepare, artifacts/annotate, artifacts/fakes, artifacts/tutor_tryon
-writes  artifacts/student_warp/ (model.safetensors, curve.csv, curve.png, metrics.json, provenance.json)
+writes  artifacts/student_warp/ (model.safetensors, curve.csv, curve.png, metrics.json,
+        provenance.json)
 """
 
 from pathlib import Path

@@ -1,7 +1,8 @@
 """Stage tutor_tryon: train the parser-based network (PB-AFN) end to end.
 
 reads   artifacts/prepare, artifacts/annotate, artifacts/tutor_warp
-writes  artifacts/tutor_tryon/ (model.safetensors, curve.csv, curve.png, metrics.json, provenance.json)
+writes  artifacts/tutor_tryon/ (model.safetensors, curve.csv, curve.png, metrics.json,
+        provenance.json)
 """
 
 from pathlib import Path

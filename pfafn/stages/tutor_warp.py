@@ -1,7 +1,8 @@
 """Stage tutor_warp: train the parser-based warp network (PB-AFN) from scratch.
 
 reads   artifacts/prepare, artifacts/annotate
-writes  artifacts/tutor_warp/ (model.safetensors, curve.csv, curve.png, metrics.json, provenance.json)
+writes  artifacts/tutor_warp/ (model.safetensors, curve.csv, curve.png, metrics.json,
+        provenance.json)
 """
 
 from pathlib import Path
