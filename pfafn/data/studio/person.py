@@ -137,9 +137,10 @@ def _sample_arm(rng: np.random.Generator) -> Arm:
 
 
 def _sample_backdrop(rng: np.random.Generator) -> tuple[Colour, Colour]:
-    level = rng.uniform(205, 250) if rng.random() < 0.8 else rng.uniform(90, 190)
-    near = level + rng.uniform(-14, 14, 3)
-    far = near + rng.uniform(-26, 8)
+    # As bright and even as in a catalogue: the tutor is not shown it and must guess it, so a
+    # backdrop that varied freely would teach the student that backdrops cannot be kept.
+    near = rng.uniform(238, 250) + rng.uniform(-4, 4, 3)
+    far = near + rng.uniform(-12, 2)
     return tuple(tuple(int(c) for c in colour.clip(0, 252)) for colour in (near, far))
 
 
