@@ -15,8 +15,8 @@ from pfafn.errors import UserError
 
 AUTO = ("unpaired.psnr_clothes", "paired.ssim")
 LOWER_IS_BETTER = frozenset({"epe"})
-PAIR = ["item", "garment"]
-KEYS = frozenset({*PAIR, "person", "protocol", "model"})  # the other columns are metrics
+PAIR = ["person", "garment"]
+KEYS = frozenset({*PAIR, "item", "protocol", "model"})  # the other columns are metrics
 RESAMPLINGS = 4000
 CONFIDENCE = 0.95
 
@@ -33,7 +33,7 @@ class Decision(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """One student's scores of one metric, indexed by (item, garment); higher is better."""
+    """One student's scores of one metric, indexed by (person, garment); higher is better."""
 
     metric: str
     values: pd.Series

@@ -13,7 +13,8 @@ def table(student: list[float], metric: str = "psnr_clothes") -> pd.DataFrame:
     known = pd.DataFrame({"model": "person", metric: np.ones(len(student))})
     own = pd.DataFrame({"model": "student", metric: student})
     for part in (known, own):
-        part["item"], part["garment"] = range(len(student)), 5
+        part["person"] = [f"{i:06}_0" for i in range(len(student))]
+        part["item"], part["garment"] = range(len(student)), "5_1"
     return pd.concat([known, own]).assign(protocol="unpaired")
 
 
@@ -30,6 +31,15 @@ def test_the_gate_wants_to_be_sure_of_the_gain(tmp_path: Path) -> None:
     assert not gate.compare(sure, champion, margin=0.2).promote
     assert lucky.values.mean() > champion.values.mean()
     assert not gate.compare(lucky, champion, margin=0.0).promote
+
+
+def test_pairs_are_matched_by_name_for_items_renumber_when_photos_come(tmp_path: Path) -> None:
+    champion = scores(tmp_path, [20.0, 30.0, 40.0])
+    later = table([21.0, 31.0, 41.0])
+    later["item"] += 100
+    later.to_parquet(tmp_path / "samples.parquet")
+    student = gate.read(tmp_path / "samples.parquet", "unpaired.psnr_clothes")
+    assert gate.compare(student, champion, margin=0.5).promote
 
 
 def test_the_same_student_is_not_better_than_itself(tmp_path: Path) -> None:
