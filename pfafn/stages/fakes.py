@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 from pfafn import runtime
 from pfafn.batches import autocast, to_device
 from pfafn.data.dataset import TryOnDataset
-from pfafn.data.images import encode_png
-from pfafn.data.shards import ShardWriter
+from pfafn.data.images import decode_rgb, encode_png
+from pfafn.data.shards import Shards, ShardWriter
 from pfafn.errors import UserError
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.objectives import redress
@@ -30,6 +30,7 @@ from pfafn.progress import Progress
 from pfafn.stages.entry import main
 from pfafn.trained import PREPARED, load_model, model_path
 
+SHOWN = 8  # fakes in a row of the picture
 SCHEMA = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
 
 
@@ -57,6 +58,7 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
         table["accepted"] = accepted(table, params.fakes)
         metrics = summary(table, params.fakes)
         table.to_parquet(output / "fakes.parquet")
+        (output / "fakes.png").write_bytes(picture(Shards(output / "shards"), table))
         write_json(output / "metrics.json", metrics)
         output.samples = len(table)
     return metrics
@@ -144,6 +146,18 @@ def summary(table: pd.DataFrame, limits: Fakes) -> dict[str, Any]:
         "area": float(good["area"].mean()),
         "agreement": float(good["agreement"].mean()),
     }
+
+
+def picture(shards: Shards, table: pd.DataFrame) -> bytes:
+    """PNG of three rows of fakes: the worst, the middle and the best by agreement."""
+    ranked = table["agreement"].sort_values().index.to_numpy()
+    shown = min(SHOWN, len(ranked))
+    starts = (0, (len(ranked) - shown) // 2, len(ranked) - shown)
+    rows = [
+        np.hstack([decode_rgb(shards[int(row)]["image"]) for row in ranked[start : start + shown]])
+        for start in starts
+    ]
+    return encode_png(np.vstack(rows))
 
 
 if __name__ == "__main__":
