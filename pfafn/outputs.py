@@ -124,6 +124,7 @@ def provenance(output: StageOutput, seconds: float) -> dict[str, Any]:
         "params": output.params,
         "code": code_version(),
         "commit": git_commit(),
+        "flow_run": os.environ.get("PFAFN_FLOW_RUN_ID") or None,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},

@@ -14,7 +14,7 @@ from pfafn.data.dataset import TryOnDataset
 from pfafn.models import tryon
 from pfafn.models.tryon import TryOnNet
 from pfafn.objectives import Objective
-from pfafn.outputs import code_version, require, stage_output, write_json
+from pfafn.outputs import require, stage_output, write_json
 from pfafn.params import Params
 from pfafn.perceptual import load_vgg
 from pfafn.training import Plan, fit
@@ -30,7 +30,11 @@ def model_path(artifacts: Path, stage: str) -> Path:
 
 def load_model(params: Params, artifacts: Path, stage: str, role: str) -> TryOnNet:
     """A stage's network; ModelError if it is not of this role or of the params' widths."""
-    wanted = {"channels": list(params.model.channels), "fpn": params.model.fpn}
+    wanted = {
+        "channels": list(params.model.channels),
+        "fpn": params.model.fpn,
+        "generator": params.model.generator if stage.endswith("_tryon") else None,
+    }
     return tryon.load(model_path(artifacts, stage), role=role, architecture=wanted)[0]
 
 
@@ -82,8 +86,13 @@ def train_stage(
         trained = fit(
             objective, dataset, plan, params.optimizer, seed=params.seed, work=work, name=stage
         )
-        card = {"stage": stage, "image": list(params.image.size), "params": output.params,
-                "inputs": output.inputs, "code": code_version()}  # fmt: skip
+        # Only what decides the weights: equal weights must be equal bytes.
+        card = {
+            "stage": stage,
+            "image": list(params.image.size),
+            "params": output.params,
+            "inputs": output.inputs,
+        }
         tryon.save(objective.net, output / MODEL, card)
         write_curve(trained.history, output.folder, stage)
         metrics = summary(trained.history)

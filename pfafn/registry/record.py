@@ -161,9 +161,11 @@ class Retraining:
         """Tags that say what a stage was made from; of the whole retraining without one."""
         commits = [s.provenance.get("commit") for s in ([of] if of else self.stages.values())]
         commit = next((c for c in reversed(commits) if c), "")
+        flows = [s.provenance.get("flow_run") for s in ([of] if of else self.stages.values())]
         tags = {
             "data.md5": self.data_md5,
             "dvc.lock": self.key,
+            "prefect.flow_run_id": next((f for f in reversed(flows) if f), ""),
             "git.commit": commit.removesuffix("+dirty"),
             "git.dirty": str(commit.endswith("+dirty")).lower() if commit else "",
             **{f"dvc.stage.{name}": stage.key for name, stage in self._upstream(of).items()},
