@@ -162,7 +162,7 @@ class Trainer:
                     parameter.requires_grad_(not self.plan.is_frozen(name, epoch))
                     chosen += [parameter] if parameter.requires_grad else []
             groups.append({"params": chosen, "lr": rate, "base": rate})
-        return torch.optim.Adam(groups, betas=(self.adam.beta1, self.adam.beta2))
+        return torch.optim.Adam(groups, betas=(self.adam.beta1, self.adam.beta2), fused=True)
 
     def step(self, micro_batches: list[dict[str, Tensor]], epoch: int) -> dict[str, Tensor]:
         """One optimizer step over the accumulated micro-batches; mean of the loss terms."""
