@@ -41,19 +41,21 @@ class Garment(NamedTuple):
 class Review:
     """The outcome: who is taken, which garments are usable, what was found.
 
-    persons, garments: by split, in order of names. examined: how many persons were looked at.
+    persons, garments: by split, in order of names. examined: how many persons were looked at;
+    beyond_limit: how many good ones were not wanted.
     """
 
     catalogue: Catalogue
     examined: int = 0
+    beyond_limit: int = 0
     persons: dict[str, list[Person]] = field(default_factory=lambda: {s: [] for s in SPLITS})
     garments: dict[str, dict[str, Garment]] = field(default_factory=lambda: {s: {} for s in SPLITS})
     findings: list[Finding] = field(default_factory=list)
 
     @property
     def rejected(self) -> int:
-        """Persons left out for any reason."""
-        return self.examined - sum(map(len, self.persons.values()))
+        """Persons left out for any reason but the limit."""
+        return self.examined - self.beyond_limit - sum(map(len, self.persons.values()))
 
     @property
     def dropped(self) -> int:
@@ -78,22 +80,36 @@ def review(data: Path, rules: Prepare, seed: int) -> Review:
     """Look into every file of a data folder and decide what is taken.
 
     A sample is taken if its person and its worn garment have no finding. A person picture that
-    occurs again is taken once, and from test rather than from train.
+    occurs again is taken once, and from test rather than from train. The limits count what is
+    taken: the whole folder is looked into all the same.
     """
     catalogue = read_catalogue(data, seed=seed, test_fraction=rules.test_fraction)
     inspector = Inspector(data, catalogue.layout, rules.min_mask, rules.max_mask)
     result = Review(catalogue)
     _strays_and_lines(result)
-    limits = {"train": rules.limit.train, "test": rules.limit.test}
-    persons = {split: catalogue.splits[split].persons[: limits[split]] for split in SPLITS}
     for split in SPLITS:
-        _add_garments(result, inspector, split, list(_garments(catalogue, split, persons[split])))
-        _add_persons(result, inspector, split, persons[split])
+        persons = catalogue.splits[split].persons
+        _add_garments(result, inspector, split, list(_garments(catalogue, split, persons)))
+        _add_persons(result, inspector, split, persons)
     _drop_repeated(result)
+    _usable_pairs(result)
+    _limit(result, rules.limit)
     _drop_lonely(result)
     _garment_leaks(result)
-    _usable_pairs(result, persons["test"])
     return result
+
+
+def _limit(result: Review, limit: Limit) -> None:
+    """Keep the first persons by name, and the garments that matter to them."""
+    for split, most in (("train", limit.train), ("test", limit.test)):
+        if most is None:
+            continue
+        result.beyond_limit += len(result.persons[split][most:])
+        kept = result.persons[split] = result.persons[split][:most]
+        wanted = _garments(result.catalogue, split, [person.files for person in kept])
+        names = {files.name for _, files in wanted}
+        found = result.garments[split]
+        result.garments[split] = {name: g for name, g in found.items() if name in names}
 
 
 def _strays_and_lines(result: Review) -> None:
@@ -238,9 +254,9 @@ def _garment_leaks(result: Review) -> None:
             )
 
 
-def _usable_pairs(result: Review, persons: list[PersonFiles]) -> None:
+def _usable_pairs(result: Review) -> None:
     contents, usable = result.catalogue.splits["test"], result.garments["test"]
-    chosen = {person.name for person in persons}
+    chosen = {person.name for person in contents.persons}
     for pair, problem in unusable_pairs(contents, usable, chosen):
         assert contents.pairs_file is not None  # pairs come from it
         name = contents.pairs_file.relative_to(result.catalogue.root).as_posix()

@@ -74,7 +74,9 @@ def connect(root: Path, *, create: bool = False) -> Store:
     """
     own = is_own(root)
     if own and not create and not database(root).is_file():
-        raise RegistryError(f"no registry at {database(root)}: run `dvc repro` or `pfafn registry sync`")
+        raise RegistryError(
+            f"no registry at {database(root)}: run `dvc repro` or `pfafn registry sync`"
+        )
     client = _open(uri(root))
     artifacts = root / "mlartifacts"
     found = client.get_experiment_by_name(EXPERIMENT)

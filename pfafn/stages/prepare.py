@@ -199,6 +199,7 @@ def _metrics(found: Review) -> dict[str, float]:
         "garments_train": len(offered["train"]),
         "garments_test": len(offered["test"]),
         "masks_estimated": sum(g.report.mask_source != "file" for g in everything),
+        "beyond_limit": found.beyond_limit,
         "rejected": found.rejected,
         "rejected_fraction": round(found.rejected / max(1, found.examined), 6),
         "damaged_fraction": round(found.damaged_fraction, 6),

@@ -120,6 +120,16 @@ def test_limit_takes_the_first_names(data):
     assert garments["name"].tolist() == ["000000_1", "000001_1", "000100_1", "000101_1"]
 
 
+def test_the_report_names_bad_files_beyond_the_limit_too(data):
+    (mask,) = (data / "train_edge").glob("000003_1.*")
+    cv2.imwrite(str(mask), np.full(SIZE, 255, np.uint8))
+    limit = PARAMS.prepare.limit.model_copy(update={"train": 2, "test": 1})
+    out = run(data, limit=limit, max_rejected=1.0)
+    assert list(reasons(out)) == [f"train_edge/{mask.name}"]
+    assert report(out)["counts"]["rejected"] == 1
+    assert report(out)["counts"]["beyond_limit"] == 3
+
+
 def test_equal_input_gives_equal_bytes(data, tmp_path):
     one, two = run(data, tmp_path / "one"), run(data, tmp_path / "two")
     for file in (p for p in one.rglob("*") if p.is_file() and p.name != "provenance.json"):
