@@ -7,7 +7,6 @@ processes; PFAFN_CHECKPOINT_SECONDS = wall time between two resume points.
 import os
 
 import torch
-from lightning_fabric import Fabric
 
 from pfafn.errors import UserError
 
@@ -56,15 +55,3 @@ def count(name: str, default: int) -> int:
     if not value.isdigit():
         raise RuntimeSettingError(f"{name} is {value!r}, expected a whole number of 0 or more")
     return int(value)
-
-
-def fabric() -> Fabric:
-    """Fabric for this machine, seeded algorithms where the device has them."""
-    on = device()
-    if on.type == "cpu":
-        torch.use_deterministic_algorithms(True)
-    return Fabric(
-        accelerator=on.type,
-        devices=1 if on.type == "cpu" or on.index is None else [on.index],
-        precision="bf16-mixed" if precision(on) == torch.bfloat16 else "32-true",
-    )

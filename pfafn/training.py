@@ -89,7 +89,7 @@ def fit(
     in progress and errors. Raises TooFewSamples if a batch is larger than the data
     set, TrainingDiverged on a non-finite loss, Stopped on a signal.
     """
-    fabric = runtime.fabric()
+    fabric = start_fabric()
     per_epoch = len(dataset) // plan.schedule.batch
     if not per_epoch:
         raise TooFewSamples(
@@ -191,6 +191,18 @@ def check_finite(terms: dict[str, Tensor]) -> None:
     if not torch.isfinite(terms["total"]):
         wrong = [name for name, value in terms.items() if not torch.isfinite(value)]
         raise NotFinite(", ".join(wrong))
+
+
+def start_fabric() -> Fabric:
+    """Fabric for this machine, seeded algorithms where the device has them."""
+    on = runtime.device()
+    if on.type == "cpu":
+        torch.use_deterministic_algorithms(True)
+    return Fabric(
+        accelerator=on.type,
+        devices=1 if on.type == "cpu" or on.index is None else [on.index],
+        precision="bf16-mixed" if runtime.precision(on) == torch.bfloat16 else "32-true",
+    )
 
 
 def loader(
