@@ -45,7 +45,7 @@ Folder = Annotated[Path, typer.Argument(help="The data folder.")]
 @app.command()
 def synth(
     out: Annotated[Path, typer.Argument(help="New or empty folder.")] = Path("data"),
-    train: Annotated[int, typer.Option(min=0, help="People in the train split.")] = 400,
+    train: Annotated[int, typer.Option(min=0, help="People in the train split.")] = 600,
     test: Annotated[int, typer.Option(min=0, help="People in the test split.")] = 40,
     height: Annotated[int, typer.Option(help="Pixels, a multiple of 32.")] = 128,
     width: Annotated[int, typer.Option(help="Pixels, a multiple of 32.")] = 96,

@@ -121,7 +121,7 @@ def sample_garment(rng: np.random.Generator) -> Garment:
         sleeve_width=width,
         cuff_width=width * {"short": loose, "three-quarter": 0.8 * loose}.get(sleeve, 0.68 * loose),
         sleeve_angle=rng.uniform(28, 44) if sleeve == "short" else rng.uniform(23, 29),
-        period=rng.uniform(0.3, 0.62),
+        period=rng.uniform(0.5, 0.9),
         phase=rng.uniform(),
         motif=str(rng.choice(MOTIFS)),
         word=str(rng.choice(WORDS)),
