@@ -124,7 +124,7 @@ def test_the_true_flow_turns_the_flat_garment_into_the_worn_one_up_to_light(
     inside = cv2.erode(flow[..., 2].astype(np.uint8), np.ones((3, 3))) > 0
     light = (photo * warped).sum(-1) / (warped * warped).sum(-1).clip(1)
     assert np.abs(photo - light[..., None] * warped)[inside].mean() < 4
-    assert 0.5 < light[inside].min() < light[inside].max() < 1.1
+    assert 0.5 < light[inside].min() < light[inside].max() < 1.3
 
 
 def test_the_flow_lands_on_the_garment_and_is_zero_where_it_is_not_seen(data: Path):

@@ -115,7 +115,7 @@ def sample_garment(rng: np.random.Generator) -> Garment:
         cut=cut,
         fabric=fabric,
         colours=_colours(rng),
-        hem=rng.uniform(2.4, 2.95),
+        hem=rng.uniform(2.5, 2.85),
         neck_width=rng.uniform(0.5, 0.62) if neckline == "boat" else rng.uniform(0.33, 0.45),
         neck_depth=rng.uniform(*depth[neckline]),
         sleeve_width=width,

@@ -11,6 +11,10 @@ from pfafn.data.studio.garment import Garment
 from pfafn.data.studio.geometry import Floats, LimbField, pixel_grid, profile
 from pfafn.data.studio.person import ARM_LENGTH, Body
 
+# Light on cloth that faces the camera, such that worn cloth is on average as bright as it is flat:
+# a catalogue exposes both pictures alike.
+FRONT_LIGHT = 1.05
+
 
 def worn_torso(body: Body, garment: Garment, flat: FlatGarment) -> Layer:
     """The garment's front on the torso."""
@@ -45,7 +49,7 @@ def worn_sleeve(
     bend = np.exp(-(((arm.along - 0.5) / 0.12) ** 2))
     folds = np.sin(arm.along * 34 + 2 * across + f[1]) * (0.02 + 0.06 * bend)
     roundness = profile(arm.along, (0, 0.25), (0.04, 0.24))
-    shade = 0.92 - roundness * round_off - 0.05 * across * side + folds
+    shade = FRONT_LIGHT - roundness * round_off - 0.05 * across * side + folds
     return _cloth(flat, source, alpha, shade)
 
 
@@ -84,7 +88,7 @@ def _torso_light(body: Body, across: Floats, x: Floats, y: Floats) -> Floats:
     hang = np.sin(11 * x + 1.6 * y + f[4]) * np.clip(y - 0.9, 0, 1.2) * 0.03
     armpit = -0.05 * np.exp(-(((np.abs(across) - 0.75) / 0.2) ** 2) - ((y - 0.9) / 0.3) ** 2)
     roundness = profile(y, (0.3, 1.0), (0.05, 0.2))
-    return 0.92 - roundness * across.clip(-1, 1) ** 2 + lean + pull + hang + armpit
+    return FRONT_LIGHT - roundness * across.clip(-1, 1) ** 2 + lean + pull + hang + armpit
 
 
 def _to_pixels(flat: FlatGarment, x: Floats, y: Floats) -> Floats:
@@ -108,5 +112,5 @@ def _cloth(flat: FlatGarment, source: Floats, alpha: Floats, shade: Floats) -> L
         borderMode=cv2.BORDER_REPLICATE,
     )
     labels = np.full(alpha.shape, Parsing.UPPER_CLOTHES, np.uint8)
-    shaded = colour * shade.clip(0.3, 1)[..., None]
+    shaded = colour * shade.clip(0.3, 1.2)[..., None]
     return Layer(alpha, shaded, labels, np.full(alpha.shape, KEEP, np.uint8), source)
