@@ -52,7 +52,6 @@ def test_what_the_served_model_needs_is_pinned_with_it() -> None:
     wheels = {
         "PIL": "pillow",
         "cv2": "opencv-python-headless",
-        "lightning_fabric": "lightning-fabric",
         "yaml": "pyyaml",
     }
     needed = libraries("pfafn.served") - set(sys.stdlib_module_names)

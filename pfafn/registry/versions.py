@@ -29,7 +29,6 @@ WEIGHTS = "model.safetensors"
 # What `pfafn.served` imports, directly or through our own modules; pinned to what is installed.
 REQUIREMENTS = (
     "albumentations",
-    "lightning-fabric",
     "mlflow",
     "numpy",
     "opencv-python-headless",

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises, also where the tests run in the background and inherit it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_when_started(folder: Path) -> None:
     def wait() -> None:
         while not (folder / "pid").is_file():
@@ -74,6 +83,7 @@ def test_the_command_gets_what_is_added_to_the_environment(tmp_path: Path) -> No
     assert output == "run-1 True"
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_stage_may_still_save_and_then_is_gone(tmp_path: Path) -> None:
     interrupt_when_started(tmp_path)
     with pytest.raises(KeyboardInterrupt):
@@ -82,6 +92,7 @@ def test_an_interrupted_stage_may_still_save_and_then_is_gone(tmp_path: Path) ->
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_stage_that_does_not_listen_is_killed_after_its_grace(tmp_path: Path) -> None:
     interrupt_when_started(tmp_path)
     with pytest.raises(KeyboardInterrupt):
