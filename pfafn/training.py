@@ -51,18 +51,21 @@ class Plan(NamedTuple):
     def epochs(self) -> int:
         return self.schedule.epochs + self.schedule.decay
 
-    def rate(self, epoch: int) -> float:
-        """Factor on every learning rate in epoch 1, 2, ...: flat, then linear towards zero."""
-        if epoch <= self.schedule.epochs:
+    def rate(self, done: float) -> float:
+        """Factor on every learning rate after `done` epochs: flat, then linear towards zero.
+
+        It falls with every step, so that a decay of two epochs is as smooth as one of fifty.
+        """
+        if done < self.schedule.epochs:
             return 1.0
-        return (self.epochs + 1 - epoch) / self.schedule.decay
+        return (self.epochs - done) / self.schedule.decay
 
-    def late(self, epoch: int) -> bool:
+    def late(self, done: float) -> bool:
         """Whether the learning rate decays by now."""
-        return epoch > self.schedule.epochs
+        return done >= self.schedule.epochs
 
-    def is_frozen(self, name: str, epoch: int) -> bool:
-        return epoch <= self.frozen_epochs and name.startswith(self.frozen or ("\0",))
+    def is_frozen(self, name: str, done: float) -> bool:
+        return done < self.frozen_epochs and name.startswith(self.frozen or ("\0",))
 
 
 class Trained(NamedTuple):
@@ -99,7 +102,7 @@ def fit(
     module = fabric.setup_module(objective.to(memory_format=torch.channels_last))
     trainer = Trainer(fabric, module, objective, plan, adam)
     # Of the last step done: the next one may start a phase, with a fresh Adam.
-    trainer.enter(max(point.step - 1, 0) // per_epoch + 1)
+    trainer.enter(max(point.step - 1, 0) / per_epoch)
     if point.step:
         checkpoint.load(work, objective.net, trainer.optimizer, trainer.names)
 
@@ -110,11 +113,11 @@ def fit(
     batches = iter(loader(fabric, dataset, plan, seed, per_epoch, point.step))
     with Progress(name, total, point.step) as progress, stop_signals() as stop:
         for step in range(point.step + 1, total + 1):
-            epoch = (step - 1) // per_epoch + 1
-            trainer.enter(epoch)
+            done = (step - 1) / per_epoch
+            trainer.enter(done)
             micro_batches = [next(batches) for _ in range(plan.schedule.accumulate)]
             try:
-                terms = trainer.step(micro_batches, epoch)
+                terms = trainer.step(micro_batches, done)
             except NotFinite as error:
                 items = [int(i) for batch in micro_batches for i in batch.get("item", ())]
                 raise TrainingDiverged(
@@ -124,7 +127,7 @@ def fit(
 
             curve.add(terms)
             if step % every == 0 or step == total:
-                curve.row(step, epoch, plan.rate(epoch))
+                curve.row(step, int(done) + 1, plan.rate(done))
             progress.advance(curve.last)
             if stop.signal or clock.due():
                 trainer.save(work, ResumePoint(step, curve.state(), clock.seconds()))
@@ -142,35 +145,36 @@ class Trainer:
         self.fabric, self.module, self.objective = fabric, module, objective
         self.plan, self.adam = plan, adam
         self.names = {id(p): name for name, p in objective.net.named_parameters()}
+        self.phase = ""
         self.optimizer: torch.optim.Optimizer | None = None
 
-    def enter(self, epoch: int) -> None:
-        """Set the learning rate; at the first epoch of a phase, what trains and a new Adam."""
-        thawed = epoch == self.plan.frozen_epochs + 1
-        if self.optimizer is None or (thawed and self.phase != "all"):
-            self.phase = "frozen" if epoch <= self.plan.frozen_epochs else "all"
-            self.optimizer = self.fabric.setup_optimizers(self.new_optimizer(epoch))
+    def enter(self, done: float) -> None:
+        """Set the learning rate after `done` epochs; at a phase's start, what trains and an Adam."""
+        phase = "frozen" if done < self.plan.frozen_epochs else "all"
+        if phase != self.phase:
+            self.phase = phase
+            self.optimizer = self.fabric.setup_optimizers(self.new_optimizer(done))
         for group in self.optimizer.param_groups:
-            group["lr"] = group["base"] * self.plan.rate(epoch)
+            group["lr"] = group["base"] * self.plan.rate(done)
 
-    def new_optimizer(self, epoch: int) -> torch.optim.Adam:
+    def new_optimizer(self, done: float) -> torch.optim.Adam:
         groups = []
         for prefix, rate in self.plan.rates.items():
             chosen = []
             for name, parameter in self.objective.net.named_parameters():
                 if name.startswith(f"{prefix}."):
-                    parameter.requires_grad_(not self.plan.is_frozen(name, epoch))
+                    parameter.requires_grad_(not self.plan.is_frozen(name, done))
                     chosen += [parameter] if parameter.requires_grad else []
             groups.append({"params": chosen, "lr": rate, "base": rate})
         return torch.optim.Adam(groups, betas=(self.adam.beta1, self.adam.beta2), fused=True)
 
-    def step(self, micro_batches: list[dict[str, Tensor]], epoch: int) -> dict[str, Tensor]:
+    def step(self, micro_batches: list[dict[str, Tensor]], done: float) -> dict[str, Tensor]:
         """One optimizer step over the accumulated micro-batches; mean of the loss terms."""
         self.module.train()
         self.optimizer.zero_grad()
         summed: dict[str, Tensor] = {}
         for batch in micro_batches:
-            terms = self.module(batch, late=self.plan.late(epoch))
+            terms = self.module(batch, late=self.plan.late(done))
             check_finite(terms)
             self.fabric.backward(terms["total"] / len(micro_batches))
             for key, value in terms.items():

@@ -90,9 +90,10 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(training.Trainer, "step", counted)
 
 
-def test_the_rate_is_flat_then_falls_in_equal_steps() -> None:
+def test_the_rate_is_flat_then_falls_evenly_to_zero_at_the_end() -> None:
     schedule = plan(epochs=2, decay=4)
-    assert [schedule.rate(e) for e in range(1, 7)] == [1, 1, 1, 0.75, 0.5, 0.25]
+    assert [schedule.rate(e) for e in range(7)] == [1, 1, 1, 0.75, 0.5, 0.25, 0]
+    assert schedule.rate(3.5) == 0.625
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5])
