@@ -149,7 +149,7 @@ class Trainer:
         self.optimizer: torch.optim.Optimizer | None = None
 
     def enter(self, done: float) -> None:
-        """Set the learning rate after `done` epochs; at a phase's start, what trains and an Adam."""
+        """Set the rate after `done` epochs; at a phase's start, what trains and a new Adam."""
         phase = "frozen" if done < self.plan.frozen_epochs else "all"
         if phase != self.phase:
             self.phase = phase
@@ -202,6 +202,8 @@ def start_fabric() -> Fabric:
     on = runtime.device()
     if on.type == "cpu":
         torch.use_deterministic_algorithms(True)
+        # This would write every new tensor twice, to show reads of memory that nothing has set.
+        torch.utils.deterministic.fill_uninitialized_memory = False
     return Fabric(
         accelerator=on.type,
         devices=1 if on.type == "cpu" or on.index is None else [on.index],
