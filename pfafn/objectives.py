@@ -187,6 +187,19 @@ def initialise_student(student: TryOnNet, tutor: TryOnNet) -> tuple[str, ...]:
     return tuple(f"warp.{name}" for name in shared)
 
 
+def inherit_generator(student: TryOnNet, tutor: TryOnNet) -> None:
+    """Start the student's generator from the tutor's, which already knows how to draw people.
+
+    The student's inputs (photo, warped garment, its mask) lie where the tutor has the like (what is
+    kept of the photo, warped garment, its mask); the tutor's last input, the limbs, is left out.
+    """
+    weights = tutor.generator.state_dict()
+    for name, own in student.generator.state_dict().items():
+        if own.ndim == 4:
+            weights[name] = weights[name][:, : own.shape[1]]
+    student.generator.load_state_dict(weights)
+
+
 @torch.no_grad()
 def redress(tutor: TryOnNet, batch: Batch) -> Worn:
     """The tutor puts `unpaired_garment` on the person: the fake image (paper section 3.1)."""

@@ -188,6 +188,12 @@ class TryOnStage(Schedule):
     warp_weight: NonNegativeFloat  # of the whole warp objective beside the generator's
 
 
+class StudentTryOnStage(TryOnStage):
+    """Stage `student_tryon`."""
+
+    generator: Literal["fresh", "tutor"]  # what it starts from; fresh in the paper
+
+
 class Fakes(Section):
     """Stage `fakes`."""
 
@@ -227,7 +233,7 @@ class Params(Section):
     tutor_tryon: TryOnStage
     fakes: Fakes
     student_warp: StudentWarpStage
-    student_tryon: TryOnStage
+    student_tryon: StudentTryOnStage
     evaluate: Evaluate
     # "register" itself would shadow a method of every pydantic model.
     registration: Register = Field(alias="register")

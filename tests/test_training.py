@@ -10,7 +10,12 @@ from torch.utils.data import Dataset
 
 from pfafn import checkpoint, training
 from pfafn.models.tryon import TryOnNet
-from pfafn.objectives import StudentObjective, TutorObjective, initialise_student
+from pfafn.objectives import (
+    StudentObjective,
+    TutorObjective,
+    inherit_generator,
+    initialise_student,
+)
 from pfafn.params import Losses, Optimizer, Params, StudentWarpStage, WarpStage
 from pfafn.signals import Stopped
 from pfafn.training import Plan, TooFewSamples, TrainingDiverged, fit
@@ -185,6 +190,18 @@ def test_a_student_begins_with_what_does_not_see_the_person() -> None:
     assert equal == {
         n for n, v in student.named_parameters() if n.startswith(shared) and v.ndim == 4
     }
+
+
+def test_a_student_may_begin_with_the_generator_of_the_tutor_but_for_its_limbs() -> None:
+    torch.manual_seed(0)
+    tutor = TryOnNet("tutor", **TINY, generator=4).eval()
+    student = TryOnNet("student", **TINY, generator=4).eval()
+    inherit_generator(student, tutor)
+    seen = torch.rand(2, 7, 64, 32)
+    without_limbs = torch.cat([seen, torch.zeros(2, 1, 64, 32)], 1)
+    expected, drawn = tutor.generator(without_limbs), student.generator(seen)
+    for name in expected._fields:
+        torch.testing.assert_close(getattr(drawn, name), getattr(expected, name))
 
 
 @pytest.mark.parametrize("mode", ["none", "fixed", "adjustable"])

@@ -9,7 +9,7 @@ writes  artifacts/student_tryon/ (model.safetensors, curve.csv, curve.png, metri
 from pathlib import Path
 from typing import Any
 
-from pfafn.objectives import StudentObjective
+from pfafn.objectives import StudentObjective, inherit_generator
 from pfafn.params import Params
 from pfafn.stages.entry import main
 from pfafn.trained import load_model, new_network, perceptual, train_stage
@@ -26,6 +26,8 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
         tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
         warp = load_model(params, artifacts, "student_warp", "student")
         net = new_network(params, "student", STAGE, warp)
+        if schedule.generator == "tutor":
+            inherit_generator(net, tutor)
         objective = StudentObjective(
             net, tutor, params.losses, perceptual(params), schedule.warp_weight
         )
