@@ -6,11 +6,13 @@ The folder is `PFAFN_FIXTURES`, by default the copy beside this file. Every `see
 import importlib.util
 import json
 import os
+import re
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pytest
 import torch
 
 from pfafn.models.official import WARP_NAMES, empty_like, generator_names, rename
@@ -19,12 +21,42 @@ from pfafn.models.vgg import VGG19
 
 FIXTURES = Path(os.environ.get("PFAFN_FIXTURES") or Path(__file__).parent / "fixtures")
 SEEDS = sorted(p for p in FIXTURES.glob("seed*") if p.is_dir())
-IDS = [p.name for p in SEEDS]
 
 INFERENCE = [
     (f"net{head}.{i}.6.weight", f) for head, f in (("Main", 60), ("Refine", 6)) for i in range(5)
 ]
 TRAINING = [(f"netMain.{i}.6.weight", 12) for i in range(5)]
+
+
+def files(folder: Path, kind: str, size: str) -> list[Path]:
+    """KIND_SIZE.npz, or the parts KIND_SIZE_in.npz, KIND_SIZE_out.npz, ... it comes in."""
+    whole = folder / f"{kind}_{size}.npz"
+    return [whole] if whole.is_file() else sorted(folder.glob(f"{kind}_{size}_*.npz"))
+
+
+def fixture(folder: Path, kind: str, size: str) -> dict[str, np.ndarray]:
+    return {k: v for path in files(folder, kind, size) for k, v in np.load(path).items()}
+
+
+def cases(kind: str, array: str) -> list[pytest.ParameterSet]:
+    """(folder, size) for every size at which a seed folder's `kind` has `array`.
+
+    Raises FileNotFoundError if there is no seed folder or one has none, so that no check that is
+    wanted is left out in silence.
+    """
+    found = []
+    for folder in SEEDS:
+        names = (
+            re.fullmatch(rf"{kind}_(\d+x\d+)(_[a-z]+)?\.npz", p.name) for p in folder.iterdir()
+        )
+        sizes = sorted({name[1] for name in names if name})
+        known = [size for size in sizes if array in fixture(folder, kind, size)]
+        if not known:
+            raise FileNotFoundError(f"{folder}: no {kind}_HEIGHTxWIDTH.npz with {array}")
+        found += [pytest.param(folder, size, id=f"{folder.name}-{size}") for size in known]
+    if not found:
+        raise FileNotFoundError(f"{FIXTURES}: no seedN folders; is PFAFN_FIXTURES right?")
+    return found
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 import parity
 import pytest
 import torch
-from parity import IDS, SEEDS, TRAINING
+from parity import TRAINING, cases, fixture
 
 from pfafn.models.official import WARP_NAMES, generator_names, rename
 from pfafn.objectives import StudentObjective, TutorObjective, redress
@@ -64,14 +64,21 @@ def expected_terms(data: dict) -> dict[str, float]:
     return {k: float(np.atleast_1d(v)[-1]) for k, v in found.items()}
 
 
-@pytest.mark.parametrize("folder", SEEDS, ids=IDS)
-@pytest.mark.parametrize("size", ["96x64", pytest.param("256x192", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("regime", REGIMES)
-def test_parity_of_every_loss_term_and_gradient_norm(regime: str, size: str, folder: Path) -> None:
-    path = folder / f"train_{regime}_{size}.npz"
-    if not path.is_file():
-        pytest.skip(f"no fixture {path.name}")
-    data = np.load(path)
+def steps() -> list[pytest.ParameterSet]:
+    """Every regime at every size there is; the published size takes too long for each time."""
+    return [
+        pytest.param(
+            regime, *case.values, id=f"{regime}-{case.id}",
+            marks=[pytest.mark.slow] if "256x192" in case.values else [],
+        )
+        for regime in REGIMES
+        for case in cases(f"train_{regime}", "grad_norms__f64")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("regime", "folder", "size"), steps())
+def test_parity_of_every_loss_term_and_gradient_norm(regime: str, folder: Path, size: str) -> None:
+    data = fixture(folder, f"train_{regime}", size)
     terms, _, net = step(regime, folder, size)
     for name, value in expected_terms(data).items():
         assert terms[name].item() == pytest.approx(value, rel=RTOL, abs=1e-12), name

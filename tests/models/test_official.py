@@ -1,179 +1,19 @@
-"""The networks give the published numbers under the published weights, and take and return the
-published files."""
+"""Official checkpoints come in and go out: names, order and bits as published."""
 
 import json
 import pickle
 from pathlib import Path
 
-import numpy as np
-import parity
 import pytest
 import torch
-from parity import FIXTURES, IDS, INFERENCE, SEEDS
+from parity import FIXTURES
 
-from pfafn.data.representation import pose_map, represent
-from pfafn.inference import TryOn
-from pfafn.models.geometry import compose, cost_volume, grid_of, total_variation, upsample
 from pfafn.models.official import FILTER, export_official, import_official
 from pfafn.models.tryon import ModelError, TryOnNet
 from pfafn.models.warp import Encoder
-from pfafn.objectives import redress
 from pfafn.official_files import export_files, import_files
 
-FLOW, IMAGE = {"atol": 1e-5, "rtol": 0}, {"atol": 3e-4, "rtol": 0}
-seeds = pytest.mark.parametrize("folder", SEEDS, ids=IDS)
-
-
-def close(found: torch.Tensor, expected: np.ndarray, **tolerance: float) -> None:
-    torch.testing.assert_close(found, torch.from_numpy(expected).to(found), **tolerance)
-
-
-def fixture(folder: Path, *names: str) -> dict[str, np.ndarray]:
-    return {key: value for name in names for key, value in np.load(folder / f"{name}.npz").items()}
-
-
-def student_files(size: str) -> list[str]:
-    return (
-        [f"student_{size}_in", f"student_{size}_out"] if size == "256x192" else [f"student_{size}"]
-    )
-
-
-def tutor_files(size: str) -> list[str]:
-    parts = [f"tutor_{size}_{part}" for part in ("in", "out", "sup")]
-    return parts if size == "256x192" else [f"tutor_{size}"]
-
-
-@pytest.fixture(scope="module", params=SEEDS, ids=IDS)
-def student(request) -> tuple[Path, TryOnNet]:
-    return request.param, parity.network("student", request.param, INFERENCE)
-
-
-@pytest.fixture(scope="module", params=SEEDS, ids=IDS)
-def tutor(request) -> tuple[Path, TryOnNet]:
-    return request.param, parity.network("tutor", request.param, INFERENCE)
-
-
-@pytest.mark.parametrize("size", ["64x64", "96x64", "256x192"])
-@torch.inference_mode()
-def test_parity_of_the_students_try_on(size: str, student) -> None:
-    folder, net = student
-    data = fixture(folder, *student_files(size))
-    own = parity.mask(data["edge"])
-    worn = net.wear(parity.image(data["person"]), parity.image(data["cloth"]) * own, own)
-    close(worn.warped.alignment.grid, data["flow"], **FLOW)
-    close(worn.warped.garment, data["warped_cloth"], **IMAGE)
-    close(worn.warped.mask, data["warped_edge"], **IMAGE)
-    close(worn.rendered, data["rendered"], **IMAGE)
-    close(worn.mask, data["mask"], **IMAGE)
-    close(worn.image, data["tryon"], **IMAGE)
-
-
-@torch.inference_mode()
-def test_parity_of_every_level_of_the_students_warp(student) -> None:
-    folder, net = student
-    data = fixture(folder, "student_96x64")
-    own = parity.mask(data["edge"])
-    garment = net.warp.encode_garment(parity.image(data["cloth"]) * own)
-    warped = net.warp(parity.image(data["person"]), parity.image(data["cloth"]) * own, own)
-    for level in range(5):
-        close(warped.alignment.grids[level], data[f"flow_level{level}"], **FLOW)
-        close(warped.alignment.match[level], data[f"delta_main{level}"], atol=1e-4, rtol=1e-5)
-        close(warped.alignment.refine[level], data[f"delta_refine{level}"], atol=1e-4, rtol=1e-5)
-        for name, pyramid in (("cond", warped.person), ("image", garment)):
-            feature = pyramid[level]
-            near = {"atol": 1e-4, "rtol": 1e-4}
-            close(feature.mean(dim=(2, 3)), data[f"{name}_fpn_mean{level}"], **near)
-            spread = feature.std(dim=(2, 3), correction=0)
-            close(spread, data[f"{name}_fpn_std{level}"], **near)
-            if f"{name}_fpn{level}" in data:
-                close(feature, data[f"{name}_fpn{level}"], **near)
-
-
-@seeds
-@pytest.mark.parametrize("size", ["96x64", "256x192"])
-def test_parity_of_what_the_tutor_is_told_is_exact(size: str, folder: Path) -> None:
-    data = fixture(folder, *tutor_files(size))
-    batch = parity.batch(data)
-    names = ("person", "parsing", "body_parts", "keypoints", "category")
-    seen = represent(*(batch[name] for name in names))
-    exact = {"atol": 0, "rtol": 0}
-    close(seen.clothes_mask, data["person_clothes_edge"], **exact)
-    close(seen.preserved, data["preserve_region"], **exact)
-    close(seen.condition[:, :1], data["face_mask"], **exact)
-    close(seen.condition[:, 1:2], data["other_clothes_mask"], **exact)
-    close((seen.condition[:, 27:] > 0).byte(), data["pose_drawn"], **exact)
-    close(seen.condition.double().sum(dim=(2, 3)), data["concat_channel_sums"], **exact)
-    if "concat45" in data:
-        close(seen.condition, data["concat45"], **exact)
-
-
-@pytest.mark.parametrize("size", ["96x64", "256x192"])
-@torch.inference_mode()
-def test_parity_of_the_tutors_fakes_and_guidance(size: str, tutor) -> None:
-    folder, net = tutor
-    data = fixture(folder, *tutor_files(size))
-    batch = parity.batch(data)
-    worn = redress(net, batch)
-    close(worn.warped.alignment.grid, data["flow_un"], **FLOW)
-    close(worn.warped.garment, data["warped_cloth_un"], **IMAGE)
-    close(worn.warped.mask, data["warped_edge_un"], **IMAGE)
-    close(worn.rendered, data["rendered_un"], **IMAGE)
-    close(worn.mask, data["mask_un"], **IMAGE)
-    close(worn.image, data["tryon_un"], **IMAGE)
-
-    names = ("person", "parsing", "body_parts", "keypoints", "category")
-    seen = represent(*(batch[name] for name in names))
-    limbs = seen.limbs * (1 - worn.warped.mask)
-    close(limbs, data["dense_preserve_mask"], **IMAGE)
-    paired = net.warp(seen.condition, batch["garment"], batch["garment_mask"])
-    close(paired.alignment.grid, data["flow_sup"], **FLOW)
-    close(paired.garment, data["warped_cloth_sup"], **IMAGE)
-
-
-def test_parity_of_pictures_from_the_public_interface(student) -> None:
-    """At the model's own size nothing is resampled: the published numbers, rounded to pixels."""
-    folder, net = student
-    data = fixture(folder, *student_files("256x192"))
-    binary = np.where(data["edge"][0] > 127, 255, 0).astype(np.uint8)
-    found = TryOn(net, (256, 192)).wear(data["person"][0], data["cloth"][0], binary)
-    expected = (data["tryon"][0].transpose(1, 2, 0) + 1) * 127.5
-    assert found.shape == (256, 192, 3)
-    assert np.abs(found - expected).max() <= 0.5 + 3e-4 * 127.5
-
-
-@pytest.fixture(scope="module")
-def operations() -> dict[str, torch.Tensor]:
-    data = np.load(FIXTURES / "unit_ops.npz")
-    return {name: torch.from_numpy(data[name]) for name in data.files}
-
-
-def test_parity_of_the_cost_volume(operations) -> None:
-    found = cost_volume(operations["corr_first"], operations["corr_second"])
-    torch.testing.assert_close(found, operations["corr_out"], atol=1e-6, rtol=0)
-
-
-def test_parity_of_composing_and_enlarging_flows(operations) -> None:
-    offset, before = operations["offset"], operations["last_flow"]
-    near = {"atol": 1e-6, "rtol": 0}
-    torch.testing.assert_close(grid_of(offset).movedim(1, -1), operations["offset_grid"], **near)
-    composed = compose(before, offset)
-    torch.testing.assert_close(composed, operations["composed_flow"], **near)
-    torch.testing.assert_close(upsample(composed), operations["composed_flow_up2"], **near)
-
-
-def test_parity_of_the_total_variation(operations) -> None:
-    found = total_variation(operations["offset"]).double()
-    torch.testing.assert_close(found, operations["tv_of_offset"], atol=1e-6, rtol=0)
-
-
-def test_parity_of_the_drawn_keypoints_is_exact() -> None:
-    data = np.load(FIXTURES / "pose_map.npz")
-    found = pose_map(torch.from_numpy(data["keypoints"])[None], (256, 192))
-    assert torch.equal(found[0].byte(), torch.from_numpy(data["drawn"]))
-
-
-# Files. Narrow networks have the same names and keep this fast.
-
+# Narrow networks have the same names and keep this fast.
 NARROW = {"channels": [4, 4, 4, 4, 4], "fpn": 8, "generator": 2}
 
 
