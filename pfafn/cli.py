@@ -181,6 +181,21 @@ def export_official(
 
 
 @app.command()
+def report(
+    artifacts: Annotated[Path, typer.Argument(help="Where the stages wrote.")] = Path("artifacts"),
+    link: Annotated[
+        str, typer.Option(help="URL of the uploaded pictures; without it, their paths are shown.")
+    ] = "",
+) -> None:
+    """Print the evaluation as Markdown: scores, the registry's decision, pictures."""
+    from pfafn.markdown import markdown
+    from pfafn.registry.stamp import Stamp
+
+    root = artifacts.absolute().parent
+    typer.echo(markdown(artifacts / "evaluate", Stamp(root, root).read(), link), nl=False)
+
+
+@app.command()
 def version() -> None:
     """The version of this program."""
     typer.echo(version_of("pfafn"))

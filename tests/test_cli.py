@@ -17,7 +17,7 @@ from pfafn.models import tryon
 from pfafn.models.official import export_official
 
 VERBS = ["synth", "adopt", "check", "tryon", "import-official", "export-official", "registry",
-         "version"]  # fmt: skip
+         "report", "version"]  # fmt: skip
 
 
 # Starting

@@ -1,0 +1,75 @@
+"""The evaluation as Markdown: for a pull request, a job's summary or a chat."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pfafn.evaluation import MODELS
+from pfafn.outputs import require
+from pfafn.registry.stamp import Outcome
+from pfafn.report import ABOUT, DIGITS, NAMES, TITLES, number
+from pfafn.scores import METRICS
+
+PICTURES = {
+    "Try-ons, unpaired": "grid.png",
+    "Training curves": "curves.png",
+    "The whole report": "report.html",
+}
+
+
+def markdown(folder: Path, outcome: Outcome | None = None, link: str = "") -> str:
+    """Tables, the gate's decision and the pictures of an evaluation folder.
+
+    outcome: what the registry made of it, if it was asked; link: where the pictures were uploaded
+    to, else they are shown by their paths. Raises MissingInput if the evaluation has not run.
+    """
+    metrics = json.loads(require(folder / "metrics.json", "evaluate").read_text())
+    protocol = json.loads(require(folder / "protocol.json", "evaluate").read_text())
+    height, width = protocol["image"]
+    parts = [
+        "## Try-on evaluation",
+        f"{protocol['persons']} test persons at {height}×{width}, protocol {protocol['name']} "
+        f"version {protocol['version']}, pair list `{protocol['pairs'][:12]}`, "
+        f"pictures `{protocol['pictures'][:12]}`.",
+        f"**Decision:** {decision(outcome)}",
+        *(table(name, metrics) for name in ABOUT if name in metrics),
+        pictures(folder, link),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def decision(outcome: Outcome | None) -> str:
+    """Which alias the student got, and why."""
+    if outcome is None or not outcome.student:
+        return "not registered"
+    became = "champion" if outcome.student == outcome.champion else "not the champion"
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    return f"pfafn-student version {outcome.student} is {became}{reason}"
+
+
+def table(protocol: str, metrics: dict[str, Any]) -> str:
+    """A protocol's scores: a row per model, a column per metric that any of them has."""
+    of_models = {model: metrics[protocol].get(model, {}) for model in MODELS}
+    shown = [name for name in METRICS if any(name in scores for scores in of_models.values())]
+    rows = [
+        [NAMES[model], *(number(scores.get(name), DIGITS[name]) for name in shown)]
+        for model, scores in of_models.items()
+    ]
+    lines = [
+        ["Model", *(TITLES[name] for name in shown)],
+        ["---", *("---:" for _ in shown)],
+        *rows,
+    ]
+    title = f"### {protocol.capitalize()}, {metrics['counts'][protocol]['pairs']} pairs\n\n"
+    return title + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def pictures(folder: Path, link: str) -> str:
+    """The pictures there are: shown by their paths, or named in one link."""
+    there = {title: folder / name for title, name in PICTURES.items() if (folder / name).is_file()}
+    if link:
+        return f"[{', '.join(path.name for path in there.values())}]({link})"
+    return "\n\n".join(
+        f"{'!' if path.suffix == '.png' else ''}[{title}]({path.as_posix()})"
+        for title, path in there.items()
+    )
