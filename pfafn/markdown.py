@@ -40,8 +40,10 @@ def markdown(folder: Path, outcome: Outcome | None = None, link: str = "") -> st
 
 def decision(outcome: Outcome | None) -> str:
     """Which alias the student got, and why."""
-    if outcome is None or not outcome.student:
-        return "not registered"
+    if outcome is None:
+        return "not known; `pfafn registry sync` makes the registry agree with these files"
+    if not outcome.student:
+        return "there is no student yet"
     became = "champion" if outcome.student == outcome.champion else "not the champion"
     reason = f": {outcome.reason}" if outcome.reason else ""
     return f"pfafn-student version {outcome.student} is {became}{reason}"

@@ -56,8 +56,8 @@ def test_it_says_on_what_was_evaluated(evaluation):
         (WON, "pfafn-student version 2 is champion: it is better"),
         (WON._replace(champion="1", reason="it is worse"),
          "pfafn-student version 2 is not the champion: it is worse"),
-        (WON._replace(student=""), "not registered"),
-        (None, "not registered"),
+        (WON._replace(student=""), "there is no student yet"),
+        (None, "not known; `pfafn registry sync` makes the registry agree with these files"),
     ],
 )  # fmt: skip
 def test_the_decision_comes_with_its_reason(evaluation, outcome, said):
