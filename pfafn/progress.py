@@ -3,7 +3,6 @@
 import sys
 import time
 from datetime import timedelta
-from types import TracebackType
 
 from rich import progress as rich_progress
 from rich.console import Console
@@ -36,12 +35,7 @@ class Progress:
             self.say(f"{self.name}: resumed at {self.first}/{self.total} {self.unit}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.bar:
             self.bar.stop()
         elif kind is None:

@@ -8,7 +8,6 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -72,12 +71,7 @@ class ShardWriter:
             self._writer = None
             self._scratch.replace(self._shard)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             if self.rows == 0:  # an empty shard tells "no rows" from "not written"
                 self._writer = pa.ipc.new_file(str(self._scratch), self.schema)
