@@ -9,7 +9,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-app = typer.Typer(help="Models in the registry: list, show, sync.", no_args_is_help=True)
+app = typer.Typer(
+    help="Models in the registry: list, show, promote, rollback, sync.", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 HASH = re.compile(r"[0-9a-f]{40,}")
@@ -57,11 +59,35 @@ def show(
     title = f"{version['name']} version {version['version']} ({aliases})"
     table = Table("", Column("", overflow="fold"), title=title, show_header=False)
     table.add_row("created", version["created"])
-    for group in ("scores", "gate", "lineage", "sources"):
+    for group in ("scores", "gate", "choice", "lineage", "sources"):
         table.add_section()
         for name, value in version[group].items():
             table.add_row(name, _number(value) if isinstance(value, float) else _short(value))
     return Console().print(table)
+
+
+Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
+
+
+@app.command()
+def promote(
+    uri: Annotated[str, typer.Argument(help="models:/pfafn-student/N or @challenger.")],
+    reason: Reason = "",
+    force: Annotated[bool, typer.Option("--force", help="Even if it was never evaluated.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a version the champion by hand, whatever the gate said."""
+    from pfafn import registry
+
+    _print_change(registry.promote(uri, reason, force), as_json)
+
+
+@app.command()
+def rollback(reason: Reason = "", as_json: Json = False) -> None:
+    """Make the champion before this one champion again."""
+    from pfafn import registry
+
+    _print_change(registry.rollback(reason), as_json)
 
 
 @app.command()
@@ -73,6 +99,12 @@ def sync(as_json: Json = False) -> None:
     if as_json:
         return _print_json(outcome._asdict())
     return typer.echo(str(outcome))
+
+
+def _print_change(change: Any, as_json: bool) -> None:
+    if as_json:
+        return _print_json(change._asdict())
+    return typer.echo(str(change))
 
 
 def _short(value: str) -> str:

@@ -5,12 +5,24 @@ MLflow is imported when a function needs it (it takes over a second), never by i
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pfafn.registry.stamp import Outcome, Stamp
 from pfafn.registry.store import RegistryError, connect, home
 
-__all__ = ["Outcome", "RegistryError", "describe", "listing", "resolve", "sync"]
+if TYPE_CHECKING:
+    from pfafn.registry.choice import Change
+
+__all__ = [
+    "Outcome",
+    "RegistryError",
+    "describe",
+    "listing",
+    "promote",
+    "resolve",
+    "rollback",
+    "sync",
+]
 
 CHAMPION = "models:/pfafn-student@champion"
 
@@ -43,6 +55,22 @@ def resolve(uri: str) -> Path:
     from pfafn.registry.versions import find, weights_of
 
     return weights_of(store, find(store, uri))
+
+
+def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
+    """Make a registered student the champion by hand; see `pfafn.registry.choice.promote`."""
+    store = connect(home())
+    from pfafn.registry import choice
+
+    return choice.promote(store, uri, reason, force)
+
+
+def rollback(reason: str = "") -> "Change":
+    """Make the last champion champion again; see `pfafn.registry.choice.rollback`."""
+    store = connect(home())
+    from pfafn.registry import choice
+
+    return choice.rollback(store, reason)
 
 
 def listing() -> list[dict[str, Any]]:

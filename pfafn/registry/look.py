@@ -21,7 +21,7 @@ def list_all(store: Store) -> list[dict[str, Any]]:
 
 
 def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
-    """One version as name, version, aliases, created, scores, gate, lineage, sources."""
+    """One version as name, version, aliases, created, scores, gate, choice, lineage, sources."""
     tags = dict(version.tags)
     scores = _group(tags, "score.")
     source = store.client.get_model_version_download_uri(version.name, version.version)
@@ -34,10 +34,11 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
         "created": datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(),
         "scores": {name: float(value) for name, value in scores.items()},
         "gate": {n: value for n, value in _group(tags, "gate.").items() if n != "question"},
+        "choice": _group(tags, "choice."),
         "lineage": {
             name: value
             for name, value in sorted(tags.items())
-            if not name.startswith(("score.", "gate."))
+            if not name.startswith(("score.", "gate.", "choice."))
         },
         "sources": {
             "weights": str(files / "artifacts" / versions.WEIGHTS) if files else source,

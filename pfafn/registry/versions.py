@@ -105,7 +105,7 @@ def place(store: Store, student: ModelVersion, decision: Decision, question: str
     """Give a student the alias that was decided, and note what was asked and why."""
     name, version = student.name, student.version
     if decision.promote:
-        _promote(store, student)
+        crown(store, student)
     else:
         store.client.set_registered_model_alias(name, CHALLENGER, version)
     outcome = CHAMPION if decision.promote else CHALLENGER
@@ -114,7 +114,7 @@ def place(store: Store, student: ModelVersion, decision: Decision, question: str
         store.client.set_model_version_tag(name, version, f"gate.{tag}", value)
 
 
-def _promote(store: Store, version: ModelVersion) -> None:
+def crown(store: Store, version: ModelVersion) -> None:
     """Make a student the champion, the last champion `previous`, and its tutor the tutors'."""
     _move_champion(store, version.name, version.version)
     if tutor := version.tags.get("tutor.version"):

@@ -1,0 +1,91 @@
+"""Choices by hand: promote, roll back, and nothing that undoes them."""
+
+import pytest
+from retraining import Project
+
+from pfafn import registry
+from pfafn.registry.store import RegistryError
+
+# MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+STUDENT = "models:/pfafn-student"
+
+
+@pytest.fixture
+def two(project: Project) -> Project:
+    """Version 1 is champion, version 2 a worse challenger."""
+    for name, score in (("a", 20), ("b", 19)):
+        project.retrain(name, score)
+        registry.sync()
+    return project
+
+
+def champion() -> int:
+    return registry.describe(f"{STUDENT}@champion")["version"]
+
+
+def test_a_promoted_challenger_is_what_the_champion_uri_gives_at_once(two: Project) -> None:
+    before = registry.resolve(f"{STUDENT}@champion")
+    change = registry.promote(f"{STUDENT}@challenger", "the buyers like it")
+    assert (change.champion, change.previous) == ("2", "1")
+    assert registry.resolve(f"{STUDENT}@champion") != before
+    assert registry.describe(f"{STUDENT}@previous")["version"] == 1
+    assert registry.describe(f"{STUDENT}/2")["choice"]["reason"] == "the buyers like it"
+    with pytest.raises(RegistryError, match="no .*@challenger"):
+        registry.describe(f"{STUDENT}@challenger")
+
+
+def test_a_rollback_swaps_champion_and_previous_and_is_noted(two: Project) -> None:
+    registry.promote(f"{STUDENT}/2")
+    registry.rollback("sleeves are wrong")
+    assert champion() == 1
+    assert registry.describe(f"{STUDENT}@previous")["version"] == 2
+    noted = registry.describe(f"{STUDENT}/1")["choice"]
+    assert noted["reason"] == "sleeves are wrong" and {"by", "at"} <= set(noted)
+    registry.rollback()
+    assert champion() == 2
+
+
+def test_mirroring_again_does_not_undo_a_choice(project: Project) -> None:
+    project.retrain("a", 20)
+    registry.sync()
+    project.retrain("b", 21)
+    assert registry.sync().champion == "2"
+    registry.rollback()
+    assert registry.sync().champion == "1"
+    assert champion() == 1
+
+
+def test_without_a_previous_champion_there_is_nothing_to_go_back_to(project: Project) -> None:
+    project.retrain("a", 20)
+    registry.sync()
+    with pytest.raises(RegistryError, match="no previous champion"):
+        registry.rollback()
+    assert champion() == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        (f"{STUDENT}/1", "is the champion already"),
+        (f"{STUDENT}/7", "the registry has no"),
+        ("models:/pfafn-tutor/1", "promote a pfafn-student"),
+    ],
+)
+def test_what_cannot_be_promoted_says_why(two: Project, uri: str, message: str) -> None:
+    with pytest.raises(RegistryError, match=message):
+        registry.promote(uri)
+    assert champion() == 1
+
+
+def test_an_unevaluated_student_is_promoted_only_by_force(two: Project) -> None:
+    two.retrain("c", 22)
+    del two.stages["evaluate"]
+    two.write_lock()
+    registry.sync()
+    with pytest.raises(RegistryError, match="never evaluated"):
+        registry.promote(f"{STUDENT}/3")
+    assert registry.promote(f"{STUDENT}/3", force=True).champion == "3"
