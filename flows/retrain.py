@@ -6,72 +6,27 @@ each, so it ends where `dvc repro` would. `python -m flows.retrain` needs no ser
 
 import argparse
 import json
-import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from flows.process import CommandFailed, run_logged
+from flows import dvc
+from flows.process import run_logged
 
-ROOT = Path(__file__).parents[1]
-DVC = (sys.executable, "-m", "dvc")
-DATA = "data.dvc"
 ALWAYS_CHANGED = "always changed"  # what `dvc status` says of a stage without outputs to compare
-CONTENTION = ("Unable to acquire lock", "is busy, it is being blocked by")
 
 
 class NotUpToDate(RuntimeError):
     """After the stages ran DVC still finds some of them stale; the message lists why."""
 
 
-class UnknownStage(ValueError):
-    """A stage was asked for that dvc.yaml does not have; the message lists those it has."""
-
-
-def environment() -> dict[str, str]:
-    """What the child processes need: this Python first, no telemetry, the run they belong to."""
-    return {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "DVC_NO_ANALYTICS": "1",
-        "PFAFN_FLOW_RUN_ID": str(runtime.flow_run.id or ""),
-    }
-
-
-def ask_dvc(*words: str) -> str:
-    """Standard output of a DVC command that changes nothing."""
-    done = subprocess.run(
-        [*DVC, *words],
-        cwd=ROOT,
-        env=os.environ | environment(),
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise CommandFailed([*DVC, *words], done.returncode, done.stderr)
-    return done.stdout
-
-
-def stage_names(wanted: list[str] | None = None) -> list[str]:
-    """The stages of dvc.yaml in its order, or those wanted of them.
-
-    Raises UnknownStage for a name that is not among them.
-    """
-    names = ask_dvc("stage", "list", "--name-only").split()
-    if unknown := sorted(set(wanted or []) - set(names)):
-        raise UnknownStage(f"dvc.yaml has no stage {', '.join(unknown)}; it has {', '.join(names)}")
-    return [name for name in names if wanted is None or name in wanted]
-
-
 def is_contention(_: Any, __: TaskRun, state: State[Any]) -> bool:
     """Retry only what another DVC process holding a lock caused; a failed stage fails again."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, CommandFailed) and any(word in error.output for word in CONTENTION)
+    return dvc.held_up(state.result(raise_on_failure=False))
 
 
 @task(
@@ -85,8 +40,9 @@ def is_contention(_: Any, __: TaskRun, state: State[Any]) -> bool:
 )
 def reproduce(stage: str, force: bool = False) -> None:
     """Bring one stage up to date; a no-op when nothing it reads has changed."""
-    command = [*DVC, "repro", "--single-item", *(["--force"] if force else []), stage]
-    run_logged(command, get_run_logger().info, ROOT, environment())
+    command = [*dvc.DVC, "repro", "--single-item", *(["--force"] if force else []), stage]
+    run = {"PFAFN_FLOW_RUN_ID": str(runtime.flow_run.id or "")}
+    run_logged(command, get_run_logger().info, dvc.ROOT, dvc.environment() | run)
 
 
 @task(task_run_name="verify", cache_policy=NO_CACHE, persist_result=False, tags=["dvc"])
@@ -95,7 +51,7 @@ def verify(stages: list[str]) -> None:
 
     Raises NotUpToDate saying what DVC still finds changed.
     """
-    status = json.loads(ask_dvc("status", "--json", *stages))
+    status = json.loads(dvc.ask("status", "--json", *stages))
     stale = {name: why for name, why in status.items() if why != [ALWAYS_CHANGED]}
     if stale:
         raise NotUpToDate(f"stale after the run: {json.dumps(stale)}; run it again")
@@ -109,9 +65,9 @@ def retrain(stages: list[str] | None = None, force: bool = False) -> None:
         stages: only these of the stages in dvc.yaml; all of them by default.
         force: run them even if nothing they read has changed.
     """
-    chosen = stage_names(stages)
-    if (ROOT / DATA).is_file():  # photos may also lie there unversioned
-        reproduce(DATA)
+    chosen = dvc.stage_names(stages)
+    if (dvc.ROOT / dvc.DATA).is_file():  # photos may also lie there unversioned
+        reproduce(dvc.DATA)
     for stage in chosen:
         reproduce(stage, force)
     verify(chosen)
@@ -123,7 +79,7 @@ def main() -> None:
     parser.add_argument("stages", nargs="*", help="only these stages (default: all)")
     parser.add_argument("--force", action="store_true", help="run even what is up to date")
     given = parser.parse_args()
-    (ROOT / ".work").mkdir(exist_ok=True)
+    (dvc.ROOT / ".work").mkdir(exist_ok=True)
     # A terminated run must stop its stage as Ctrl-C does, not leave it behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     retrain(given.stages or None, given.force)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from prefect.logging import disable_run_logger
 
-from flows import retrain as module
+from flows import dvc as module
+from flows.dvc import DATA, UnknownStage
 from flows.process import CommandFailed
-from flows.retrain import DATA, NotUpToDate, UnknownStage, is_contention, reproduce, verify
+from flows.retrain import NotUpToDate, is_contention, reproduce, verify
 
 DVC_YAML = """
 stages:

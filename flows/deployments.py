@@ -1,0 +1,61 @@
+"""Serve the deployments of prefect.yaml on this machine: schedules, buttons, triggers.
+
+`python -m flows.deployments` registers them with the server at PREFECT_API_URL and then runs what
+is due, until SIGTERM or Ctrl-C. A schedule that somebody paused in the UI stays paused.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect import serve
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.deployments.runner import RunnerDeployment
+from prefect.events import DeploymentEventTrigger
+
+from flows.dvc import ROOT
+
+PREFECT_YAML = ROOT / "prefect.yaml"
+
+
+def schedule(entry: dict[str, Any]) -> DeploymentScheduleCreate:
+    """One schedule of prefect.yaml.
+
+    Whether it is active is left open: the server keeps what the UI says, and starts a new one on.
+    """
+    cron = CronSchedule(cron=entry["cron"], timezone=entry["timezone"])
+    return DeploymentScheduleCreate(schedule=cron, slug=entry["slug"])
+
+
+def deployment(entry: dict[str, Any]) -> RunnerDeployment:
+    """One deployment of prefect.yaml, to be run here rather than by a worker of its work pool."""
+    return RunnerDeployment.from_entrypoint(
+        entry["entrypoint"],
+        entry["name"],
+        description=entry["description"],
+        tags=entry["tags"],
+        schedules=[schedule(given) for given in entry.get("schedules", [])],
+        concurrency_limit=ConcurrencyLimitConfig(**entry["concurrency_limit"]),
+        triggers=[DeploymentEventTrigger(**given) for given in entry.get("triggers", [])],
+        # The rest of the form is the flow's signature.
+        enforce_parameter_schema=True,
+    )
+
+
+def deployments(file: Path = PREFECT_YAML) -> list[RunnerDeployment]:
+    """All deployments of a prefect.yaml."""
+    return [deployment(entry) for entry in yaml.safe_load(file.read_text())["deployments"]]
+
+
+def main() -> None:
+    """Register and serve until told to stop."""
+    os.chdir(ROOT)  # the runs start where the project is
+    # Not paused at the end: a pause belongs to the people in front of the UI.
+    serve(*deployments(), pause_on_shutdown=False)
+
+
+if __name__ == "__main__":
+    main()
