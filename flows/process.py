@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 GRACE = 60.0  # seconds a stage gets to save its resume point
 POLL = 0.05
 
@@ -31,7 +33,7 @@ def run_logged(
     """Run a command, pass each line of its output to log, return the last 40 lines.
 
     Raises CommandFailed if it fails. Whatever interrupts the waiting (a cancel, a timeout, Ctrl-C)
-    first ends the command and all it started.
+    first ends the command and all it started. A child that outlives the command is waited for.
     """
     process = subprocess.Popen(
         command,
@@ -77,3 +79,27 @@ def stop_group(process: subprocess.Popen[str], grace: float) -> None:
             time.sleep(POLL)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def stop_marked(name: str, value: str, grace: float = GRACE) -> list[int]:
+    """End the processes that have name=value in their environment; the ids of those there were.
+
+    They get SIGTERM, and after grace seconds SIGKILL.
+    """
+    marked = [process for process in psutil.process_iter() if _variable(process, name) == value]
+    for process in marked:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, deaf = psutil.wait_procs(marked, timeout=grace)
+    for process in deaf:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    return [process.pid for process in marked]
+
+
+def _variable(process: psutil.Process, name: str) -> str | None:
+    """One variable of a process's environment; None also if it is gone or somebody else's."""
+    try:
+        return process.environ().get(name)
+    except psutil.Error:
+        return None

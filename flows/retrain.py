@@ -8,81 +8,169 @@ import argparse
 import json
 import signal
 import sys
-from typing import Any
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple, get_args
 
 from prefect import flow, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Completed
+from pydantic import Field
 
 from flows import dvc
-from flows.process import run_logged
+from flows.parameters import AS_IT_IS, Profile, applied
+from flows.process import CommandFailed, run_logged, stop_marked
+from pfafn.lock import HOLDER, LOCK, exclusive
 
+UP_TO_DATE = "up to date"
 ALWAYS_CHANGED = "always changed"  # what `dvc status` says of a stage without outputs to compare
+# How a kill shows: dvc itself killed, or its stage (an out-of-memory killer, a lost container).
+KILLED = ("exited with -9", "exited with 137")
+PROMOTE = "PFAFN_PROMOTE"  # environment: whether stage `register` may make a champion
 
 
 class NotUpToDate(RuntimeError):
     """After the stages ran DVC still finds some of them stale; the message lists why."""
 
 
-def is_contention(_: Any, __: TaskRun, state: State[Any]) -> bool:
-    """Retry only what another DVC process holding a lock caused; a failed stage fails again."""
-    return dvc.held_up(state.result(raise_on_failure=False))
+class StageRun(NamedTuple):
+    """What became of one stage: `ran`, `from cache` or `up to date`, in so many seconds."""
+
+    stage: str
+    outcome: str
+    seconds: float
+
+
+def was_killed(error: object) -> bool:
+    """Whether a command failed because somebody killed it or its stage; the stage can resume."""
+    return isinstance(error, CommandFailed) and (
+        error.code == -9 or any(word in error.output for word in KILLED)
+    )
+
+
+def worth_a_retry(_: Any, __: TaskRun, state: State[Any]) -> bool:
+    """Retry what was killed or found DVC's lock held; a stage that failed would fail again."""
+    error = state.result(raise_on_failure=False)
+    return dvc.held_up(error) or was_killed(error)
 
 
 @task(
     task_run_name="{stage}",
     retries=3,
     retry_delay_seconds=[5, 20, 60],
-    retry_condition_fn=is_contention,
+    retry_condition_fn=worth_a_retry,
     cache_policy=NO_CACHE,  # DVC is the cache
     persist_result=False,
     tags=["dvc"],
 )
-def reproduce(stage: str, force: bool = False) -> None:
+def reproduce(stage: str, environment: dict[str, str], force: bool = False) -> StageRun:
     """Bring one stage up to date; a no-op when nothing it reads has changed."""
+    log = get_run_logger().info
+    outcome = UP_TO_DATE
+
+    def follow(line: str) -> None:
+        nonlocal outcome
+        if line.startswith("Running stage "):
+            outcome = "ran"
+        elif "is cached - skipping run" in line:
+            outcome = "from cache"
+        log(line)
+
     command = [*dvc.DVC, "repro", "--single-item", *(["--force"] if force else []), stage]
-    run = {"PFAFN_FLOW_RUN_ID": str(runtime.flow_run.id or "")}
-    run_logged(command, get_run_logger().info, dvc.ROOT, dvc.environment() | run)
+    start = time.monotonic()
+    run_logged(command, follow, dvc.ROOT, environment)
+    return StageRun(stage, outcome, round(time.monotonic() - start, 1))
 
 
 @task(task_run_name="verify", cache_policy=NO_CACHE, persist_result=False, tags=["dvc"])
-def verify(stages: list[str]) -> None:
+def verify(stages: list[str]) -> list[str]:
     """Prove that the run ended where `dvc repro` does: of these stages, none is stale.
 
+    Returns those that DVC runs every time, as they have no outputs to compare.
     Raises NotUpToDate saying what DVC still finds changed.
     """
     status = json.loads(dvc.ask("status", "--json", *stages))
     stale = {name: why for name, why in status.items() if why != [ALWAYS_CHANGED]}
     if stale:
         raise NotUpToDate(f"stale after the run: {json.dumps(stale)}; run it again")
+    return list(status)
+
+
+Hours = Annotated[float, Field(gt=0)]
 
 
 @flow(name="retrain")
-def retrain(stages: list[str] | None = None, force: bool = False) -> None:
+def retrain(
+    profile: Profile = AS_IT_IS,
+    overrides: Sequence[str] = (),
+    stages: Sequence[str] = (),
+    force: bool = False,
+    promote: bool = True,
+    stage_timeout_hours: Hours | None = None,
+) -> State[None]:
     """Bring photos, models, evaluation and registry up to date, one task per DVC stage.
 
     Args:
+        profile: params.yaml as it is, or one of profiles/ in its place for this run.
+        overrides: other params for this run, each as section.key=value, e.g. student_tryon.epochs=3
         stages: only these of the stages in dvc.yaml; all of them by default.
         force: run them even if nothing they read has changed.
+        promote: whether a better model becomes champion; if not it stays the challenger.
+        stage_timeout_hours: stop a stage that takes longer; its checkpoint stays.
     """
-    chosen = dvc.stage_names(stages)
-    if (dvc.ROOT / dvc.DATA).is_file():  # photos may also lie there unversioned
-        reproduce(dvc.DATA)
-    for stage in chosen:
-        reproduce(stage, force)
-    verify(chosen)
+    log = get_run_logger().info
+    who = f"retrain {runtime.flow_run.name!r}, flow run {runtime.flow_run.id}"
+    with exclusive(dvc.ROOT / LOCK, who, lambda holder: log(f"waiting for {holder}")) as held:
+        if held.lost and (left := stop_marked(HOLDER, held.lost.token)):
+            log(f"stopped the processes {left} that were left of {held.lost}")
+        environment = dvc.environment() | {
+            HOLDER: held.token,
+            PROMOTE: "yes" if promote else "no",
+            "PFAFN_FLOW_RUN_ID": str(runtime.flow_run.id or ""),
+        }
+        with applied(dvc.ROOT, profile, overrides, log):
+            chosen = dvc.stage_names(stages)
+            limit = stage_timeout_hours and stage_timeout_hours * 3600
+            runs = run_stages(chosen, environment, force, limit)
+            always = verify(chosen)
+    news = [run.stage for run in runs if run.outcome != UP_TO_DATE and run.stage not in always]
+    return Completed(message=f"new: {', '.join(news)}" if news else "nothing had changed")
+
+
+def run_stages(
+    chosen: list[str], environment: dict[str, str], force: bool, limit: float | None
+) -> list[StageRun]:
+    """Run the photos' own stage, if they are versioned, and the chosen ones, in DVC's order."""
+    # Called, not submitted: only so does a time limit stop a stage that says nothing.
+    limited = reproduce.with_options(timeout_seconds=limit)
+    photos = [limited(dvc.DATA, environment)] if (dvc.ROOT / dvc.DATA).is_file() else []
+    return [*photos, *(limited(stage, environment, force) for stage in chosen)]
 
 
 def main() -> None:
-    """Run the flow here and now, with a server that lives as long as the run."""
-    parser = argparse.ArgumentParser(prog="python -m flows.retrain", description=retrain.__doc__)
+    """Run the flow here and now; without PREFECT_API_URL, with a server that lives as long."""
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.retrain", description="Bring everything up to date."
+    )
     parser.add_argument("stages", nargs="*", help="only these stages (default: all)")
+    parser.add_argument("--profile", choices=get_args(Profile), default=AS_IT_IS)
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
     parser.add_argument("--force", action="store_true", help="run even what is up to date")
+    parser.add_argument("--no-promote", action="store_true", help="make no champion")
+    parser.add_argument("--stage-timeout-hours", type=float, metavar="HOURS")
     given = parser.parse_args()
     (dvc.ROOT / ".work").mkdir(exist_ok=True)
     # A terminated run must stop its stage as Ctrl-C does, not leave it behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    retrain(given.stages or None, given.force)
+    retrain(
+        given.profile,
+        given.set,
+        given.stages,
+        given.force,
+        not given.no_promote,
+        given.stage_timeout_hours,
+    )
 
 
 if __name__ == "__main__":

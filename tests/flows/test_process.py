@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.process import CommandFailed, run_logged
+from flows.process import CommandFailed, run_logged, stop_marked
 
 PARENT = """
 import subprocess, sys, time
@@ -99,3 +100,34 @@ def test_a_stage_that_does_not_listen_is_killed_after_its_grace(tmp_path: Path) 
         run_logged(python(PARENT.format(child=DEAF), str(tmp_path)), print, tmp_path, grace=0.3)
     time.sleep(0.1)
     assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_child_that_outlives_a_killed_command_is_waited_for(tmp_path: Path) -> None:
+    child = "import pathlib, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1], 'end').touch()"
+    code = PARENT.format(child=child).replace("child.wait()", "__import__('os').abort()")
+    with pytest.raises(CommandFailed) as caught:
+        run_logged(python(code, str(tmp_path)), print, tmp_path)
+    assert caught.value.code == -signal.SIGABRT
+    assert (tmp_path / "end").exists()
+
+
+def test_processes_are_found_by_their_mark_and_others_left_alone(tmp_path: Path) -> None:
+    started = []
+    for mark in ("lost", "another"):
+        environment = os.environ | {"PFAFN_MARK": mark}
+        folder = tmp_path / mark
+        folder.mkdir()
+        started.append(subprocess.Popen(python(SAVES_ON_SIGTERM, str(folder)), env=environment))
+        while not (folder / "pid").is_file():
+            time.sleep(0.02)
+    marked, other = started
+    time.sleep(0.1)
+    try:
+        assert stop_marked("PFAFN_MARK", "lost", grace=10) == [marked.pid]
+        assert (tmp_path / "lost/saved").exists()
+        assert not alive(marked.pid)
+        assert alive(other.pid)
+    finally:
+        other.kill()
+        marked.wait()
+        other.wait()

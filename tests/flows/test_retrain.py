@@ -5,15 +5,26 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prefect.logging import disable_run_logger
+from prefect.utilities.callables import parameter_schema
 
 from flows import dvc as module
 from flows.dvc import DATA, UnknownStage
 from flows.process import CommandFailed
-from flows.retrain import NotUpToDate, is_contention, reproduce, verify
+from flows.retrain import (
+    NotUpToDate,
+    StageRun,
+    main,
+    reproduce,
+    retrain,
+    run_stages,
+    verify,
+    worth_a_retry,
+)
 
 DVC_YAML = """
 stages:
@@ -71,8 +82,8 @@ def test_running_the_tasks_in_order_ends_where_dvc_repro_does(project: Path) -> 
     names = module.stage_names()
     with disable_run_logger():
         for stage in [DATA, *names]:
-            reproduce.fn(stage)
-        verify.fn(names)
+            reproduce.fn(stage, module.environment())
+        assert verify.fn(names) == ["register"]
     assert (project / "second.txt").read_text() == "22"
     assert json.loads(dvc(project, "status", "--json")) == {"register": ["always changed"]}
 
@@ -82,26 +93,90 @@ def test_something_stale_after_the_run_is_an_error_that_lists_it(project: Path) 
         verify.fn(["first"])
 
 
-def test_only_a_lock_held_by_another_dvc_is_worth_a_retry() -> None:
-    class Ended:
-        def __init__(self, error: Exception) -> None:
-            self.error = error
+def test_a_stage_says_whether_it_ran_or_came_from_the_cache(project: Path) -> None:
+    outcomes = []
+    with disable_run_logger():
+        for photo in ("1", "1", "2", "1"):
+            (project / "data/photo").write_text(photo)
+            outcomes.append(reproduce.fn("first", module.environment()).outcome)
+    assert outcomes == ["ran", "up to date", "ran", "from cache"]
 
-        def result(self, raise_on_failure: bool) -> Exception:
-            return self.error
 
-    busy = CommandFailed(["dvc"], 255, "ERROR: '/x' is busy, it is being blocked by:\n (PID 7)")
-    broken = CommandFailed(["dvc"], 255, "error: no photos")
-    assert is_contention(None, None, Ended(busy))
-    assert not is_contention(None, None, Ended(broken))
-    assert not is_contention(None, None, Ended(ValueError("busy")))
+class Ended:
+    """What Prefect hands to a retry condition."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def result(self, raise_on_failure: bool) -> Exception:
+        return self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (CommandFailed(["dvc"], 255, "ERROR: '/x' is busy, it is being blocked by:\n (7)"), True),
+        (CommandFailed(["dvc"], -9, ""), True),
+        (CommandFailed(["dvc"], 255, "failed to run: python -m x, exited with -9"), True),
+        (CommandFailed(["dvc"], 255, "failed to run: python -m x, exited with 137"), True),
+        (CommandFailed(["dvc"], 255, "failed to run: python -m x, exited with 1"), False),
+        (CommandFailed(["dvc"], -15, ""), False),
+        (TimeoutError("is busy, it is being blocked by"), False),
+    ],
+)
+def test_only_a_held_lock_and_a_kill_are_worth_a_retry(error: Exception, again: bool) -> None:
+    assert worth_a_retry(None, None, Ended(error)) is again
+
+
+def test_a_stage_killed_from_outside_is_named_so_by_dvc(project: Path) -> None:
+    text = (project / "dvc.yaml").read_text()
+    (project / "dvc.yaml").write_text(
+        text.replace("cat data/photo >", "kill -9 $$; cat data/photo >")
+    )
+    with disable_run_logger(), pytest.raises(CommandFailed) as caught:
+        reproduce.fn("first", module.environment())
+    assert worth_a_retry(None, None, Ended(caught.value))
+
+
+def test_the_photos_own_stage_comes_first_and_is_never_forced(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[object, ...]] = []
+
+    class Recorded:
+        def with_options(self, **options: object) -> Callable[..., StageRun]:
+            ran.append((options,))
+            return lambda *given: ran.append(given) or StageRun(str(given[0]), "ran", 0.0)
+
+    monkeypatch.setattr("flows.retrain.reproduce", Recorded())
+    run_stages(["first"], {}, force=True, limit=60.0)
+    assert ran == [({"timeout_seconds": 60.0},), (DATA, {}), ("first", {}, True)]
+
+
+def test_the_command_line_says_what_the_form_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[object, ...]] = []
+    monkeypatch.setattr("flows.retrain.retrain", lambda *given: called.append(given))
+    monkeypatch.setattr("flows.retrain.signal.signal", lambda *_: None)
+    words = "evaluate --profile smoke --set seed=3 --force --no-promote --stage-timeout-hours 2"
+    monkeypatch.setattr(sys, "argv", ["retrain", *words.split()])
+    main()
+    assert called == [("smoke", ["seed=3"], ["evaluate"], True, False, 2.0)]
+
+
+def test_the_form_describes_every_parameter() -> None:
+    schema = parameter_schema(retrain).properties
+    assert all(field.get("description") for field in schema.values())
+    assert schema["profile"]["enum"] == ["params.yaml", "smoke", "paper", "hd"]
+    assert schema["promote"]["default"] is True
 
 
 @pytest.mark.slow
 def test_the_whole_flow_runs_without_a_server_of_its_own(project: Path) -> None:
     root = Path(module.__file__).parents[1]
     shutil.copytree(root / "flows", project / "flows")
-    shutil.copy(root / "prefect.toml", project)
+    shutil.copytree(root / "profiles", project / "profiles")
+    for name in ("prefect.toml", "params.yaml"):
+        shutil.copy(root / name, project)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     done = subprocess.run(
         [sys.executable, "-m", "flows.retrain"],
