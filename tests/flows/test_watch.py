@@ -1,0 +1,108 @@
+"""Changed photos are announced when they are complete, and each change once."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows import dvc, watch
+from flows.process import CommandFailed
+
+ANNOUNCED = f"announced a change of the photos: {watch.EVENT}"
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the events that went out."""
+    names: list[str] = []
+    monkeypatch.setattr(watch, "emit_event", lambda name, **_: names.append(name))
+    return names
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Photos, and a DVC that finds them changed."""
+    (tmp_path / "data/train").mkdir(parents=True)
+    (tmp_path / "data/train/photo").write_text("1")
+    (tmp_path / "data.dvc").touch()
+    monkeypatch.setattr(dvc, "ROOT", tmp_path)
+    monkeypatch.setattr(dvc, "ask", lambda *_: json.dumps({"data.dvc": ["changed"]}))
+    return tmp_path
+
+
+def test_a_change_is_announced_once(root: Path, events: list[str]) -> None:
+    assert watch.look(quiet_seconds=0) == ANNOUNCED
+    assert watch.look(quiet_seconds=0) == "the change was announced before"
+    assert events == [watch.EVENT]
+
+
+def test_another_change_is_announced_again(root: Path, events: list[str]) -> None:
+    watch.look(quiet_seconds=0)
+    time.sleep(0.01)
+    (root / "data/train/photo").write_text("2")
+    assert watch.look(quiet_seconds=0) == ANNOUNCED
+    (root / "data/train/photo").unlink()
+    assert watch.look(quiet_seconds=0) == ANNOUNCED
+    assert len(events) == 3
+
+
+def test_photos_still_being_copied_wait_even_if_their_dates_are_old(
+    root: Path, events: list[str]
+) -> None:
+    os.utime(root / "data/train/photo", (0, 0))
+    assert "may not be complete yet" in watch.look(quiet_seconds=60)
+    assert events == []
+
+
+def test_what_dvc_finds_unchanged_is_not_announced(
+    root: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dvc, "ask", lambda *_: "{}")
+    assert watch.look(quiet_seconds=0) == "no photo has changed"
+    assert events == []
+
+
+def test_a_busy_dvc_is_no_failure_but_a_broken_one_is(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: str) -> str:
+        raise CommandFailed(["dvc"], 255, output)
+
+    monkeypatch.setattr(dvc, "ask", ask)
+    output = "ERROR: Unable to acquire lock"
+    assert "busy" in watch.look(quiet_seconds=0)
+    output = "ERROR: no such file"
+    with pytest.raises(CommandFailed):
+        watch.look(quiet_seconds=0)
+
+
+def test_photos_without_versions_are_said_to_be_so(root: Path) -> None:
+    (root / "data.dvc").unlink()
+    assert "`dvc add data`" in watch.look(quiet_seconds=0)
+
+
+def test_dvc_itself_sees_a_changed_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dvc, "ROOT", tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/photo").write_text("1")
+    for words in (["init", "-q", "--no-scm"], ["add", "-q", "data"]):
+        command = [sys.executable, "-m", "dvc", *words]
+        subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | dvc.environment())
+    assert watch.look(quiet_seconds=0) == "no photo has changed"
+    (tmp_path / "data/photo").write_text("2")
+    assert "may not be complete yet" in watch.look(quiet_seconds=60)
+
+
+def test_the_automation_waits_for_the_event_that_goes_out() -> None:
+    entries: list[dict[str, Any]] = yaml.safe_load((dvc.ROOT / "prefect.yaml").read_text())[
+        "deployments"
+    ]
+    [trigger] = [trigger for entry in entries for trigger in entry.get("triggers", [])]
+    assert trigger["expect"] == [watch.EVENT]
+    assert trigger["match"] == {"prefect.resource.id": watch.RESOURCE}
