@@ -16,14 +16,13 @@ from torch.utils.data import DataLoader
 from pfafn import runtime
 from pfafn.baselines import paste_on_torso
 from pfafn.batches import autocast, to_device
+from pfafn.measures import METRICS
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.objectives import redress
 from pfafn.pixels import to_pixels
 from pfafn.progress import Progress
-from pfafn.scores import METRICS, Outcome, scores
+from pfafn.scores import Outcome, scores
 from pfafn.testset import PROTOCOLS, TestSet, truths
-
-MODELS = ("tutor", "student", "person", "torso_box")
 
 
 class Dressed(NamedTuple):
@@ -47,7 +46,7 @@ class Dressed(NamedTuple):
 def dress(
     tutor: TryOnNet, student: TryOnNet, batch: dict[str, Tensor], protocol: str
 ) -> dict[str, Dressed]:
-    """Every one of MODELS on a batch (on the networks' device), under a protocol."""
+    """Every one of `measures.MODELS` on a batch (on the networks' device), under a protocol."""
     garment, mask = (batch[name] for name in PROTOCOLS[protocol])
     with autocast(garment.device):
         by_tutor = redress(tutor, batch | {"unpaired_garment": garment, "unpaired_mask": mask})

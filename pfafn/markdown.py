@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pfafn.evaluation import MODELS
+from pfafn import measures
+from pfafn.measures import ABOUT, NAMES, TITLES
 from pfafn.outputs import require
 from pfafn.registry.stamp import Outcome
-from pfafn.report import ABOUT, DIGITS, NAMES, TITLES, number
-from pfafn.scores import METRICS
 
 PICTURES = {
     "Try-ons, unpaired": "grid.png",
@@ -51,16 +50,11 @@ def decision(outcome: Outcome | None) -> str:
 
 def table(protocol: str, metrics: dict[str, Any]) -> str:
     """A protocol's scores: a row per model, a column per metric that any of them has."""
-    of_models = {model: metrics[protocol].get(model, {}) for model in MODELS}
-    shown = [name for name in METRICS if any(name in scores for scores in of_models.values())]
-    rows = [
-        [NAMES[model], *(number(scores.get(name), DIGITS[name]) for name in shown)]
-        for model, scores in of_models.items()
-    ]
+    shown, rows = measures.table(metrics[protocol])
     lines = [
         ["Model", *(TITLES[name] for name in shown)],
         ["---", *("---:" for _ in shown)],
-        *rows,
+        *([NAMES[model], *values] for model, values in rows.items()),
     ]
     title = f"### {protocol.capitalize()}, {metrics['counts'][protocol]['pairs']} pairs\n\n"
     return title + "\n".join(f"| {' | '.join(line)} |" for line in lines)

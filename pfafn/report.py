@@ -6,34 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from pfafn.evaluation import MODELS
-from pfafn.scores import METRICS
+from pfafn.measures import ABOUT, NAMES, TITLES, table
 
-TITLES = {
-    "ssim": "SSIM ↑",
-    "psnr": "PSNR ↑ (dB)",
-    "psnr_clothes": "PSNR, clothes ↑ (dB)",
-    "iou": "Mask IoU ↑",
-    "epe": "Flow error ↓ (px)",
-}
-NAMES = {
-    "tutor": "Tutor (parser-based)",
-    "student": "Student (parser-free)",
-    "person": "Untouched person",
-    "torso_box": "Garment on the torso box",
-}
-DIGITS = {"ssim": 3, "psnr": 2, "psnr_clothes": 2, "iou": 3, "epe": 2}
-ABOUT = {
-    "unpaired": (
-        "The person tries on another garment. Scores need the true picture, which only drawn data "
-        "has; where it is unknown, the pictures below are all there is."
-    ),
-    "paired": (
-        "The person tries on the garment of the photo; the truth is the photo. The student sees "
-        "that photo, so it is shown the answer's clothes, and doing nothing scores perfectly: use "
-        "these numbers to compare one student with another, not to rank it against the tutor."
-    ),
-}
 DEFINITIONS = (
     ("SSIM", "structural similarity, 11×11 Gaussian window, on RGB in 0..1, mean over samples"),
     ("PSNR", "of 8-bit RGB in 0..1, mean of the samples' values; equal pictures count 100 dB"),
@@ -101,8 +75,7 @@ def headline(protocol: dict[str, Any]) -> str:
 
 def section(protocol: str, metrics: dict[str, Any]) -> str:
     """A protocol's table: a row per model, a column per metric that any of them has."""
-    of_models = {model: metrics[protocol].get(model, {}) for model in MODELS}
-    shown = [name for name in METRICS if any(name in scores for scores in of_models.values())]
+    shown, rows = table(metrics[protocol])
     counts = metrics["counts"][protocol]
     title = f"<h2>{protocol.capitalize()}, {counts['pairs']} pairs</h2><p>{ABOUT[protocol]}</p>"
     if not shown:
@@ -110,18 +83,14 @@ def section(protocol: str, metrics: dict[str, Any]) -> str:
     head = "".join(f"<th>{TITLES[name]}</th>" for name in shown)
     body = "".join(
         f'<tr class="{model}"><td>{NAMES[model]}</td>'
-        + "".join(f"<td>{number(scores.get(name), DIGITS[name])}</td>" for name in shown)
+        + "".join(f"<td>{value}</td>" for value in values)
         + f"<td>{counts.get(model, 0)}</td></tr>"
-        for model, scores in of_models.items()
+        for model, values in rows.items()
     )
     return (
         f"{title}<table><thead><tr><th>Model</th>{head}<th>Scored</th></tr></thead>"
         f"<tbody>{body}</tbody></table>"
     )
-
-
-def number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def picture(title: str, path: Path) -> str:

@@ -15,9 +15,9 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
+from pfafn.measures import METRICS
 from pfafn.models.geometry import flow_of
 
-METRICS = ("ssim", "psnr", "psnr_clothes", "iou", "epe")
 BEST_PSNR = 100.0  # dB, what equal pictures count: their ratio is infinite
 WARPED = 0.5  # a warped mask shows the garment above this value
 

@@ -9,7 +9,7 @@ import torch
 
 from pfafn.batches import to_device
 from pfafn.evaluation import Dressed, dress, rows, summary
-from pfafn.scores import METRICS
+from pfafn.measures import METRICS
 
 
 @pytest.mark.parametrize("protocol", ["paired", "unpaired"])

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
+from pfafn.measures import METRICS
 from pfafn.models.geometry import grid_of
 from pfafn.scores import (
-    METRICS,
     Outcome,
     Truth,
     end_point_error,
