@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, NamedTuple, get_args
 
 from prefect import flow, get_run_logger, runtime, task
@@ -19,6 +19,8 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import dvc
+from flows.artifacts import show_result, show_stages
+from flows.dvc import DATA
 from flows.parameters import AS_IT_IS, Profile, applied
 from flows.process import CommandFailed, run_logged, stop_marked
 from pfafn.lock import HOLDER, LOCK, exclusive
@@ -131,21 +133,29 @@ def retrain(
         }
         with applied(dvc.ROOT, profile, overrides, log):
             chosen = dvc.stage_names(stages)
+            # The photos' own stage comes first, if they are versioned.
+            wanted = [DATA, *chosen] if (dvc.ROOT / DATA).is_file() else chosen
             limit = stage_timeout_hours and stage_timeout_hours * 3600
-            runs = run_stages(chosen, environment, force, limit)
-            always = verify(chosen)
+            runs: list[StageRun] = []
+            try:
+                for run in run_stages(wanted, environment, force, limit):
+                    runs.append(run)
+                always = verify(chosen)
+            finally:
+                show_stages(runs, wanted)
+            show_result(dvc.ROOT)
     news = [run.stage for run in runs if run.outcome != UP_TO_DATE and run.stage not in always]
     return Completed(message=f"new: {', '.join(news)}" if news else "nothing had changed")
 
 
 def run_stages(
-    chosen: list[str], environment: dict[str, str], force: bool, limit: float | None
-) -> list[StageRun]:
-    """Run the photos' own stage, if they are versioned, and the chosen ones, in DVC's order."""
+    wanted: list[str], environment: dict[str, str], force: bool, limit: float | None
+) -> Iterator[StageRun]:
+    """Run stages one after the other, each at most `limit` seconds."""
     # Called, not submitted: only so does a time limit stop a stage that says nothing.
     limited = reproduce.with_options(timeout_seconds=limit)
-    photos = [limited(dvc.DATA, environment)] if (dvc.ROOT / dvc.DATA).is_file() else []
-    return [*photos, *(limited(stage, environment, force) for stage in chosen)]
+    for stage in wanted:
+        yield limited(stage, environment, force and stage != DATA)
 
 
 def main() -> None:

@@ -22,6 +22,11 @@ def markdown(folder: Path, outcome: Outcome | None = None, link: str = "") -> st
     outcome: what the registry made of it, if it was asked; link: where the pictures were uploaded
     to, else they are shown by their paths. Raises MissingInput if the evaluation has not run.
     """
+    return f"{evaluation(folder, outcome)}\n\n{pictures(folder, link)}\n"
+
+
+def evaluation(folder: Path, outcome: Outcome | None) -> str:
+    """The same without the pictures."""
     metrics = json.loads(require(folder / "metrics.json", "evaluate").read_text())
     protocol = json.loads(require(folder / "protocol.json", "evaluate").read_text())
     height, width = protocol["image"]
@@ -32,9 +37,8 @@ def markdown(folder: Path, outcome: Outcome | None = None, link: str = "") -> st
         f"pictures `{protocol['pictures'][:12]}`.",
         f"**Decision:** {decision(outcome)}",
         *(table(name, metrics) for name in ABOUT if name in metrics),
-        pictures(folder, link),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def decision(outcome: Outcome | None) -> str:

@@ -43,6 +43,7 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
         "sources": {
             "weights": str(files / "artifacts" / versions.WEIGHTS) if files else source,
             "run": version.run_id,
+            "experiment": store.experiment,
             "evaluation": tags.get("evaluation.run", ""),
         },
     }

@@ -138,9 +138,7 @@ def test_a_stage_killed_from_outside_is_named_so_by_dvc(project: Path) -> None:
     assert worth_a_retry(None, None, Ended(caught.value))
 
 
-def test_the_photos_own_stage_comes_first_and_is_never_forced(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_photos_own_stage_is_never_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[object, ...]] = []
 
     class Recorded:
@@ -149,8 +147,9 @@ def test_the_photos_own_stage_comes_first_and_is_never_forced(
             return lambda *given: ran.append(given) or StageRun(str(given[0]), "ran", 0.0)
 
     monkeypatch.setattr("flows.retrain.reproduce", Recorded())
-    run_stages(["first"], {}, force=True, limit=60.0)
-    assert ran == [({"timeout_seconds": 60.0},), (DATA, {}), ("first", {}, True)]
+    runs = list(run_stages([DATA, "first"], {}, force=True, limit=60.0))
+    assert [run.stage for run in runs] == [DATA, "first"]
+    assert ran == [({"timeout_seconds": 60.0},), (DATA, {}, False), ("first", {}, True)]
 
 
 def test_the_command_line_says_what_the_form_does(monkeypatch: pytest.MonkeyPatch) -> None:
