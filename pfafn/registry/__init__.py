@@ -31,7 +31,9 @@ def sync(workspace: Path | None = None) -> Outcome:
     """Make MLflow agree with workspace/dvc.lock and its artifacts; at once if it already does.
 
     workspace: the folder with dvc.lock (default: the current project). In a temporary copy of the
-    project, as DVC's experiments run in, runs and versions are made but no alias is moved.
+    project, as DVC's experiments run in, runs and versions are made but no alias is moved. With
+    PFAFN_PROMOTE=no in the environment the student is judged and becomes no champion, nor does it
+    by a later sync: a person can `promote` it.
     Raises RecordError, GateError or RegistryError saying what to do.
     """
     root = home()

@@ -11,10 +11,11 @@ from pfafn.params import Params, Register
 from pfafn.registry import gate, record, runs, versions
 from pfafn.registry.record import SAMPLES, Retraining, Stage
 from pfafn.registry.stamp import Outcome
-from pfafn.registry.store import Store, connect, intact, local_path
+from pfafn.registry.store import RegistryError, Store, connect, intact, local_path
 
 MODELS = {versions.TUTOR: "tutor_tryon", versions.STUDENT: "student_tryon"}
 FLOW_RUN = ("PFAFN_FLOW_RUN_ID", "PREFECT__FLOW_RUN_ID")
+PROMOTE = "PFAFN_PROMOTE"  # environment: "no" if this run may make no champion
 
 
 def reconcile(workspace: Path, root: Path) -> Outcome:
@@ -101,7 +102,8 @@ def _note_scores(
 def _decide(store: Store, student: ModelVersion, evaluation: Stage | None, wanted: Register) -> str:
     """Give the student its alias, once for each evaluation; return the reason.
 
-    What was decided stays decided, so a rollback by hand is not undone by mirroring again.
+    What was decided stays decided: neither a rollback by hand is undone by mirroring again, nor
+    does a later run promote what passed while promotion was switched off. `registry promote` does.
     """
     champion = versions.by_alias(store, student.name, versions.CHAMPION)
     samples = evaluation.folder / SAMPLES if evaluation else None
@@ -110,14 +112,28 @@ def _decide(store: Store, student: ModelVersion, evaluation: Stage | None, wante
         [student.tags.get("evaluation.protocol"), scored, wanted.model_dump()]
     )
     settled = student.tags.get("gate.question") == question
-    if champion and (settled or champion.version == student.version):
+    if settled or (champion and champion.version == student.version):
         return student.tags.get("gate.reason", "")
     if samples and scored:
         decision = _judge(store, student, champion, samples, wanted)
     else:
         decision = gate.Decision(False, "it was not evaluated")
+    if decision.promote and not _may_promote():
+        decision = gate.Decision(
+            False,
+            "it would have become champion, but promotion was switched off for this run: "
+            + decision.reason,
+        )
     versions.place(store, student, decision, question)
     return decision.reason
+
+
+def _may_promote() -> bool:
+    """Whether this run may make a champion. Raises RegistryError for what is neither yes nor no."""
+    word = os.environ.get(PROMOTE) or "yes"
+    if word not in ("yes", "no"):
+        raise RegistryError(f"{PROMOTE} must be yes or no, got {word!r}")
+    return word == "yes"
 
 
 def _judge(

@@ -31,7 +31,8 @@ def new_project(folder: Path, empty_store: Path, patch: pytest.MonkeyPatch) -> P
     made = Project(folder / "project")
     shutil.copy(empty_store, made.root / "mlflow.db")
     patch.chdir(made.root)
-    for name in ("DVC_ROOT", "MLFLOW_TRACKING_URI", "PREFECT__FLOW_RUN_ID", "DVC_EXP_NAME"):
+    ours = ("PFAFN_FLOW_RUN_ID", "PFAFN_PROMOTE", "DVC_ROOT", "DVC_EXP_NAME")
+    for name in (*ours, "MLFLOW_TRACKING_URI", "PREFECT__FLOW_RUN_ID"):
         patch.delenv(name, raising=False)
     return made
 
