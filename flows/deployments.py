@@ -5,20 +5,26 @@ is due, until SIGTERM or Ctrl-C. A schedule that somebody paused in the UI stays
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prefect import serve
+from prefect.automations import Automation
 from prefect.client.schemas.actions import DeploymentScheduleCreate
-from prefect.client.schemas.objects import ConcurrencyLimitConfig
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
-from prefect.events import DeploymentEventTrigger
+from prefect.events import DeploymentEventTrigger, EventTrigger, Posture
+from prefect.events.actions import ChangeFlowRunState
 
 from flows.dvc import ROOT
 
 PREFECT_YAML = ROOT / "prefect.yaml"
+SILENCE = timedelta(seconds=120)  # four heartbeats, see prefect.toml
+HEARTBEAT = "prefect.flow-run.heartbeat"
+ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
 def schedule(entry: dict[str, Any]) -> DeploymentScheduleCreate:
@@ -50,9 +56,44 @@ def deployments(file: Path = PREFECT_YAML) -> list[RunnerDeployment]:
     return [deployment(entry) for entry in yaml.safe_load(file.read_text())["deployments"]]
 
 
+def crash_watch() -> Automation:
+    """Mark a run as crashed that died without a word: no heartbeat and no end for SILENCE.
+
+    So it gives back its slot, and the next run can start.
+    """
+    return Automation(
+        name="a silent run has crashed",
+        description="A run without a sign of life is marked as crashed and gives its slot back.",
+        trigger=EventTrigger(
+            after={HEARTBEAT},
+            expect={HEARTBEAT, *(f"prefect.flow-run.{end}" for end in ENDS)},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=SILENCE,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"No sign of life for {SILENCE.seconds} seconds; its checkpoint is kept.",
+            )
+        ],
+    )
+
+
+def ensure(wanted: Automation) -> None:
+    """Create an automation, unless the server has it: whoever switched it off meant it."""
+    try:
+        Automation.read(name=wanted.name)
+    except ValueError:
+        wanted.create()
+
+
 def main() -> None:
     """Register and serve until told to stop."""
     os.chdir(ROOT)  # the runs start where the project is
+    ensure(crash_watch())
     # Not paused at the end: a pause belongs to the people in front of the UI.
     serve(*deployments(), pause_on_shutdown=False)
 
