@@ -4,13 +4,14 @@
 is due, until SIGTERM or Ctrl-C. A schedule that somebody paused in the UI stays paused.
 """
 
+import asyncio
 import os
+import signal
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
-from prefect import serve
 from prefect.automations import Automation
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, StateType
@@ -18,6 +19,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger, EventTrigger, Posture
 from prefect.events.actions import ChangeFlowRunState
+from prefect.runner import Runner
 
 from flows.dvc import ROOT
 
@@ -90,12 +92,28 @@ def ensure(wanted: Automation) -> None:
         wanted.create()
 
 
+class Runs(Runner):
+    """Runs what is due, and cancels what is running when it is told to stop."""
+
+    def handle_sigterm(self, *_: Any, **__: Any) -> None:
+        """Cancel the runs, as the button in the UI does: stages save, and the server knows.
+
+        Prefect's own handler leaves the coroutine that would do so behind, and the runs get killed.
+        """
+        self.execute_in_background(self.astop)
+
+
 def main() -> None:
     """Register and serve until told to stop."""
     os.chdir(ROOT)  # the runs start where the project is
     ensure(crash_watch())
     # Not paused at the end: a pause belongs to the people in front of the UI.
-    serve(*deployments(), pause_on_shutdown=False)
+    runs = Runs(pause_on_shutdown=False)
+    for wanted in (served := deployments()):
+        runs.add_deployment(wanted)
+    print("serving", ", ".join(wanted.full_name for wanted in served))
+    signal.signal(signal.SIGINT, runs.handle_sigterm)
+    asyncio.run(runs.start())
 
 
 if __name__ == "__main__":
