@@ -196,6 +196,25 @@ def report(
 
 
 @app.command()
+def ui(
+    prefect_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="By default 4200, or a free one.")
+    ] = None,
+    mlflow_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="By default 5000, or a free one.")
+    ] = None,
+) -> None:
+    """Run the Prefect and MLflow pages and the scheduled retrainings, until Ctrl-C.
+
+    Everything stays in the project and on this machine.
+    """
+    from flows.dvc import ROOT
+    from flows.ui import run
+
+    run(ROOT, prefect_port, mlflow_port)
+
+
+@app.command()
 def version() -> None:
     """The version of this program."""
     typer.echo(version_of("pfafn"))

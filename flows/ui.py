@@ -1,0 +1,172 @@
+"""`pfafn ui`: Prefect server, MLflow server and the served deployments, up together, down together.
+
+What they keep is in the project: .work/prefect, .work/ui (logs) and the MLflow store. They listen
+on this machine only and send nothing home.
+"""
+
+import contextlib
+import fcntl
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.table import Table
+
+from flows import dvc
+from flows.process import GRACE
+from flows.services import Service, Services, answers, ended_by_signals, says
+from pfafn.errors import UserError
+from pfafn.registry import store
+
+HOST = "127.0.0.1"
+FOLDER = Path(".work/ui")  # in the project's root: the logs, and what is running where
+MARK = "PFAFN_UI"  # environment: the root of the project whose ui a process belongs to
+PREFECT_PORT, MLFLOW_PORT = 4200, 5000  # where people look first
+SILENT = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+class UiError(UserError):
+    """It runs already, or a port is taken; the message says what to do."""
+
+
+def run(root: Path, prefect_port: int | None = None, mlflow_port: int | None = None) -> None:
+    """Start everything, say where it is, and end it on Ctrl-C, SIGTERM or a closed terminal.
+
+    Raises UiError if it runs already or a port is taken, ServiceError if a program does not start
+    or ends by itself.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    services = Services(root, root / FOLDER, MARK)
+    with alone(root) as note:
+        if left := services.stop_leftovers():
+            console.print(f"stopped {len(left)} processes that a killed `pfafn ui` had left")
+        port = free_port("--prefect-port", prefect_port, PREFECT_PORT)
+        where = {"Prefect": f"http://{HOST}:{port}", "MLflow": store.uri(root)}
+        servers = [prefect(root, port)]
+        if not where["MLflow"].startswith("http"):  # a registry that is a server needs no other
+            port = free_port("--mlflow-port", mlflow_port, MLFLOW_PORT)
+            where["MLflow"] = f"http://{HOST}:{port}"
+            servers.append(mlflow(root, port))
+        try:
+            with ended_by_signals():
+                with console.status("waiting for Prefect, MLflow and the deployments"):
+                    services.start(*servers)
+                    services.start(deployments(root, where["Prefect"]))
+                _write(note, json.dumps(where))
+                show(where, console)
+                services.watch()
+        finally:
+            console.print("stopping; a stage that is training saves its checkpoint first")
+            services.stop()
+        console.print("stopped")
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[IO[str]]:
+    """The file that says what is running where; held until the end, also one by SIGKILL.
+
+    Raises UiError with what it says if somebody else holds it.
+    """
+    path = root / FOLDER / "running.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            running = json.loads(file.read() or "{}")
+            where = ", ".join(f"{name} {url}" for name, url in running.items())
+            raise UiError(
+                f"`pfafn ui` runs in {root} already ({where or 'just started'}); "
+                "use that one, or end it with Ctrl-C in its terminal"
+            ) from None
+        _write(file, "")
+        yield file
+
+
+def free_port(option: str, wanted: int | None, usual: int) -> int:
+    """The wanted port; without a wish the usual one or, if that is taken, any free one.
+
+    Raises UiError if the wanted port is taken.
+    """
+    for port in (usual, 0) if wanted is None else (wanted,):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return probe.getsockname()[1]
+    raise UiError(
+        f"{option} {wanted}: this port of {HOST} is taken; "
+        f"name another one, or leave {option} out and a free one is found"
+    )
+
+
+def prefect(root: Path, port: int) -> Service:
+    """The server with schedules, runs and buttons."""
+    url = f"http://{HOST}:{port}"
+    environment = _environment(root, url) | {
+        # A page of another site, open in the same browser, must not start runs.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": url,
+    }
+    words = ("prefect", "server", "start", "--host", HOST, "--port", str(port))
+    return Service("Prefect", _python(*words), answers(f"{url}/api/health"), environment)
+
+
+def mlflow(root: Path, port: int) -> Service:
+    """The server that shows the project's own store."""
+    words = ("mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1")
+    words += ("--backend-store-uri", store.uri(root), "--no-serve-artifacts")
+    words += ("--default-artifact-root", (root / "mlartifacts").as_uri())
+    # Its jobs are for judging language models: eight more processes.
+    environment = SILENT | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    ready = answers(f"http://{HOST}:{port}/health")
+    return Service("MLflow", _python(*words), ready, environment)
+
+
+def deployments(root: Path, server: str) -> Service:
+    """What runs retrainings when they are due."""
+    command, environment = _python("flows.deployments"), _environment(root, server)
+    # A stage gets GRACE to save its checkpoint; then its run has to report how it ended.
+    return Service("Deployments", command, says("serving "), environment, grace=GRACE + 30)
+
+
+def show(where: dict[str, str], console: Console) -> None:
+    """Print where everything is."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Prefect", where["Prefect"], "schedules, runs, buttons")
+    table.add_row("MLflow", where["MLflow"], "models, metrics, pictures")
+    console.print(table)
+    console.print("A run in another terminal shows there too:")
+    console.print(f"  PREFECT_API_URL={where['Prefect']}/api python -m flows.retrain")
+    console.print(f"Logs are in {FOLDER}. Ctrl-C ends all of it.")
+
+
+def _python(*words: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", *words)
+
+
+def _environment(root: Path, server: str) -> dict[str, str]:
+    """For Prefect's programs, wherever the person's own Prefect points to."""
+    return {
+        **SILENT,
+        **dvc.environment(),
+        "PREFECT_HOME": str(root / ".work/prefect"),
+        "PREFECT_API_URL": f"{server}/api",
+        "PREFECT_SERVER_UI_API_URL": f"{server}/api",
+    }
+
+
+def _write(file: IO[str], content: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(content)
+    file.flush()
