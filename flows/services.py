@@ -52,12 +52,12 @@ class Running(NamedTuple):
 
 
 class Services:
-    """The programs that run for one project; `name` is the mark in their environment."""
+    """The programs that run for one project; `variable` marks them and whatever they start."""
 
-    def __init__(self, root: Path, logs: Path, name: str) -> None:
+    def __init__(self, root: Path, logs: Path, variable: str) -> None:
         self.root = root
         self.logs = logs
-        self.name = name
+        self.variable = variable
         self.running: list[Running] = []
 
     def start(self, *services: Service, limit: float = START_LIMIT) -> None:
@@ -79,7 +79,7 @@ class Services:
             process = subprocess.Popen(
                 service.command,
                 cwd=self.root,
-                env={**os.environ, **service.environment, self.name: str(self.root)},
+                env={**os.environ, **service.environment, self.variable: self._mark(service.name)},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -109,11 +109,14 @@ class Services:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        self.stop_leftovers()
+            self.stop_leftovers(service.name)
 
-    def stop_leftovers(self) -> list[int]:
-        """End what carries the mark, whoever started it; the ids of those there were."""
-        return stop_marked(self.name, str(self.root))
+    def stop_leftovers(self, *names: str) -> list[int]:
+        """End what services of these names have left, in this order; the ids of what there was."""
+        return [i for name in names for i in stop_marked(self.variable, self._mark(name))]
+
+    def _mark(self, name: str) -> str:
+        return f"{name} of {self.root}"
 
 
 @contextlib.contextmanager

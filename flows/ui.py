@@ -24,7 +24,7 @@ from pfafn.registry import store
 
 HOST = "127.0.0.1"
 FOLDER = Path(".work/ui")  # in the project's root: the logs, and what is running where
-MARK = "PFAFN_UI"  # environment: the root of the project whose ui a process belongs to
+MARK = "PFAFN_UI"  # environment: the service and project that a process belongs to
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000  # where people look first
 SILENT = {
     "DO_NOT_TRACK": "1",
@@ -48,7 +48,8 @@ def run(root: Path, prefect_port: int | None = None, mlflow_port: int | None = N
     console = Console(highlight=False, soft_wrap=True)
     services = Services(root, root / FOLDER, MARK)
     with alone(root) as note:
-        if left := services.stop_leftovers():
+        # The servers last: a run can then still tell how it ended.
+        if left := services.stop_leftovers("Deployments", "MLflow", "Prefect"):
             console.print(f"stopped {len(left)} processes that a killed `pfafn ui` had left")
         port = free_port("--prefect-port", prefect_port, PREFECT_PORT)
         where = {"Prefect": f"http://{HOST}:{port}", "MLflow": store.uri(root)}
