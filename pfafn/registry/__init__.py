@@ -1,6 +1,7 @@
 """Which model: MLflow as a mirror of what DVC made, and as the list of models to use.
 
-Everything in it follows from dvc.lock and artifacts/, so it can be deleted and rebuilt with `sync`.
+Everything in it follows from dvc.lock, the files DVC keeps, and the decisions that are written down
+in `decisions/`: it can be deleted, and `sync` rebuilds it.
 MLflow is imported when a function needs it (it takes over a second), never by importing this.
 """
 
@@ -30,8 +31,9 @@ CHAMPION = "models:/pfafn-student@champion"
 def sync(workspace: Path | None = None) -> Outcome:
     """Make MLflow agree with workspace/dvc.lock and its artifacts; at once if it already does.
 
+    What MLflow has lost of earlier retrainings and decisions is brought back first.
     workspace: the folder with dvc.lock (default: the current project). In a temporary copy of the
-    project, as DVC's experiments run in, runs and versions are made but no alias is moved. With
+    project, as DVC's experiments run in, runs and versions are made and nothing is decided. With
     PFAFN_PROMOTE=no in the environment the student is judged and becomes no champion, nor does it
     by a later sync: a person can `promote` it.
     Raises RecordError, GateError or RegistryError saying what to do.

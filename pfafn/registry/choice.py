@@ -1,16 +1,17 @@
 """What a person decides against or beside the gate: promote a version, or go back to the last.
 
-Both are noted on the version that became champion (who, when, why), and no later mirroring undoes
-them: the gate judges each evaluation of a student once.
+Both are kept in `decisions/` and on the version that became champion (who, when, why), and no later
+mirroring undoes them: the gate judges each evaluation of a student once.
 """
 
 import getpass
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from mlflow.entities.model_registry import ModelVersion
 
-from pfafn.registry import versions
+from pfafn.registry import aliases, versions
+from pfafn.registry.decisions import Decisions
+from pfafn.registry.record import content_key
 from pfafn.registry.store import RegistryError, Store
 
 
@@ -59,9 +60,15 @@ def _choose(store: Store, version: ModelVersion, reason: str) -> Change:
     former = versions.by_alias(store, version.name, versions.CHAMPION)
     if former and former.version == version.version:
         raise RegistryError(f"{version.name} version {version.version} is the champion already")
+    if not (store.root / "dvc.yaml").is_file():
+        raise RegistryError(
+            f"{store.root} is no project (it has no dvc.yaml): choices are kept in the project's "
+            "decisions/, so make them there"
+        )
     versions.weights_of(store, version)  # what cannot be used must not be promised
-    versions.crown(store, version)
-    noted = {"reason": reason, "by": getpass.getuser(), "at": datetime.now(UTC).isoformat()}
-    for name, value in noted.items():
-        store.client.set_model_version_tag(version.name, version.version, f"choice.{name}", value)
+    student = versions.ref(version)
+    wanted = aliases.crowned(aliases.state(store), student, versions.tutor_of(version))
+    said = {"by": getpass.getuser(), "reason": reason}
+    kept = Decisions(store.root)
+    aliases.decide(store, kept, content_key([student, said]), wanted, student, **said)
     return Change(str(version.version), str(former.version) if former else "", reason)

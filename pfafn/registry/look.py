@@ -1,6 +1,5 @@
 """The registry, read: plain dictionaries for tables and JSON."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
@@ -31,14 +30,14 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
         "version": int(version.version),
         "uri": f"models:/{version.name}/{version.version}",
         "aliases": sorted(version.aliases),
-        "created": datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(),
+        "created": versions.registered_at(version),
         "scores": {name: float(value) for name, value in scores.items()},
         "gate": {n: value for n, value in _group(tags, "gate.").items() if n != "question"},
         "choice": _group(tags, "choice."),
         "lineage": {
             name: value
             for name, value in sorted(tags.items())
-            if not name.startswith(("score.", "gate.", "choice."))
+            if not name.startswith(("score.", "gate.", "choice.", "registered."))
         },
         "sources": {
             "weights": str(files / "artifacts" / versions.WEIGHTS) if files else source,

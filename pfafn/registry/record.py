@@ -44,6 +44,11 @@ def flatten(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
     return flat
 
 
+def is_mirrored(path: Path) -> bool:
+    """Whether a run keeps this file of a stage."""
+    return path.suffix in MIRRORED or path.name == SAMPLES
+
+
 def covers(out: str, dep: str) -> bool:
     """Whether a path written is, or holds, a path read."""
     return dep == out or dep.startswith(f"{out}/")
@@ -56,6 +61,7 @@ class Stage:
     name: str
     entry: Mapping[str, Any]
     root: Path
+    recorded_end: int | None = None  # known where the files' own times are not
 
     @property
     def folder(self) -> Path:
@@ -102,11 +108,13 @@ class Stage:
     def files(self) -> list[Path]:
         """The small files a run keeps."""
         files = sorted(path for path in self.folder.iterdir() if path.is_file())
-        return [path for path in files if path.suffix in MIRRORED or path.name == SAMPLES]
+        return [path for path in files if is_mirrored(path)]
 
     @property
     def ended(self) -> int:
         """When it ended, in milliseconds since 1970: when its last file was written."""
+        if self.recorded_end is not None:
+            return self.recorded_end
         return int(1000 * max(path.stat().st_mtime for path in self.folder.iterdir()))
 
     def curve(self) -> Iterator[tuple[str, int, float]]:
@@ -127,7 +135,7 @@ class Stage:
             file = self.root / path
             if not file.exists():
                 raise RecordError(f"{path} is missing: run `dvc checkout`, or `dvc repro`")
-            if file.is_file() and _md5(file) != md5:
+            if file.is_file() and md5_of(file) != md5:
                 raise RecordError(f"{path} is not what dvc.lock recorded: run `dvc repro`")
 
     def _json(self, name: str) -> dict[str, Any]:
@@ -205,12 +213,21 @@ def read(root: Path) -> Retraining:
     if not path.is_file():
         raise RecordError(f"no {path}: run `dvc repro` first")
     entries = (yaml.load(path.read_text(), LOADER) or {}).get("stages", {})
-    stages = {name: Stage(name, entry, root) for name, entry in entries.items() if name != REGISTER}
+    stages = {name: entry for name, entry in entries.items() if name != REGISTER}
     if not stages:
         raise RecordError(f"{path} records no finished stage: run `dvc repro` first")
-    return Retraining(stages)
+    return of(stages, root)
 
 
-def _md5(path: Path) -> str:
+def of(
+    entries: Mapping[str, Any], root: Path, ended: Mapping[str, int] | None = None
+) -> Retraining:
+    """The retraining of these dvc.lock entries; ended: when each stage did, if files cannot say."""
+    ends = ended or {}
+    return Retraining({name: Stage(name, e, root, ends.get(name)) for name, e in entries.items()})
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file, as DVC knows it by."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "md5").hexdigest()

@@ -2,7 +2,7 @@
 
 A run is found again by the key of what it shows, so mirroring twice changes nothing, and a stage
 that DVC skipped keeps the run it has. A run counts once it is FINISHED: what an interrupted mirror
-left behind is made anew.
+left behind is made anew. Lost artifacts are put back into their run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,56 +15,76 @@ from pfafn.registry.store import Store, intact
 
 KEY = "pfafn.key"
 PARENT = "mlflow.parentRunId"  # what MLflow itself nests runs by
-METRICS_PER_CALL = 1000  # MLflow's limits
+MOST_RUNS = 50_000  # MLflow's limits
+METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
 LONGEST_PARAM = 6000
 
 
-def mirror(store: Store, record: Retraining, origin: Mapping[str, str]) -> dict[str, str]:
+def mirror(
+    store: Store, record: Retraining, origin: Mapping[str, str], at: int | None = None
+) -> dict[str, str]:
     """Make the runs of a retraining exist; return stage name -> run id.
 
     origin: tags of the parent run that no file holds (a Prefect run id, an experiment's name).
+    at: when it was mirrored first, in milliseconds since 1970; by default, that is now.
     """
-    parent = _find(store, record.key)
-    parent_id = parent.info.run_id if parent else _start(store, "retrain", record.key, origin)
-    children = {s.name: _child(store, s, record, parent_id) for s in record.stages.values()}
-    if parent is None:
+    parent = find(store, record.key)
+    parent_id = parent.info.run_id if parent else ""
+    if not parent:
+        parent_id = _start(store, "retrain", record.key, origin, at)
+    children = {
+        stage.name: ensure(store, stage, record.lineage(stage), parent_id)
+        for stage in record.stages.values()
+    }
+    if not parent:
         tags = {**record.lineage(), **{f"run.{name}": run for name, run in children.items()}}
         _log(store, parent_id, record.params, {}, tags)
         if evaluate := record.stages.get("evaluate"):
             _log_metrics(store, parent_id, _finals(evaluate))
-        store.client.set_terminated(parent_id, "FINISHED")
+        store.client.set_terminated(parent_id, "FINISHED", at)
     return children
 
 
-def _child(store: Store, stage: Stage, record: Retraining, parent_id: str) -> str:
-    """The run of one stage, made if it is not there."""
-    if found := _find(store, stage.key):
+def ensure(store: Store, stage: Stage, tags: Mapping[str, str], parent_id: str) -> str:
+    """The id of one stage's run, which is made if it is not there."""
+    if found := find(store, stage.key):
+        if not intact(found.info.artifact_uri):
+            _fill(store, found.info.run_id, stage)
         return found.info.run_id
     ended = stage.ended
     started = ended - int(1000 * stage.provenance.get("seconds", 0))
-    tags = {PARENT: parent_id, "pfafn.stage": stage.name}
-    run_id = _start(store, stage.name, stage.key, tags, started)
-    _log(store, run_id, stage.params, stage.provenance.get("libraries", {}), record.lineage(stage))
-    _log_metrics(store, run_id, [*_finals(stage), *_curve(stage)])
-    for file in stage.files:
-        store.client.log_artifact(run_id, str(file))
+    own = {PARENT: parent_id, "pfafn.stage": stage.name}
+    run_id = _start(store, stage.name, stage.key, own, started)
+    _log(store, run_id, stage.params, stage.provenance.get("libraries", {}), tags)
+    _fill(store, run_id, stage)
     store.client.set_terminated(run_id, "FINISHED", ended)
     return run_id
 
 
-def _find(store: Store, key: str) -> Run | None:
-    """The finished run with this key; deletes unfinished and emptied ones on the way."""
+def find(store: Store, key: str) -> Run | None:
+    """The finished run with this key; deletes unfinished ones on the way."""
     found = store.client.search_runs([store.experiment], f"tags.`{KEY}` = '{key}'")
-    good = [r for r in found if r.info.status == "FINISHED" and _whole(r)]
+    good = [run for run in found if run.info.status == "FINISHED"]
     for run in found:
         if run not in good:
             store.client.delete_run(run.info.run_id)
     return good[0] if good else None
 
 
-def _whole(run: Run) -> bool:
-    return PARENT not in run.data.tags or intact(run.info.artifact_uri)
+def parents(store: Store) -> dict[str, Run]:
+    """The finished runs of whole retrainings by their keys."""
+    found = store.client.search_runs(
+        [store.experiment], "attributes.run_name LIKE 'retrain-%'", max_results=MOST_RUNS
+    )
+    good = [run for run in found if run.info.status == "FINISHED"]
+    return {run.data.tags[KEY]: run for run in good if KEY in run.data.tags}
+
+
+def _fill(store: Store, run_id: str, stage: Stage) -> None:
+    _log_metrics(store, run_id, [*_finals(stage), *_curve(stage)])
+    for file in stage.files:
+        store.client.log_artifact(run_id, str(file))
 
 
 def _start(

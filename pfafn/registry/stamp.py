@@ -1,15 +1,17 @@
 """A note of the last mirroring, so that doing it again costs milliseconds instead of seconds.
 
-It holds only while neither the files nor MLflow's database changed; anything else, and everything
-that is not the project's own SQLite file, is compared in full.
+It holds only while neither the files, nor `decisions/`, nor MLflow's database changed; all else,
+and everything that is not the project's own SQLite file, is compared in full.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pfafn.outputs import write_json
 from pfafn.registry import record
+from pfafn.registry.decisions import Decisions
 from pfafn.registry.store import database, is_own
 
 
@@ -22,8 +24,12 @@ class Outcome(NamedTuple):
     reason: str  # what the gate said of the student
     files: list[str]  # folders the versions and runs need on this machine
     changed: bool = True
+    problems: Sequence[str] = ()  # what of older retrainings could not be brought back, and why
 
     def __str__(self) -> str:
+        return "\n".join([self._state(), *(f"not whole: {problem}" for problem in self.problems)])
+
+    def _state(self) -> str:
         if not self.student:
             return "registry: no student yet"
         state = "updated" if self.changed else "up to date"
@@ -69,4 +75,4 @@ class Stamp:
             for path in [*mlflow, self.workspace / "params.yaml", *artifacts]
             if path.exists() and (stat := path.stat())
         ]
-        return [[record.read(self.workspace).key], *files]
+        return [[record.read(self.workspace).key], Decisions(self.root).names(), *files]

@@ -89,7 +89,7 @@ def connect(root: Path, *, create: bool = False) -> Store:
         raise RegistryError(
             f"{database(root)} was made at {Path(found.artifact_location).parent} and keeps its "
             "absolute paths: delete mlflow.db and mlartifacts, then run `registry sync`, which "
-            "rebuilds both from dvc.lock and artifacts/"
+            "rebuilds both from decisions/, DVC's cache and artifacts/"
         )
     return Store(client, found.experiment_id, root)
 

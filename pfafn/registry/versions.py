@@ -1,30 +1,31 @@
-"""Models -> registered versions, their aliases, and the way back from a URI to a file.
+"""Models -> registered versions, and the way back from a URI to a file.
 
-A version is found again by the SHA-256 of its weights. Aliases: `champion` is the one to use,
-`previous` the champion before it, `challenger` the newest that did not pass the gate; the sentence
-that says why is the version's tag `gate.reason`.
+A version is found again by the SHA-256 of its weights, and keeps its number and aliases when only
+its files were lost: they are then put back where they were.
 """
 
 import importlib.metadata
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
 from pfafn.outputs import PACKAGE
-from pfafn.registry.gate import Decision
-from pfafn.registry.store import RegistryError, Store, intact
+from pfafn.registry.store import RegistryError, Store, intact, local_path
 
 STUDENT, TUTOR = "pfafn-student", "pfafn-tutor"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 SHA = "model.sha256"
+REGISTERED = "registered.at"  # ISO 8601; MLflow's own time is that of its last rebuilding
 WEIGHTS = "model.safetensors"
 # What `pfafn.served` imports, directly or through our own modules; pinned to what is installed.
 REQUIREMENTS = (
@@ -45,45 +46,99 @@ OPTIONAL = {STUDENT: ("garment_mask",), TUTOR: ("garment_mask", "body_parts")}
 URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 
+class Ref(NamedTuple):
+    """A version by its number and, as numbers may change, its weights."""
+
+    version: str
+    sha256: str
+
+
+def ref(version: ModelVersion) -> Ref:
+    return Ref(str(version.version), version.tags.get(SHA, ""))
+
+
+def tutor_of(student: ModelVersion) -> Ref | None:
+    """The tutor a student learned from; None if that is not known."""
+    number, sha = (student.tags.get(f"tutor.{name}") for name in ("version", "sha256"))
+    return Ref(number, sha) if number and sha else None
+
+
+def registered_at(version: ModelVersion) -> str:
+    """When it was registered first, ISO 8601."""
+    made = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat()
+    return version.tags.get(REGISTERED, made)
+
+
+def known(store: Store, name: str, wanted: Ref) -> ModelVersion | None:
+    """The version with these weights, whether its files are there or not."""
+    found = store.client.search_model_versions(f"name='{name}' and tags.`{SHA}`='{wanted.sha256}'")
+    exact = [version for version in found if str(version.version) == wanted.version]
+    best = next(iter([*exact, *found]), None)
+    return store.client.get_model_version(name, best.version) if best else None
+
+
+def files_there(store: Store, version: ModelVersion) -> bool:
+    uri = store.client.get_model_version_download_uri(version.name, version.version)
+    return intact(f"{uri}/MLmodel")
+
+
 def ensure(
-    store: Store, name: str, weights: Path, run_id: str, sha: str, tags: Mapping[str, str]
+    store: Store, name: str, weights: Path, run_id: str, wanted: Ref, tags: Mapping[str, str]
 ) -> ModelVersion:
-    """The version with these weights; logged to run_id and registered if it is not there."""
-    with_sha = store.client.search_model_versions(f"name='{name}' and tags.`{SHA}`='{sha}'")
-    for version in with_sha:
-        if intact(store.client.get_model_version_download_uri(name, version.version)):
-            return store.client.get_model_version(name, version.version)
-        store.client.delete_model_version(name, version.version)
+    """The version with these weights; registered with the run if it is not there.
+
+    weights: their file; if it is gone the version is there all the same, without files.
+    wanted: their hash and, unless empty, the least number that the version may get.
+    """
+    if version := known(store, name, wanted):
+        if weights.is_file() and not files_there(store, version):
+            uri = store.client.get_model_version_download_uri(name, version.version)
+            with _served(name, weights) as model:
+                mlflow.pyfunc.save_model(local_path(uri), **model)
+        return version
     try:
         store.client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    model = _log_model(store, name, weights, run_id)
-    return store.client.create_model_version(
-        name, model.model_uri, run_id, {SHA: sha, **tags}, model_id=model.model_id
-    )
+    if weights.is_file():
+        model = _log_model(store, name, weights, run_id)
+    else:
+        model = store.client.create_logged_model(store.experiment, name, run_id)
+        store.client.finalize_logged_model(model.model_id, "READY")
+    while True:  # MLflow gives the next number, and never again that of a deleted version
+        version = store.client.create_model_version(
+            name, model.model_uri, run_id, {SHA: wanted.sha256, **tags}, model_id=model.model_id
+        )
+        if int(version.version) >= int(wanted.version or 0):
+            return version
+        store.client.delete_model_version(name, version.version)
 
 
 def _log_model(store: Store, name: str, weights: Path, run_id: str) -> Any:
-    """Store weights and code as a pyfunc model made from code: no pickle anywhere."""
     ended = store.client.get_run(run_id).info.end_time
+    with mlflow.start_run(run_id=run_id, log_system_metrics=False), _served(name, weights) as model:
+        logged = mlflow.pyfunc.log_model(name=name, **model)
+    store.client.set_terminated(run_id, "FINISHED", ended)
+    return logged
+
+
+@contextmanager
+def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
+    """Weights and today's code as a pyfunc model made from code: no pickle anywhere."""
     columns = [ColSpec("string", column) for column in INPUTS[name]]
     columns += [ColSpec("string", column, required=False) for column in OPTIONAL[name]]
-    with mlflow.start_run(run_id=run_id, log_system_metrics=False), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # An example would be run through the model here, which the signature makes needless.
         warnings.filterwarnings("ignore", message=".*input example was not provided")
-        model = mlflow.pyfunc.log_model(
-            name=name,
-            python_model=str(PACKAGE / "served.py"),
-            artifacts={"weights": str(weights)},
-            model_config={"model": name},
-            code_paths=[str(PACKAGE)],
-            pip_requirements=requirements(),
-            signature=ModelSignature(Schema(columns), Schema([ColSpec("string", "image")])),
-        )
-    store.client.set_terminated(run_id, "FINISHED", ended)
-    return model
+        yield {
+            "python_model": str(PACKAGE / "served.py"),
+            "artifacts": {"weights": str(weights)},
+            "model_config": {"model": name},
+            "code_paths": [str(PACKAGE)],
+            "pip_requirements": requirements(),
+            "signature": ModelSignature(Schema(columns), Schema([ColSpec("string", "image")])),
+        }
 
 
 def requirements() -> list[str]:
@@ -101,36 +156,14 @@ def by_alias(store: Store, name: str, alias: str) -> ModelVersion | None:
         raise
 
 
-def place(store: Store, student: ModelVersion, decision: Decision, question: str) -> None:
-    """Give a student the alias that was decided, and note what was asked and why."""
-    name, version = student.name, student.version
-    if decision.promote:
-        crown(store, student)
-    else:
-        store.client.set_registered_model_alias(name, CHALLENGER, version)
-    outcome = CHAMPION if decision.promote else CHALLENGER
-    noted = {"outcome": outcome, "reason": decision.reason, "question": question}
-    for tag, value in noted.items():
-        store.client.set_model_version_tag(name, version, f"gate.{tag}", value)
-
-
-def crown(store: Store, version: ModelVersion) -> None:
-    """Make a student the champion, the last champion `previous`, and its tutor the tutors'."""
-    _move_champion(store, version.name, version.version)
-    if tutor := version.tags.get("tutor.version"):
-        _move_champion(store, TUTOR, tutor)
-    challenger = by_alias(store, version.name, CHALLENGER)
-    if challenger and challenger.version == version.version:
-        store.client.delete_registered_model_alias(version.name, CHALLENGER)
-
-
-def _move_champion(store: Store, name: str, version: str) -> None:
-    former = by_alias(store, name, CHAMPION)
-    if former and str(former.version) == str(version):
-        return
-    if former:
-        store.client.set_registered_model_alias(name, PREVIOUS, former.version)
-    store.client.set_registered_model_alias(name, CHAMPION, version)
+def registered_model(store: Store, name: str) -> RegisteredModel:
+    """A registered model with its tags and aliases (alias -> number); empty if there is none."""
+    try:
+        return store.client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return RegisteredModel(name)
+        raise
 
 
 def find(store: Store, uri: str) -> ModelVersion:
@@ -159,9 +192,9 @@ def find(store: Store, uri: str) -> ModelVersion:
 def weights_of(store: Store, version: ModelVersion) -> Path:
     """A local file with the version's weights; downloads it if the store is remote."""
     source = store.client.get_model_version_download_uri(version.name, version.version)
-    if not intact(source):
+    if not files_there(store, version):
         raise RegistryError(
             f"the files of {version.name} version {version.version} are gone from {source}: "
-            "run `registry sync`"
+            "run `registry sync`, which says why if it cannot bring them back"
         )
     return Path(mlflow.artifacts.download_artifacts(f"{source}/artifacts/{WEIGHTS}"))

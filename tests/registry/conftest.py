@@ -1,11 +1,10 @@
 """A project whose registry is mirrored from stand-in files."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from retraining import Project
+from retraining import Project, new_project
 
 from pfafn import registry
 from pfafn.registry.store import connect
@@ -25,16 +24,6 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project that nothing was made in yet."""
     return new_project(tmp_path, empty_store, monkeypatch)
-
-
-def new_project(folder: Path, empty_store: Path, patch: pytest.MonkeyPatch) -> Project:
-    made = Project(folder / "project")
-    shutil.copy(empty_store, made.root / "mlflow.db")
-    patch.chdir(made.root)
-    ours = ("PFAFN_FLOW_RUN_ID", "PFAFN_PROMOTE", "DVC_ROOT", "DVC_EXP_NAME")
-    for name in (*ours, "MLFLOW_TRACKING_URI", "PREFECT__FLOW_RUN_ID"):
-        patch.delenv(name, raising=False)
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
+
+from pfafn.registry.store import connect
 
 ROOT = Path(__file__).parents[2]
 PAIRS = 12
@@ -86,6 +90,10 @@ class Project:
             (folder / "curve.csv").write_text("step,epoch,lr,l1\n0,0,0.1,2\n10,1,0.1,1\n")
         files = [f for f in folder.iterdir() if f.is_file()]
         outs = [{"path": str(f.relative_to(self.root)), "md5": md5(f)} for f in files]
+        for file, out in zip(files, outs, strict=True):
+            cached = self.cached(out["md5"])
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, cached)
         if shards:
             (folder / "shards").mkdir(exist_ok=True)
             outs.append({"path": f"artifacts/{name}/shards", "md5": f"{shards}.dir"})
@@ -96,6 +104,10 @@ class Project:
             "outs": outs,
         }
         self.write_lock()
+
+    def cached(self, digest: str) -> Path:
+        """Where DVC's cache has the file with this MD5."""
+        return self.root / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
 
     def put_networks(self, height: int = 64, width: int = 96) -> None:
         """Real, tiny, untrained networks in place of the stand-ins."""
@@ -114,3 +126,20 @@ class Project:
     def write_lock(self) -> None:
         lock = {"schema": "2.0", "stages": self.stages}
         (self.root / "dvc.lock").write_text(yaml.safe_dump(lock))
+
+
+def new_project(folder: Path, empty_store: Path, patch: pytest.MonkeyPatch) -> Project:
+    made = Project(folder / "project")
+    shutil.copy(empty_store, made.root / "mlflow.db")
+    patch.chdir(made.root)
+    ours = ("PFAFN_FLOW_RUN_ID", "PFAFN_PROMOTE", "DVC_ROOT", "DVC_EXP_NAME")
+    for name in (*ours, "MLFLOW_TRACKING_URI", "PREFECT__FLOW_RUN_ID"):
+        patch.delenv(name, raising=False)
+    return made
+
+
+def close(project: Project) -> None:
+    """Let MLflow drop what it remembers of the database, before a test puts another there."""
+    client = connect(project.root).client
+    for store in (client._tracking_client.store, client._get_registry_client().store):
+        store.engine.dispose()

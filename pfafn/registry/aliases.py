@@ -1,0 +1,131 @@
+"""Aliases: what a decision makes of them, and making a recorded decision true in MLflow.
+
+`champion` is the one to use, `previous` the champion before it, `challenger` the newest that did
+not become champion. A decision is first written down with all aliases as they are to be, then made
+true: what was interrupted between the two, or lost with MLflow, is made true by the next sync.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pfafn.registry import record, versions
+from pfafn.registry.decisions import DECISION, Decisions, Fact
+from pfafn.registry.store import Store
+from pfafn.registry.versions import CHALLENGER, CHAMPION, PREVIOUS, STUDENT, TUTOR, Ref
+
+ALIASES = (CHAMPION, PREVIOUS, CHALLENGER)
+MARK = "pfafn.decision"  # tag of the registered student: the last decision that was made true
+GATE = "gate"  # who decided, if no person did
+State = dict[str, dict[str, Ref]]  # model -> alias -> version
+
+
+def state(store: Store) -> State:
+    """The aliases as they are."""
+    found: State = {}
+    for name in (STUDENT, TUTOR):
+        numbers = versions.registered_model(store, name).aliases
+        found[name] = {
+            alias: versions.ref(store.client.get_model_version(name, numbers[alias]))
+            for alias in ALIASES
+            if alias in numbers
+        }
+    return found
+
+
+def crowned(before: State, student: Ref, tutor: Ref | None) -> State:
+    """A student made champion and its tutor the tutors'; the last champions become `previous`."""
+    after = {name: dict(aliases) for name, aliases in before.items()}
+    for name, new in ((STUDENT, student), (TUTOR, tutor)):
+        former = after[name].get(CHAMPION)
+        if new and former != new:
+            after[name] |= {CHAMPION: new} | ({PREVIOUS: former} if former else {})
+    if after[STUDENT].get(CHALLENGER) == student:
+        del after[STUDENT][CHALLENGER]
+    return after
+
+
+def challenged(before: State, student: Ref) -> State:
+    """A student made challenger."""
+    return before | {STUDENT: before[STUDENT] | {CHALLENGER: student}}
+
+
+def decide(
+    store: Store, kept: Decisions, key: str, wanted: State, student: Ref, **said: Any
+) -> None:
+    """Write a decision on a student down, with the aliases it leads to, and make it true.
+
+    said: by (a user's name, or GATE), reason and what else is to be noted on the student.
+    """
+    content = {"student": student._asdict(), **said}
+    content["aliases"] = {
+        name: {alias: version._asdict() for alias, version in of.items()}
+        for name, of in wanted.items()
+    }
+    enact(store, [kept.add(DECISION, key, content)])
+
+
+def notice(store: Store, kept: Decisions) -> None:
+    """Write down what somebody did to the aliases in MLflow itself since the last decision."""
+    facts, _ = kept.read()
+    decisions = [fact for fact in facts if fact.kind == DECISION]
+    if not decisions or decisions[-1].name != enacted(store):
+        return
+    recorded = decisions[-1].content["aliases"]
+    meant = {name: {a: ref["sha256"] for a, ref in of.items()} for name, of in recorded.items()}
+    now = state(store)
+    found = {name: {a: ref.sha256 for a, ref in of.items()} for name, of in now.items()}
+    champion = now[STUDENT].get(CHAMPION)
+    if champion and found != meant:
+        said = {"by": "somebody in MLflow", "reason": "the aliases were changed in MLflow itself"}
+        decide(store, kept, record.content_key(now), now, champion, **said)
+
+
+def enact(store: Store, decisions: Sequence[Fact]) -> list[str]:
+    """Make decisions true, oldest first: notes on the students, and the aliases of the last.
+
+    Returns for each alias that could not be set, why not; it then points nowhere.
+    """
+    for fact in decisions:
+        _note(store, fact)
+    last = decisions[-1]
+    problems = []
+    for name, wanted in last.content["aliases"].items():
+        numbers = versions.registered_model(store, name).aliases
+        for alias in ALIASES:
+            problems += _point(store, name, alias, numbers.get(alias), wanted.get(alias))
+    if not problems:
+        store.client.set_registered_model_tag(STUDENT, MARK, last.name)
+    return problems
+
+
+def enacted(store: Store) -> str:
+    """Name of the last decision that was made true; "" if there is none."""
+    return versions.registered_model(store, STUDENT).tags.get(MARK, "")
+
+
+def _note(store: Store, fact: Fact) -> None:
+    said = {k: v for k, v in fact.content.items() if k not in ("student", "aliases")}
+    group = "gate" if said["by"] == GATE else "choice"
+    student = versions.known(store, STUDENT, Ref(**fact.content["student"]))
+    for name, value in {**said, "at": fact.at.isoformat()}.items():
+        if student and not (group == "gate" and name == "by"):
+            tag = f"{group}.{name}"
+            store.client.set_model_version_tag(STUDENT, student.version, tag, value)
+
+
+def _point(
+    store: Store, name: str, alias: str, now: str | None, wanted: dict[str, str] | None
+) -> list[str]:
+    """Let an alias point to the weights that were meant, whatever number they have now."""
+    version = versions.known(store, name, Ref(**wanted)) if wanted else None
+    if version and str(version.version) != str(now):
+        store.client.set_registered_model_alias(name, alias, version.version)
+    if now and not version:
+        store.client.delete_registered_model_alias(name, alias)
+    if wanted and not version:
+        return [
+            f"{name}@{alias} was version {wanted['version']}, which is not in the registry, and no "
+            f"file in decisions/ says how it was made: {name}@{alias} points nowhere; "
+            "`registry promote` another, or bring its retraining back into the project"
+        ]
+    return []

@@ -1,0 +1,91 @@
+"""What MLflow alone would know: what was registered, evaluated again and decided, in order.
+
+One file each in `decisions/`, to be committed with dvc.lock; with DVC's cache they are enough to
+rebuild a lost registry (`pfafn.registry.replay`). A fact is written whole and once. Its name begins
+with its time, so names sort as things happened. Files, not lines of one file, as those of two
+branches merge by themselves.
+"""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FOLDER = "decisions"
+FORMAT = "pfafn-decision/1"
+TIME = "%Y%m%dT%H%M%S.%fZ"
+KEY_LENGTH = 16
+RETRAINING, EVALUATION, DECISION = "retraining", "evaluation", "decision"
+
+
+class Fact(NamedTuple):
+    """One file of the folder."""
+
+    name: str  # the file's, without .json; greater for what came later
+    kind: str
+    at: datetime
+    content: dict[str, Any]
+
+
+class Decisions:
+    """The facts of the project at root."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / FOLDER
+
+    def names(self) -> list[str]:
+        """Names of all facts, oldest first."""
+        return sorted(path.stem for path in self.folder.glob("*.json"))
+
+    def has(self, kind: str, key: str) -> bool:
+        """Whether there is a fact of this kind and key."""
+        return any(name.endswith(f"-{kind}-{key[:KEY_LENGTH]}") for name in self.names())
+
+    def read(self) -> tuple[list[Fact], list[str]]:
+        """All facts, oldest first; and for each file that cannot be used, why not."""
+        facts, problems = [], []
+        for name in self.names():
+            path = self.folder / f"{name}.json"
+            try:
+                facts.append(_parsed(name, path.read_text()))
+            except (ValueError, KeyError, TypeError) as error:
+                problems.append(
+                    f"{FOLDER}/{path.name} cannot be read and was left out ({error!r:.80}): "
+                    "restore it with git, or delete it"
+                )
+        return facts, problems
+
+    def add(self, kind: str, key: str, content: dict[str, Any]) -> Fact:
+        """Write a fact that is later than all others; it is on the disk when this returns."""
+        at = datetime.now(UTC)
+        if names := self.names():  # one may come from a machine whose clock is ahead
+            newest = datetime.strptime(names[-1].partition("-")[0], TIME).replace(tzinfo=UTC)
+            at = max(at, newest + timedelta(microseconds=1))
+        fact = Fact(f"{at.strftime(TIME)}-{kind}-{key[:KEY_LENGTH]}", kind, at, content)
+        written = {"format": FORMAT, "kind": kind, "at": at.isoformat(), **content}
+        self.folder.mkdir(exist_ok=True)
+        scratch = self.folder / f".{fact.name}.partial"
+        with scratch.open("w") as file:
+            file.write(json.dumps(written, indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(self.folder / f"{fact.name}.json")
+        _flush_folder(self.folder)
+        return fact
+
+
+def _parsed(name: str, text: str) -> Fact:
+    content = json.loads(text)
+    if content.pop("format") != FORMAT:
+        raise ValueError(f"its format is not {FORMAT}")
+    return Fact(name, content.pop("kind"), datetime.fromisoformat(content.pop("at")), content)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let the rename reach the disk, too."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
