@@ -26,13 +26,8 @@ HOST = "127.0.0.1"
 FOLDER = Path(".work/ui")  # in the project's root: the logs, and what is running where
 MARK = "PFAFN_UI"  # environment: the service and project that a process belongs to
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000  # where people look first
-SILENT = {
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PYTHONUNBUFFERED": "1",
-}
+# For Prefect, prefect.toml says the rest.
+SILENT = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
 
 
 class UiError(UserError):
