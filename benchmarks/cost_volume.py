@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pfafn.models.geometry import cost_volume
+from pfafn.models.correlation import cost_volume
 
 ROUNDS = 15
 

@@ -13,8 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BLOCK = 16  # width of a block in `cost_volume`; speed only
-
 
 def half_extent(like: Tensor) -> Tensor:
     """[1, 2, 1, 1]: (W - 1) / 2 and (H - 1) / 2 of `like` [..., H, W]; pixels per unit of grid."""
@@ -73,41 +71,6 @@ def upsample(grid: Tensor) -> Tensor:
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear without antialiasing, to size = (height, width)."""
     return F.interpolate(image, size=size, mode="bilinear", align_corners=False)
-
-
-def cost_volume(garment: Tensor, person: Tensor, radius: int = 3) -> Tensor:
-    """Local correlation  c(p, d) = <garment(p), person(p + d)> / C  for |d| <= radius.
-
-    garment, person [B, C, H, W] -> [B, (2 * radius + 1) ** 2, H, W], d in row-major order (dy slow,
-    dx fast). Outside the image, person is zero.
-
-    Each row is cut into blocks; all products of a block with the window it can reach are one matrix
-    product, of which the band |dx| <= radius is kept. That does more multiplications than the
-    definition, but reads the features once per dy instead of once per displacement.
-    """
-    batch, channels, height, width = garment.shape
-    side = 2 * radius + 1
-    block = min(BLOCK, width)
-    blocks = -(-width // block)
-    extra = blocks * block - width
-    rows = F.pad(garment, (0, extra)).movedim(1, -1)
-    rows = rows.reshape(batch, height, blocks, block, channels)
-    reach = F.pad(person, (radius, radius + extra, radius, radius)).movedim(1, -1)
-    windows = reach.unfold(2, block + 2 * radius, block)  # [B, H + 2r, blocks, C, block + 2r]
-
-    bands = [band(rows @ windows[:, dy : dy + height], side) for dy in range(side)]
-    costs = torch.cat(bands, dim=-1).reshape(batch, height, blocks * block, side * side)
-    return costs[:, :, :width].movedim(-1, 1) / channels
-
-
-def band(products: Tensor, side: int) -> Tensor:
-    """[..., n, n + side - 1] -> [..., n, side]: from row i the `side` entries that start at i.
-
-    With n zeros behind it, the flattened matrix read in rows one longer is skewed by one per row.
-    """
-    n, m = products.shape[-2:]
-    skewed = F.pad(products.flatten(-2), (0, n)).unflatten(-1, (n, m + 1))
-    return skewed[..., :side]
 
 
 def second_order(grid: Tensor, epsilon: float = 1e-6, power: float = 0.45) -> Tensor:

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.models.geometry import compose, cost_volume, grid_of, upsample, warp
+from pfafn.models.correlation import cost_volume
+from pfafn.models.geometry import compose, grid_of, upsample, warp
 
 RADIUS = 3
 LEVELS = 5

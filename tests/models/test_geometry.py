@@ -1,4 +1,4 @@
-"""Geometry: what grids, warps and the cost volume mean."""
+"""Geometry: what grids and warps mean."""
 
 import pytest
 import torch
@@ -6,7 +6,6 @@ from torch import Tensor
 
 from pfafn.models.geometry import (
     compose,
-    cost_volume,
     flow_of,
     grid_of,
     resize,
@@ -81,35 +80,6 @@ def test_resize_halves_by_averaging_two_by_two() -> None:
     torch.testing.assert_close(
         resize(columns(), (H // 2, W // 2))[0, 0, 0], torch.tensor([0.5, 2.5, 4.5, 6.5])
     )
-
-
-@pytest.mark.parametrize("size", [(4, 3), (5, 16), (3, 37)])
-def test_cost_volume_is_its_definition(size: tuple[int, int]) -> None:
-    h, w = size
-    garment, person = torch.randn(2, 2, 5, h, w, dtype=torch.double)
-    costs = cost_volume(garment, person).view(2, 7, 7, h, w)
-    for y, x, dy, dx in [(0, 0, 0, 0), (h - 1, w - 1, -2, -1), (1, 2, 1, -2), (2, 1, -3, 3)]:
-        inside = 0 <= y + dy < h and 0 <= x + dx < w
-        wanted = (garment[:, :, y, x] * person[:, :, y + dy, x + dx]).mean(1) if inside else 0
-        torch.testing.assert_close(
-            costs[:, dy + 3, dx + 3, y, x], torch.as_tensor(wanted).double().expand(2)
-        )
-
-
-def test_cost_volume_differentiates() -> None:
-    garment, person = (
-        torch.randn(1, 2, 3, 4, dtype=torch.double, requires_grad=True) for _ in range(2)
-    )
-    assert torch.autograd.gradcheck(lambda a, b: cost_volume(a, b, radius=1), (garment, person))
-
-
-def test_the_best_match_is_where_the_person_shows_the_garment() -> None:
-    torch.manual_seed(0)
-    person = torch.randn(1, 64, H, W)
-    garment = torch.zeros_like(person)
-    garment[..., : H - 1, : W - 2] = person[..., 1:, 2:]  # found 2 to the right and 1 below
-    best = cost_volume(garment, person)[0, :, 2, 3].argmax().item()
-    assert divmod(best, 7) == (1 + 3, 2 + 3)
 
 
 def test_a_plane_has_no_second_order() -> None:

@@ -11,7 +11,8 @@ from parity import FIXTURES, INFERENCE, cases, fixture
 
 from pfafn.data.representation import Represented, pose_map, represent
 from pfafn.inference import TryOn
-from pfafn.models.geometry import compose, cost_volume, grid_of, total_variation, upsample
+from pfafn.models.correlation import cost_volume
+from pfafn.models.geometry import compose, grid_of, total_variation, upsample
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.objectives import redress
 
