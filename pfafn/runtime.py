@@ -28,15 +28,22 @@ def device() -> torch.device:
 
 
 def precision(on: torch.device) -> torch.dtype:
-    """PFAFN_PRECISION; auto is bfloat16 on GPUs that have it, float32 elsewhere."""
+    """PFAFN_PRECISION; auto is bfloat16 on devices that compute it faster, float32 elsewhere."""
     wanted = os.environ.get("PFAFN_PRECISION", "auto")
     if wanted == "auto":
-        gains = on.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if gains else torch.float32
+        return torch.bfloat16 if has_fast_bfloat16(on) else torch.float32
     choices = {"fp32": torch.float32, "bf16": torch.bfloat16}
     if wanted not in choices:
         raise RuntimeSettingError(f"PFAFN_PRECISION is {wanted!r}, expected auto, fp32 or bf16")
     return choices[wanted]
+
+
+def has_fast_bfloat16(on: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16; emulated, it would be slower."""
+    if on.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # torch has no public question for these two.
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def workers() -> int:

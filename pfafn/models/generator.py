@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pfafn.models.precision import ExactConv2d
+
 DOWNS = 5
 
 
@@ -65,7 +67,8 @@ class Generator(nn.Module):
             for before, out in zip(doubled, widths[-2::-1], strict=True)
         )
         self.last = nn.Sequential(
-            nn.Upsample(scale_factor=2, mode="nearest"), conv(2 * widths[0], 4)
+            nn.Upsample(scale_factor=2, mode="nearest"),
+            ExactConv2d(2 * widths[0], 4, 3, padding=1, bias=False),
         )
 
     def forward(self, x: Tensor) -> Rendered:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pfafn.models.correlation import cost_volume
 from pfafn.models.geometry import compose, grid_of, upsample, warp
+from pfafn.models.precision import ExactConv2d
 
 RADIUS = 3
 LEVELS = 5
@@ -103,13 +104,15 @@ class Pyramid(nn.Module):
         return pyramid
 
 
-def flow_head(channels: int, fpn: int) -> nn.Sequential:
+class FlowHead(nn.Sequential):
     """[B, channels, H, W] -> an offset [B, 2, H, W] in pixels; 128, 64, 32 wide at fpn 256."""
-    widths = (channels, fpn // 2, fpn // 4, fpn // 8)
-    layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
-        layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(0.1)]
-    return nn.Sequential(*layers, nn.Conv2d(widths[-1], 2, 3, padding=1))
+
+    def __init__(self, channels: int, fpn: int) -> None:
+        widths = (channels, fpn // 2, fpn // 4, fpn // 8)
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(0.1)]
+        super().__init__(*layers, ExactConv2d(widths[-1], 2, 3, padding=1))
 
 
 class FlowNet(nn.Module):
@@ -121,8 +124,8 @@ class FlowNet(nn.Module):
 
     def __init__(self, fpn: int) -> None:
         super().__init__()
-        self.match = nn.ModuleList(flow_head((2 * RADIUS + 1) ** 2, fpn) for _ in range(LEVELS))
-        self.refine = nn.ModuleList(flow_head(2 * fpn, fpn) for _ in range(LEVELS))
+        self.match = nn.ModuleList(FlowHead((2 * RADIUS + 1) ** 2, fpn) for _ in range(LEVELS))
+        self.refine = nn.ModuleList(FlowHead(2 * fpn, fpn) for _ in range(LEVELS))
 
     def forward(self, garment: list[Tensor], person: list[Tensor]) -> Alignment:
         grid = None
