@@ -1,16 +1,18 @@
 """What the gate makes of a new student, and whether it may become champion in this run."""
 
 import os
+import sys
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
 
+from pfafn.errors import UserError
 from pfafn.outputs import file_hash
 from pfafn.params import Register
-from pfafn.registry import aliases, gate, record, versions
+from pfafn.registry import aliases, gate, record, reevaluate, runs, versions
 from pfafn.registry.decisions import DECISION, Decisions
 from pfafn.registry.record import SAMPLES, Stage
-from pfafn.registry.store import RegistryError, Store, intact
+from pfafn.registry.store import RegistryError, Store
 
 PROMOTE = "PFAFN_PROMOTE"  # environment: "no" if this run may make no champion
 
@@ -37,7 +39,7 @@ def decide(
             _record(store, kept, question, now, student, outcome, reason)
         return reason
     if samples and scored:
-        decision = gated(_judge(store, student, champion, samples, wanted))
+        decision = gated(_judge(store, kept, student, champion, evaluation, wanted))
     else:
         decision = gate.Decision(False, "it was not evaluated")
     before, ref = aliases.state(store), versions.ref(student)
@@ -81,19 +83,33 @@ def gated(decision: gate.Decision) -> gate.Decision:
 
 def _judge(
     store: Store,
+    kept: Decisions,
     student: ModelVersion,
     champion: ModelVersion | None,
-    samples: Path,
+    evaluation: Stage,
     wanted: Register,
 ) -> gate.Decision:
-    new = gate.read(samples, wanted.metric)
+    """Compare with the champion, which is evaluated first if it was not on the same data."""
+    new = gate.read(evaluation.folder / SAMPLES, wanted.metric)
     if champion is None:
         return gate.first(new)
-    name = f"champion version {champion.version}"
-    if champion.tags.get("evaluation.protocol") != student.tags.get("evaluation.protocol"):
-        return gate.Decision(False, f"{name} was evaluated on other data or by another protocol")
-    run = store.client.get_run(champion.tags["evaluation.run"])
-    if not intact(f"{run.info.artifact_uri}/{SAMPLES}"):
-        return gate.Decision(False, f"the per-sample scores of {name} are gone")
-    theirs = Path(store.client.download_artifacts(run.info.run_id, SAMPLES))
+    theirs = _samples(store, champion, student.tags["evaluation.protocol"])
+    if theirs is None:
+        name = f"champion version {champion.version}"
+        print(f"{name} has no scores of these photos: evaluating it first", file=sys.stderr)
+        try:
+            champion = reevaluate.evaluate_again(
+                store, kept, champion, evaluation, student.tags["evaluation.run"]
+            )
+        except UserError as error:
+            reason = f"{name} has no scores of these photos and could not be evaluated: {error}"
+            return gate.Decision(False, reason)
+        theirs = _samples(store, champion, student.tags["evaluation.protocol"])
     return gate.compare(new, gate.read(theirs, new.metric), wanted.margin)
+
+
+def _samples(store: Store, champion: ModelVersion, protocol: str) -> Path | None:
+    """The champion's per-sample scores under this protocol; None if there are none."""
+    if champion.tags.get("evaluation.protocol") != protocol:
+        return None
+    return runs.samples(store, champion.tags["evaluation.run"])

@@ -9,9 +9,9 @@ card.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pfafn.registry import aliases, record, runs, versions
+from pfafn.registry import aliases, record, reevaluate, runs, versions
 from pfafn.registry.cache import SCRATCH, Cache
-from pfafn.registry.decisions import DECISION, RETRAINING, Decisions, Fact
+from pfafn.registry.decisions import DECISION, EVALUATION, RETRAINING, Decisions, Fact
 from pfafn.registry.mirror import MODELS, Before, Mirrored, mirror
 from pfafn.registry.record import Retraining
 from pfafn.registry.store import Store, local_path
@@ -40,7 +40,7 @@ def keep(kept: Decisions, retraining: Retraining, made: Mirrored) -> None:
 def catch_up(store: Store, kept: Decisions) -> list[str]:
     """Make MLflow have every fact that is kept; returns what could not be brought back, and why."""
     facts, problems = kept.read()
-    problems += _Replay(store).retrainings([fact for fact in facts if fact.kind == RETRAINING])
+    problems += _Replay(store).go_through(facts)
     done = aliases.enacted(store)
     decided = [fact for fact in facts if fact.kind == DECISION and fact.name > done]
     if decided:
@@ -61,17 +61,21 @@ class _Replay:
             for version in store.client.search_model_versions(f"name='{name}'")
         }
 
-    def retrainings(self, facts: list[Fact]) -> Iterator[str]:
+    def go_through(self, facts: list[Fact]) -> Iterator[str]:
+        """Bring back what is missing; yields what to say of what could not be."""
         redo = False
         for fact in facts:
-            before = _before(fact)
-            retraining = _retraining(fact, self.store.root / SCRATCH)
-            lost = self._lost(retraining, before)
-            found = {path for path, md5 in lost.items() if self.cache.find(path, md5)}
-            yield from _missing(lost.keys() - found, fact, before)
-            redo = redo or bool(found) or self._is_new(retraining, before)
-            if redo:
-                yield from self._mirror(retraining, fact.content["origin"], before)
+            if fact.kind == RETRAINING:
+                before = _before(fact)
+                retraining = _retraining(fact, self.store.root / SCRATCH)
+                lost = self._lost(retraining, before)
+                found = {path for path, md5 in lost.items() if self.cache.find(path, md5)}
+                yield from _missing(lost.keys() - found, fact, before)
+                redo = redo or bool(found) or self._is_new(retraining, before)
+                if redo:
+                    yield from self._mirror(retraining, fact.content["origin"], before)
+            elif fact.kind == EVALUATION and (redo or not reevaluate.is_there(self.store, fact)):
+                yield from reevaluate.bring_back(self.store, fact)
 
     def _is_new(self, retraining: Retraining, before: Before) -> bool:
         known = all((name, ref.sha256) in self.there for name, ref in before.versions.items())

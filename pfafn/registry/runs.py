@@ -6,11 +6,12 @@ left behind is made anew. Lost artifacts are put back into their run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Metric, Param, Run, RunTag
 
-from pfafn.registry.record import Retraining, Stage
+from pfafn.registry.record import SAMPLES, Retraining, Stage
 from pfafn.registry.store import Store, intact
 
 KEY = "pfafn.key"
@@ -79,6 +80,16 @@ def parents(store: Store) -> dict[str, Run]:
     )
     good = [run for run in found if run.info.status == "FINISHED"]
     return {run.data.tags[KEY]: run for run in good if KEY in run.data.tags}
+
+
+def samples(store: Store, run_id: str) -> Path | None:
+    """A local file with the per-sample scores of an evaluation's run; None if they are gone."""
+    if not run_id:
+        return None
+    uri = store.client.get_run(run_id).info.artifact_uri
+    if not intact(f"{uri}/{SAMPLES}"):
+        return None
+    return Path(store.client.download_artifacts(run_id, SAMPLES))
 
 
 def _fill(store: Store, run_id: str, stage: Stage) -> None:

@@ -55,22 +55,10 @@ class Project:
 
     def evaluate(self, quality: float, photos: str = "p1", broken: int = 0) -> None:
         """Score the student; `broken` of its pairs failed (NaN)."""
-        truth = np.random.default_rng(0).normal(0, 0.5, PAIRS)
-        rows = [
-            {"item": i, "person": f"{i:06}_0", "garment": i + 1, "protocol": "unpaired",
-             "model": model, "ssim": 0.8,
-             "psnr_clothes": np.nan if model == "student" and i < broken else base + truth[i]}
-            for model, base in (("student", quality), ("person", 9.0))
-            for i in range(PAIRS)
-        ]  # fmt: skip
-        table = pd.DataFrame(rows)
         folder = self.root / "artifacts/evaluate"
-        folder.mkdir(parents=True, exist_ok=True)
-        table.to_parquet(folder / "samples.parquet")
-        (folder / "protocol.json").write_text(json.dumps({"name": "v", "pairs": f"of {photos}"}))
-        (folder / "grid.png").write_bytes(b"\x89PNG")
-        scores = {"unpaired": {"student": {"psnr_clothes": quality}}}
+        scores_of(folder, quality, photos, broken)
         student = "artifacts/student_tryon/model.safetensors"
+        scores = json.loads((folder / "metrics.json").read_text())
         self._stage("evaluate", {student: self._md5(student)}, metrics=scores, quality=quality)
 
     def _md5(self, path: str) -> str:
@@ -88,21 +76,35 @@ class Project:
         if weights:
             (folder / "model.safetensors").write_text(f"{name} {weights}")
             (folder / "curve.csv").write_text("step,epoch,lr,l1\n0,0,0.1,2\n10,1,0.1,1\n")
-        files = [f for f in folder.iterdir() if f.is_file()]
+        if shards:
+            (folder / "shards").mkdir(exist_ok=True)
+        self._lock(name, deps, f"{shards}.dir" if shards else "")
+        self.write_lock()
+
+    def _lock(self, name: str, deps: dict[str, str], shards: str) -> None:
+        """Let dvc.lock and DVC's cache have the files of a stage as they are."""
+        files = [f for f in (self.root / "artifacts" / name).iterdir() if f.is_file()]
         outs = [{"path": str(f.relative_to(self.root)), "md5": md5(f)} for f in files]
         for file, out in zip(files, outs, strict=True):
             cached = self.cached(out["md5"])
             cached.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, cached)
         if shards:
-            (folder / "shards").mkdir(exist_ok=True)
-            outs.append({"path": f"artifacts/{name}/shards", "md5": f"{shards}.dir"})
+            outs.append({"path": f"artifacts/{name}/shards", "md5": shards})
         self.stages[name] = {
             "cmd": f"python -m pfafn.stages.{name}",
             "deps": [{"path": path, "md5": value} for path, value in deps.items()],
             "params": {"params.yaml": {name: {"batch": 4}}},
             "outs": outs,
         }
+
+    def relock(self) -> None:
+        """Take over what was changed in artifacts/ by other means."""
+        for name, stage in self.stages.items():
+            deps = {item["path"]: item["md5"] for item in stage["deps"]}
+            now = {path: self._md5(path) for path in deps if (self.root / path).is_file()}
+            folders = [item["md5"] for item in stage["outs"] if item["md5"].endswith(".dir")]
+            self._lock(name, deps | now, "".join(folders))
         self.write_lock()
 
     def cached(self, digest: str) -> Path:
@@ -117,15 +119,29 @@ class Project:
             file = self.root / f"artifacts/{role}_tryon/model.safetensors"
             net = tryon.TryOnNet(role, [8] * 5, 8, 4)
             tryon.save(net, file, {"image": [height, width]})
-        for stage in self.stages.values():
-            for item in [*stage["deps"], *stage["outs"]]:
-                if (self.root / item["path"]).is_file():
-                    item["md5"] = self._md5(item["path"])
-        self.write_lock()
+        self.relock()
 
     def write_lock(self) -> None:
         lock = {"schema": "2.0", "stages": self.stages}
         (self.root / "dvc.lock").write_text(yaml.safe_dump(lock))
+
+
+def scores_of(folder: Path, quality: float, photos: str, broken: int = 0) -> None:
+    """What stage `evaluate` writes of a student that scores about `quality` on `photos`."""
+    truth = np.random.default_rng(0).normal(0, 0.5, PAIRS)
+    rows = [
+        {"item": i, "person": f"{i:06}_0", "garment": i + 1, "protocol": "unpaired",
+         "model": model, "ssim": 0.8,
+         "psnr_clothes": np.nan if model == "student" and i < broken else base + truth[i]}
+        for model, base in (("student", quality), ("person", 9.0))
+        for i in range(PAIRS)
+    ]  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_parquet(folder / "samples.parquet")
+    (folder / "protocol.json").write_text(json.dumps({"name": "v", "pairs": f"of {photos}"}))
+    (folder / "grid.png").write_bytes(b"\x89PNG")
+    scores = {"unpaired": {"student": {"psnr_clothes": quality}}}
+    (folder / "metrics.json").write_text(json.dumps(scores))
 
 
 def new_project(folder: Path, empty_store: Path, patch: pytest.MonkeyPatch) -> Project:

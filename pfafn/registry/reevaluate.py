@@ -1,0 +1,160 @@
+"""Evaluate a registered student on photos that it was never evaluated on.
+
+Stage `evaluate` does it, as a program of its own: it reads the present data, and in the place of
+the present models the registered student with its own tutor, of whatever widths they are. What it
+wrote stays in `.work/evaluations/`, from where a lost registry gets it back.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mlflow.entities.model_registry import ModelVersion
+from safetensors import SafetensorError, safe_open
+
+from pfafn.errors import UserError
+from pfafn.outputs import PACKAGE
+from pfafn.registry import runs, versions
+from pfafn.registry.decisions import EVALUATION, KEY_LENGTH, Decisions, Fact
+from pfafn.registry.mirror import MODELS, note_scores
+from pfafn.registry.record import SAMPLES, Stage, content_key
+from pfafn.registry.store import Store, intact
+from pfafn.registry.versions import STUDENT, TUTOR, Ref
+
+FOLDER = ".work/evaluations"  # in the project's root
+PARAMS = "params.yaml"
+DATA = ("prepare", "annotate")  # the stages whose artifacts are the data
+SAME_DATA = ("data.md5", "dvc.stage.prepare", "dvc.stage.annotate")  # tags both runs have
+WIDTHS = ("channels", "fpn", "generator")  # of a model's card: params.yaml's section `model`
+SUBJECT = "pfafn.evaluates"  # tag of the run: which version it is about
+
+
+class NotEvaluated(UserError, RuntimeError):
+    """A registered student cannot be evaluated; the message says why."""
+
+
+def evaluate_again(
+    store: Store, kept: Decisions, student: ModelVersion, like: Stage, like_run: str
+) -> ModelVersion:
+    """The student with scores of the data that `like` is an evaluation on.
+
+    like_run: the run of that evaluation; the new run stands beside it. Raises NotEvaluated, or
+    RegistryError if the files of the student or its tutor are gone.
+    """
+    meant = versions.tutor_of(student)
+    tutor = versions.known(store, TUTOR, meant) if meant else None
+    if tutor is None:
+        raise NotEvaluated("its tutor is not in the registry")
+    both = [student, tutor]
+    models = {version.name: version.tags[versions.SHA] for version in both}
+    key = content_key([like.protocol, models])
+    folder = _folder(store, key)
+    if not (folder / "artifacts" / like.name / SAMPLES).is_file():
+        weights = {version.name: versions.weights_of(store, version) for version in both}
+        _lay_out(folder, store.root, weights)
+        _run(folder)
+    used = yaml.safe_load((folder / PARAMS).read_text())
+    entry = {"cmd": like.entry["cmd"], "models": models, "params": {PARAMS: used}}
+    stage = Stage(like.name, entry | {"protocol": like.protocol}, folder)
+    if stage.protocol != like.protocol:
+        shutil.rmtree(folder)
+        raise NotEvaluated("the evaluation data is not what the new student was evaluated on")
+    beside = store.client.get_run(like_run).data.tags
+    content = {
+        "key": key,
+        "versions": {version.name: versions.ref(version)._asdict() for version in both},
+        "retraining": store.client.get_run(beside[runs.PARENT]).data.tags[runs.KEY],
+        "tags": {name: beside[name] for name in SAME_DATA if name in beside},
+        "ended": stage.ended,
+        "entry": stage.entry,
+    }
+    _note(store, content, stage)
+    if not kept.has(EVALUATION, key):
+        kept.add(EVALUATION, key, content)
+    return store.client.get_model_version(STUDENT, student.version)
+
+
+def bring_back(store: Store, fact: Fact) -> Iterator[str]:
+    """Make MLflow have an evaluation that is written down; yields why not, if it cannot."""
+    content = fact.content
+    stage = Stage("evaluate", content["entry"], _folder(store, content["key"]), content["ended"])
+    if (stage.folder / SAMPLES).is_file():
+        _note(store, content, stage)
+    else:
+        version = content["versions"][STUDENT]["version"]
+        yield (
+            f"{STUDENT} version {version} was evaluated again, {fact.at:%Y-%m-%d %H:%M}, and what "
+            f"that gave is gone from {stage.folder}: it will be made again when it is needed"
+        )
+
+
+def is_there(store: Store, fact: Fact) -> bool:
+    """Whether MLflow has the run of an evaluation, with its files."""
+    run = runs.find(store, Stage("evaluate", fact.content["entry"], Path()).key)
+    return run is not None and intact(run.info.artifact_uri)
+
+
+def _note(store: Store, content: Mapping[str, Any], stage: Stage) -> None:
+    """Make the run, beside that of the evaluation it is to be compared with, and tag the scores."""
+    parent = runs.find(store, content["retraining"])
+    refs = {name: Ref(**ref) for name, ref in content["versions"].items()}
+    found = [versions.known(store, name, ref) for name, ref in refs.items()]
+    tags = {**content["tags"], SUBJECT: f"models:/{STUDENT}/{refs[STUDENT].version}"}
+    run_id = runs.ensure(store, stage, tags, parent.info.run_id if parent else "")
+    note_scores(store, [version for version in found if version], stage, run_id)
+
+
+def _folder(store: Store, key: str) -> Path:
+    return store.root / FOLDER / key[:KEY_LENGTH]
+
+
+def _lay_out(folder: Path, root: Path, weights: Mapping[str, Path]) -> None:
+    """A project for stage `evaluate`: the present data and params, with these models instead."""
+    widths = [_widths(path) for path in weights.values()]
+    if widths[0] != widths[1]:
+        raise NotEvaluated(f"it and its tutor are of different widths: {widths[0]}, {widths[1]}")
+    shutil.rmtree(folder, ignore_errors=True)
+    artifacts = folder / "artifacts"
+    for name, path in weights.items():
+        (artifacts / MODELS[name]).mkdir(parents=True)
+        (artifacts / MODELS[name] / versions.WEIGHTS).symlink_to(path)
+    for stage in DATA:
+        (artifacts / stage).symlink_to(root / "artifacts" / stage)
+    params = yaml.safe_load((root / PARAMS).read_text()) | {"model": widths[0]}
+    (folder / PARAMS).write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def _widths(weights: Path) -> dict[str, Any]:
+    """The section `model` that a model file was made with, from its card; read without torch."""
+    try:
+        with safe_open(weights, framework="numpy") as file:
+            card = json.loads((file.metadata() or {})["card"])
+        return {name: card[name] for name in WIDTHS}
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise NotEvaluated(f"{weights} is no model file of ours ({error!r:.80})") from error
+
+
+def _run(folder: Path) -> None:
+    """Run stage `evaluate` there. Raises NotEvaluated with its last words."""
+    places = [str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
+    last = ""
+    with subprocess.Popen(
+        [sys.executable, "-m", "pfafn.stages.evaluate"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,  # what prints JSON does so alone
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stderr:
+            print(line, end="", file=sys.stderr, flush=True)
+            last = line.strip() or last
+    if process.returncode:
+        raise NotEvaluated(last.removeprefix("error: "))

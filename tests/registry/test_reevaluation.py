@@ -1,0 +1,144 @@
+"""A champion that has no scores of the present photos gets them before it is compared."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import tinyset
+import yaml
+from retraining import Project, close, scores_of
+
+from pfafn import registry
+from pfafn.registry import reevaluate
+from pfafn.registry.decisions import Decisions
+from pfafn.registry.store import connect
+from pfafn.stages import evaluate
+
+# MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+STUDENT = "models:/pfafn-student"
+WIDER = {"channels": [8] * 5, "fpn": 8, "generator": 4}
+
+
+class Stage:
+    """In place of stage `evaluate`: gives the model it finds the score it is told to."""
+
+    def __init__(self) -> None:
+        self.quality = 22.0
+        self.photos = "p2"
+        self.models: list[dict] = []
+
+    def __call__(self, folder: Path) -> None:
+        self.models.append(yaml.safe_load((folder / "params.yaml").read_text())["model"])
+        assert (folder / "artifacts/prepare/metrics.json").is_file()
+        scores_of(folder / "artifacts/evaluate", self.quality, self.photos)
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    made = Stage()
+    monkeypatch.setattr(reevaluate, "_run", made)
+    return made
+
+
+@pytest.fixture
+def moved_on(project: Project) -> Project:
+    """Version 1, 8 channels wide, was made champion on photos p1; version 2 has 21 dB on p2."""
+    project.retrain("a", 20, photos="p1")
+    project.put_networks()
+    registry.sync()
+    project.retrain("b", 21, photos="p2")
+    return project
+
+
+def test_a_champion_that_is_better_on_the_new_photos_stays(moved_on: Project, stage: Stage) -> None:
+    outcome = registry.sync()
+    assert outcome.champion == "1"
+    assert "-1 against the champion over 12 pairs" in outcome.reason
+    champion = registry.describe(f"{STUDENT}@champion")
+    assert champion["scores"] == {"unpaired.psnr_clothes": 22.0}
+    assert champion["lineage"]["evaluation.protocol.pairs"] == "of p2"
+    assert stage.models == [WIDER]
+
+
+def test_a_champion_that_is_worse_on_them_is_replaced(moved_on: Project, stage: Stage) -> None:
+    stage.quality = 19.0
+    assert registry.sync().champion == "2"
+
+
+def test_the_scores_are_a_run_that_names_the_version_and_the_photos(
+    moved_on: Project, stage: Stage
+) -> None:
+    registry.sync()
+    run_id = registry.describe(f"{STUDENT}@champion")["lineage"]["evaluation.run"]
+    client = connect(moved_on.root).client
+    run = client.get_run(run_id)
+    assert run.data.tags["pfafn.evaluates"] == f"{STUDENT}/1"
+    assert run.data.tags["data.md5"] == "p2"
+    assert run.data.metrics["unpaired/student/psnr_clothes"] == 22.0
+    new = client.get_run(registry.describe(f"{STUDENT}/2")["lineage"]["evaluation.run"])
+    assert run.data.tags["mlflow.parentRunId"] == new.data.tags["mlflow.parentRunId"]
+
+
+def test_it_is_done_once_for_the_same_photos(moved_on: Project, stage: Stage) -> None:
+    registry.sync()
+    moved_on.retrain("c", 23, photos="p2")
+    assert registry.sync().champion == "3"
+    assert len(stage.models) == 1
+
+
+def test_it_comes_back_with_a_lost_registry(
+    moved_on: Project, stage: Stage, empty_store: Path
+) -> None:
+    registry.sync()
+    names = Decisions(moved_on.root).names()
+    close(moved_on)
+    shutil.copy(empty_store, moved_on.root / "mlflow.db")
+    shutil.rmtree(moved_on.root / "mlartifacts")
+    assert registry.sync().problems == []
+    assert registry.describe(f"{STUDENT}@champion")["scores"] == {"unpaired.psnr_clothes": 22.0}
+    assert Decisions(moved_on.root).names() == names
+    assert len(stage.models) == 1
+
+
+def test_a_champion_whose_weights_cannot_be_read_stays_and_the_reason_says_so(
+    project: Project, stage: Stage
+) -> None:
+    project.retrain("a", 20, photos="p1")
+    registry.sync()
+    project.retrain("b", 30, photos="p2")
+    outcome = registry.sync()
+    assert outcome.champion == "1"
+    assert "has no scores of these photos and could not be evaluated" in outcome.reason
+    assert "model.safetensors is no model file of ours" in outcome.reason
+    assert stage.models == []
+
+
+def test_scores_of_still_other_photos_are_not_believed(moved_on: Project, stage: Stage) -> None:
+    stage.photos = "p3"
+    outcome = registry.sync()
+    assert outcome.champion == "1"
+    assert "not what the new student was evaluated on" in outcome.reason
+
+
+@pytest.mark.slow
+def test_stage_evaluate_itself_scores_a_champion_of_another_width(project: Project) -> None:
+    project.retrain("a", 20, photos="p1")
+    project.put_networks(*tinyset.SIZE)
+    registry.sync()
+    project.retrain("b", 30, photos="p2")
+    artifacts = project.root / "artifacts"
+    for stage in ("prepare", "tutor_tryon", "student_tryon", "evaluate"):
+        shutil.rmtree(artifacts / stage)
+    (artifacts / "tutor_warp/curve.csv").unlink()
+    tinyset.write_all(artifacts)
+    evaluate.run(tinyset.params(), artifacts)
+    project.relock()
+    outcome = registry.sync()
+    assert "against the champion over 2 pairs" in outcome.reason
+    assert {"unpaired.psnr_clothes", "paired.ssim"} <= set(
+        registry.describe(f"{STUDENT}/1")["scores"]
+    )
