@@ -51,7 +51,7 @@ def run(root: Path, prefect_port: int | None = None, mlflow_port: int | None = N
         servers = [prefect(root, port)]
         if not where["MLflow"].startswith("http"):  # a registry that is a server needs no other
             port = free_port("--mlflow-port", mlflow_port, MLFLOW_PORT)
-            where["MLflow"] = f"http://{HOST}:{port}"
+            where["MLflow"] = f"http://{HOST}:{port}/#/models"
             servers.append(mlflow(root, port))
         try:
             with ended_by_signals():

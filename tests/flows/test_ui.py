@@ -1,0 +1,213 @@
+"""`pfafn ui` gets everything up on this machine alone, and down again without a trace."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import clone
+import pytest
+from verbs import refused
+
+from flows import ui
+
+TAKEN = "this port of 127.0.0.1 is taken"
+# `run` with programs that start at once in the place of the real ones.
+TOY = """
+import sys
+from pathlib import Path
+from flows import ui
+from flows.services import Service, answers, says
+SERVES = "import http.server, sys; http.server.test(http.server.SimpleHTTPRequestHandler, "
+SERVES += "port=int(sys.argv[1]), bind='127.0.0.1')"
+def server(name):
+    def made(root, port):
+        ready = answers(f"http://127.0.0.1:{port}/")
+        return Service(name, (sys.executable, "-c", SERVES, str(port)), ready)
+    return made
+ui.prefect, ui.mlflow = server("Prefect"), server("MLflow")
+waits = "import time; print('serving', flush=True); time.sleep(60)"
+ui.deployments = lambda *_: Service("Deployments", (sys.executable, "-c", waits), says("serving"))
+ui.run(Path(sys.argv[1]))
+"""
+# A stage that trains until it is told to stop, and saves then.
+STAGES = "stages: {train: {cmd: python train.py, outs: [model]}}"
+TRAIN = """
+import pathlib, signal, sys, time
+def save(*_):
+    time.sleep(1)
+    pathlib.Path("checkpoint").touch()
+    sys.exit(1)
+signal.signal(signal.SIGTERM, save)
+pathlib.Path("training").touch()
+time.sleep(300)
+"""
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_taken_port_is_named(taken: int, tmp_path: Path) -> None:
+    with pytest.raises(ui.UiError, match=f"--prefect-port {taken}: {TAKEN}"):
+        ui.free_port("--prefect-port", taken, 4200)
+
+
+def test_where_the_usual_port_is_taken_another_is_found(taken: int) -> None:
+    assert ui.free_port("--prefect-port", None, taken) not in (taken, 0)
+
+
+def test_a_free_port_is_the_wanted_or_the_usual_one(taken: int) -> None:
+    free = ui.free_port("--prefect-port", None, 0)
+    assert ui.free_port("--prefect-port", free, taken) == free
+    assert ui.free_port("--prefect-port", None, free) == free
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    for verb in (["ui", "--prefect-port", "0"], ["ui", "--mlflow-port", "65536"]):
+        done = subprocess.run([sys.executable, "-m", "pfafn", *verb], capture_output=True)
+        assert done.returncode == 2
+
+
+def test_a_second_one_says_where_the_first_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.dvc.ROOT", tmp_path)
+    with ui.alone(tmp_path) as note:
+        assert "just started" in refused("ui")
+        note.write('{"Prefect": "http://127.0.0.1:4321"}')
+        note.flush()
+        assert f"runs in {tmp_path} already (Prefect http://127.0.0.1:4321)" in refused("ui")
+    with ui.alone(tmp_path) as note:
+        note.seek(0)
+        assert note.read() == ""
+
+
+def test_everything_listens_on_this_machine_only_and_keeps_its_state_in_the_project(
+    tmp_path: Path,
+) -> None:
+    for service in (ui.prefect(tmp_path, 1), ui.mlflow(tmp_path, 2)):
+        words = list(service.command)
+        assert words[words.index("--host") + 1] == "127.0.0.1"
+        assert service.environment["DO_NOT_TRACK"] == "1"
+    assert f"sqlite:///{tmp_path}/mlflow.db" in ui.mlflow(tmp_path, 2).command
+    for service in (ui.prefect(tmp_path, 1), ui.deployments(tmp_path, "http://127.0.0.1:1")):
+        assert service.environment["PREFECT_HOME"] == f"{tmp_path}/.work/prefect"
+        assert service.environment["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
+
+
+def toy(root: Path, **environment: str) -> subprocess.Popen[str]:
+    """`run` with toy programs."""
+    return subprocess.Popen(
+        [sys.executable, "-c", TOY, str(root)],
+        env=os.environ | {"PYTHONPATH": str(clone.ROOT)} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    """What it prints, up to the line with these words."""
+    assert process.stdout
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(said)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_signal_ends_all_of_it(tmp_path: Path, number: signal.Signals) -> None:
+    with toy(tmp_path) as process:
+        said = read_until(process, "Ctrl-C ends all of it")
+        assert "PREFECT_API_URL=http://127.0.0.1:" in said
+        assert len(clone.processes(tmp_path)) == 3
+        process.send_signal(number)
+        assert "stopping" in read_until(process, "stopped")
+        assert process.wait() == 0
+    assert clone.processes(tmp_path) == []
+
+
+def test_when_one_dies_all_end_and_it_is_named(tmp_path: Path) -> None:
+    with toy(tmp_path) as process:
+        read_until(process, "Ctrl-C ends all of it")
+        [waiting] = [p for p in clone.processes(tmp_path) if "serving" in " ".join(p.cmdline())]
+        waiting.kill()
+        said = read_until(process, "Deployments, code -9")
+        assert "this ended by itself, so all was stopped" in said
+        process.communicate()
+        assert process.returncode == 1
+    assert clone.processes(tmp_path) == []
+
+
+def test_a_registry_that_is_a_server_is_shown_and_not_started(tmp_path: Path) -> None:
+    with toy(tmp_path, MLFLOW_TRACKING_URI="http://models.example:5000") as process:
+        assert "http://models.example:5000" in read_until(process, "Ctrl-C ends all of it")
+        assert len(clone.processes(tmp_path)) == 2
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone whose only stage trains until it is stopped."""
+    root = clone.make(tmp_path_factory.mktemp("clone") / "pfafn")
+    (root / "data.dvc").unlink()
+    (root / "dvc.yaml").write_text(STAGES)
+    (root / "train.py").write_text(TRAIN)
+    return root
+
+
+def state(root: Path, run: str) -> str:
+    """The state of a flow run, from the database that Prefect has left."""
+    with sqlite3.connect(root / ".work/prefect/prefect.db") as database:
+        question = "SELECT state_type FROM flow_run WHERE name = ?"
+        return database.execute(question, [run]).fetchone()[0]
+
+
+@pytest.mark.slow
+def test_it_answers_schedules_and_ends_with_a_training_that_saves(project: Path) -> None:
+    with clone.ui(project) as running:
+        settings = running.api("admin/settings")
+        assert settings["home"] == str(project / ".work/prefect")
+        assert settings["server"]["analytics_enabled"] is False
+        nightly = running.api("deployments/name/retrain/nightly")["id"]
+        due = {"deployments": {"id": {"any_": [nightly]}}, "limit": 1}
+        clone.eventually(lambda: running.api("flow_runs/filter", **due), 60)  # the schedule works
+        made = running.api(f"deployments/{nightly}/create_flow_run", name="by-hand")
+        clone.eventually((project / "training").exists, 120)
+        assert running.end() == 0
+    assert (project / "checkpoint").exists()
+    assert state(project, made["name"]) == "CANCELLED"
+    assert clone.processes(project) == []
+    told = subprocess.run(
+        ["git", "status", "--short", "--untracked-files=all", ":!checkpoint", ":!training"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    changed = {line[3:] for line in told.stdout.splitlines()}
+    assert changed == {"data.dvc", "dvc.yaml", "train.py"}
+
+
+@pytest.mark.slow
+def test_after_a_sigkill_the_next_one_clears_up_and_starts(project: Path) -> None:
+    with clone.ui(project) as running:
+        running.process.kill()
+        running.process.wait()
+    left = len(clone.processes(project))
+    assert left >= 4
+    with clone.ui(project) as running:
+        assert f"stopped {left} processes" in running.log.read_text()
+        assert running.end(signal.SIGTERM) == 0
+    assert clone.processes(project) == []
