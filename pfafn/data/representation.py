@@ -52,17 +52,17 @@ def one_of(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
 
 
 def pose_map(keypoints: Tensor, size: tuple[int, int]) -> Tensor:
-    """Keypoints [B, 18, 3] (x, y in pixels, score) as filled squares: bool [B, 18, H, W].
+    """Keypoints [B, 18, 3] (x, y in pixels, score) as filled squares: bool [B, H, W, 18].
 
     A point with x <= 1 or y <= 1 counts as missing.
     """
     h, w = size
-    x, y = keypoints[..., 0, None, None], keypoints[..., 1, None, None]
-    ys = torch.arange(h, device=x.device).view(1, 1, h, 1)
-    xs = torch.arange(w, device=x.device).view(1, 1, 1, w)
+    x, y = keypoints[:, None, None, :, 0], keypoints[:, None, None, :, 1]
+    ys = torch.arange(h, device=x.device).view(1, h, 1, 1)
+    xs = torch.arange(w, device=x.device).view(1, 1, w, 1)
     inside_x = (xs >= (x - POSE_RADIUS).trunc()) & (xs <= (x + POSE_RADIUS).trunc())
     inside_y = (ys >= (y - POSE_RADIUS).trunc()) & (ys <= (y + POSE_RADIUS).trunc())
-    return inside_x & inside_y & (x > 1) & (y > 1)
+    return (inside_x & (x > 1)) & (inside_y & (y > 1))
 
 
 def represent(
@@ -80,13 +80,14 @@ def represent(
     face = one_of(parsing, FACE)
     other = region(parsing, "other_clothes", category, len(Parsing))
     hands = one_of(parsing, ARMS) & one_of(body_parts, HANDS)
-    one_hot = torch.nn.functional.one_hot(body_parts, len(BodyPart)).movedim(-1, 1)
+    one_hot = body_parts[..., None] == torch.arange(len(BodyPart), device=body_parts.device)
     pose = pose_map(keypoints, person.shape[-2:])
-    condition = torch.cat(
-        [face.to(person), other.to(person), one_hot.to(person), pose.to(person) * 2 - 1], dim=1
-    )
+    # Channels last from the start: that is how convolutions want it.
+    maps = [face.movedim(1, -1), other.movedim(1, -1), one_hot, pose]
+    condition = torch.cat(maps, dim=-1).to(person.dtype)
+    condition[..., -len(Keypoint) :].mul_(2).sub_(1)
     return Represented(
-        condition,
+        condition.movedim(-1, 1),
         clothes_mask(parsing, category).to(person),
         person * (face | other | hands),
         region(body_parts, "skin", category, len(BodyPart)).to(person),

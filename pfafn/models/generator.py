@@ -79,7 +79,8 @@ class Generator(nn.Module):
         skips.pop()
         for up in self.ups:
             x = torch.cat([skips.pop(), up(x)], dim=1)
-        image, mask = self.last(x).split([3, 1], dim=1)
+        # As planes: functions of every fourth number would not be vectorised.
+        image, mask = self.last(x).contiguous().split([3, 1], dim=1)
         return Rendered(image.tanh(), mask.sigmoid())
 
 
