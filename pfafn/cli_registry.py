@@ -10,21 +10,27 @@ from rich.console import Console
 from rich.table import Column, Table
 
 app = typer.Typer(
-    help="Models in the registry: list, show, promote, rollback, sync.", no_args_is_help=True
+    help="Models in the registry: list, show, compare, promote, rollback, sync.",
+    no_args_is_help=True,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 HASH = re.compile(r"[0-9a-f]{40,}")
 CHAMPION = "models:/pfafn-student@champion"
+CHALLENGER = "models:/pfafn-student@challenger"
 HEADLINE = ("unpaired.psnr_clothes", "paired.ssim")  # `show` has all scores
 
 
 @app.command("list")
-def list_versions(as_json: Json = False) -> None:
-    """All versions of student and tutor, newest first."""
+def list_versions(
+    data: Annotated[str, typer.Option(help="Only those made from these photos: an md5.")] = "",
+    commit: Annotated[str, typer.Option(help="Only those made by this commit of the code.")] = "",
+    as_json: Json = False,
+) -> None:
+    """All versions of student and tutor, newest first. An md5 or commit may be its beginning."""
     from pfafn import registry
 
-    found = registry.listing()
+    found = registry.listing(data, commit)
     if as_json:
         return _print_json(found)
     names = [Column(name, no_wrap=True) for name in ("model", "version", "aliases")]
@@ -64,6 +70,48 @@ def show(
         for name, value in version[group].items():
             table.add_row(name, _number(value) if isinstance(value, float) else _short(value))
     return Console().print(table)
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="models:/NAME@ALIAS or models:/NAME/N.")] = CHALLENGER,
+    b: Annotated[str, typer.Argument(help="What it is compared with.")] = CHAMPION,
+    as_json: Json = False,
+) -> None:
+    """Two versions side by side: scores, how sure the difference is, what made them differ."""
+    from pfafn import registry
+
+    found = registry.compare(a, b)
+    if as_json:
+        return _print_json(found)
+    titles = [_title(found[side]) for side in ("a", "b")]
+    scores = Table("", *titles, "difference", box=SIMPLE)
+    for name, values in found["scores"].items():
+        numbers = [_number(values[side]) for side in ("a", "b")]
+        scores.add_row(name, *numbers, _number(values["difference"], "+.4g"))
+    lineage = Table("what differs", *(Column(t, overflow="fold") for t in titles), box=SIMPLE)
+    for name, values in found["differs"].items():
+        lineage.add_row(name, *(_short(values[side]) for side in ("a", "b")))
+    console = Console()
+    console.print(scores)
+    console.print(_gain(found), soft_wrap=True, highlight=False)
+    return console.print(lineage if found["differs"] else "They were made from the same.")
+
+
+def _title(version: dict[str, Any]) -> str:
+    return "\n".join([version["uri"].removeprefix("models:/"), *version["aliases"]])
+
+
+def _gain(found: dict[str, Any]) -> str:
+    """One sentence: the gate's metric, how much better the first is, and how sure that is."""
+    gain, note = found["gain"], found["note"]
+    if gain is None:
+        return f"{found['metric']} cannot be compared pair by pair: {note}"
+    interval = f"{gain['level']:.0%} between {gain['low']:+.4g} and {gain['high']:+.4g}"
+    said = (
+        f"{found['metric']}: better by {gain['mean']:+.4g} over {gain['pairs']} pairs, {interval}"
+    )
+    return f"{said}; {note}" if note else said
 
 
 Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
@@ -112,8 +160,8 @@ def _short(value: str) -> str:
     return value[:12] if HASH.fullmatch(value) else value
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _number(value: float | None, shape: str = ".4g") -> str:
+    return "" if value is None else f"{value:{shape}}"
 
 
 def _print_json(content: Any) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Outcome",
     "RegistryError",
+    "compare",
     "describe",
     "listing",
     "promote",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 CHAMPION = "models:/pfafn-student@champion"
+CHALLENGER = "models:/pfafn-student@challenger"
 
 
 def sync(workspace: Path | None = None) -> Outcome:
@@ -77,12 +79,28 @@ def rollback(reason: str = "") -> "Change":
     return choice.rollback(store, reason)
 
 
-def listing() -> list[dict[str, Any]]:
-    """All registered versions of both models, newest first, as `describe` gives them."""
+def listing(data: str = "", commit: str = "") -> list[dict[str, Any]]:
+    """All registered versions of both models, newest first, as `describe` gives them.
+
+    data, commit: only those whose photos' md5, or commit, begins so. Raises RegistryError if there
+    are none, naming what there is.
+    """
     store = connect(home())
     from pfafn.registry.look import list_all
 
-    return list_all(store)
+    return list_all(store, data=data, commit=commit)
+
+
+def compare(a: str = CHALLENGER, b: str = CHAMPION) -> dict[str, Any]:
+    """Two versions: scores, the gain of a over b in the gate's metric, what made them differ."""
+    root = home()
+    store = connect(root)
+    from pfafn.params import Params
+    from pfafn.registry import comparison
+    from pfafn.registry.versions import find
+
+    metric = Params.load(root / "params.yaml").registration.metric
+    return comparison.compare(store, find(store, a), find(store, b), metric)
 
 
 def describe(uri: str = CHAMPION) -> dict[str, Any]:

@@ -33,15 +33,24 @@ class Decision(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """One student's scores of one metric, indexed by (person, garment); higher is better."""
+    """One model's scores of one metric, indexed by (person, garment); higher is better."""
 
     metric: str
     values: pd.Series
-    missing: int  # pairs that others have a number for, and this student has not
+    missing: int  # pairs that others have a number for, and this model has not
 
 
-def read(samples: Path, metric: str) -> Scores:
-    """Read the student's scores from an evaluation's per-sample table.
+class Gain(NamedTuple):
+    """How much better one model scores than another; with CONFIDENCE at least low, at most high."""
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+
+def read(samples: Path, metric: str, model: str = "student") -> Scores:
+    """Read a model's scores from an evaluation's per-sample table.
 
     metric: "PROTOCOL.METRIC", or "auto" for the first of AUTO that has finite values.
     Raises GateError if the table has no such protocol or metric.
@@ -54,7 +63,7 @@ def read(samples: Path, metric: str) -> Scores:
             f"{sorted(set(table['protocol']))} and a metric of "
             f"{[name for name in table.columns if name not in KEYS]}, got {metric!r}"
         )
-    found = [_scores(table, name) for name in names]
+    found = [_scores(table, name, model) for name in names]
     return next((scores for scores in found if len(scores.values)), found[0])
 
 
@@ -63,15 +72,26 @@ def _knows(table: pd.DataFrame, metric: str) -> bool:
     return column in table and column not in KEYS and (table["protocol"] == protocol).any()
 
 
-def _scores(table: pd.DataFrame, metric: str) -> Scores:
+def _scores(table: pd.DataFrame, metric: str, model: str) -> Scores:
     protocol, _, column = metric.partition(".")
     rows = table[table["protocol"] == protocol]
     finite = rows.assign(score=rows[column].where(np.isfinite(rows[column])))
     by_model = finite.groupby([*PAIR, "model"])["score"].mean().unstack("model")
     known = by_model[by_model.notna().any(axis=1)]
-    student = known.get("student", pd.Series(np.nan, known.index))
+    own = known.get(model, pd.Series(np.nan, known.index))
     sign = -1.0 if column in LOWER_IS_BETTER else 1.0
-    return Scores(metric, sign * student.dropna(), int(student.isna().sum()))
+    return Scores(metric, sign * own.dropna(), int(own.isna().sum()))
+
+
+def gain(first: Scores, second: Scores, seed: int = 0) -> Gain | None:
+    """What first has over second on the pairs that both have scores of; None if there are none."""
+    differences = (first.values - second.values).dropna().to_numpy()
+    if not len(differences):
+        return None
+    draw = np.random.default_rng(seed)
+    means = [draw.choice(differences, len(differences)).mean() for _ in range(RESAMPLINGS)]
+    low, high = np.quantile(means, [1 - CONFIDENCE, CONFIDENCE])
+    return Gain(float(differences.mean()), float(low), float(high), len(differences))
 
 
 def first(new: Scores) -> Decision:
@@ -87,15 +107,12 @@ def compare(new: Scores, champion: Scores, margin: float, seed: int = 0) -> Deci
         return failed
     if champion.metric != new.metric or not new.values.index.equals(champion.values.index):
         return Decision(False, f"the champion has no {new.metric} on the same pairs")
-    gain = (new.values - champion.values).to_numpy()
-    draw = np.random.default_rng(seed)
-    means = [draw.choice(gain, len(gain)).mean() for _ in range(RESAMPLINGS)]
-    low = float(np.quantile(means, 1 - CONFIDENCE))
+    over = gain(new, champion, seed)
     found = (
-        f"{new.metric} {gain.mean():+.4g} against the champion over {len(gain)} pairs, "
-        f"at least {low:+.4g} with {CONFIDENCE:.0%} confidence; the margin is {margin:g}"
+        f"{new.metric} {over.mean:+.4g} against the champion over {over.pairs} pairs, "
+        f"at least {over.low:+.4g} with {CONFIDENCE:.0%} confidence; the margin is {margin:g}"
     )
-    return Decision(low > margin, found)
+    return Decision(over.low > margin, found)
 
 
 def _failed(new: Scores) -> Decision | None:

@@ -1,20 +1,36 @@
 """The registry, read: plain dictionaries for tables and JSON."""
 
+from collections import Counter
 from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
 from pfafn.registry import versions
-from pfafn.registry.store import Store, local_path
+from pfafn.registry.store import RegistryError, Store, local_path
+
+ORIGINS = {"data": "data.md5", "commit": "git.commit"}  # what to look models up by -> their tag
 
 
-def list_all(store: Store) -> list[dict[str, Any]]:
-    """Every version of both models, student first, newest first."""
+def list_all(store: Store, **wanted: str) -> list[dict[str, Any]]:
+    """Every version of both models, student first, newest first.
+
+    wanted: only those whose data or commit (the keys of ORIGINS) begins so; "" is any. Raises
+    RegistryError if there is none, naming what there is.
+    """
     found = [
         version
         for name in (versions.STUDENT, versions.TUTOR)
         for version in store.client.search_model_versions(f"name='{name}'")
     ]
+    for origin, prefix in wanted.items():
+        there = Counter(version.tags.get(ORIGINS[origin], "") for version in found)
+        found = [v for v in found if v.tags.get(ORIGINS[origin], "").startswith(prefix.lower())]
+        if prefix and not found:
+            known = [f"{value} ({count})" for value, count in sorted(there.items()) if value]
+            raise RegistryError(
+                f"no version has a {origin} that begins with {prefix!r}; there are (versions): "
+                + (", ".join(known) or "none")
+            )
     ordered = sorted(found, key=lambda v: (v.name, -int(v.version)))
     return [summary(store, store.client.get_model_version(v.name, v.version)) for v in ordered]
 
