@@ -17,6 +17,12 @@ class UnknownStage(ValueError):
     """A stage was asked for that dvc.yaml does not have; the message lists those it has."""
 
 
+def enter() -> dict[str, str]:
+    """Pull step of prefect.yaml: a run takes place in the project of the worker that runs it."""
+    os.chdir(ROOT)
+    return {"directory": str(ROOT)}
+
+
 def environment() -> dict[str, str]:
     """What the child processes need: this Python first, no telemetry."""
     return {

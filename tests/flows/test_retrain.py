@@ -77,6 +77,12 @@ def test_an_unknown_stage_is_named_with_those_there_are(project: Path) -> None:
         module.stage_names(["first", "third"])
 
 
+def test_a_worker_runs_in_its_own_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    assert module.enter() == {"directory": str(project)}
+    assert Path.cwd() == project
+
+
 def test_running_the_tasks_in_order_ends_where_dvc_repro_does(project: Path) -> None:
     (project / "data/photo").write_text("2")
     names = module.stage_names()
