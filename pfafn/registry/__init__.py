@@ -5,9 +5,12 @@ in `decisions/`: it can be deleted, and `sync` rebuilds it.
 MLflow is imported when a function needs it (it takes over a second), never by importing this.
 """
 
+import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pfafn.lock import exclusive
 from pfafn.registry.stamp import Outcome, Stamp
 from pfafn.registry.store import RegistryError, connect, home
 
@@ -26,6 +29,7 @@ __all__ = [
     "sync",
 ]
 
+LOCK = ".work/registry.lock"
 CHAMPION = "models:/pfafn-student@champion"
 CHALLENGER = "models:/pfafn-student@challenger"
 
@@ -34,6 +38,7 @@ def sync(workspace: Path | None = None) -> Outcome:
     """Make MLflow agree with workspace/dvc.lock and its artifacts; at once if it already does.
 
     What MLflow has lost of earlier retrainings and decisions is brought back first.
+
     workspace: the folder with dvc.lock (default: the current project). In a temporary copy of the
     project, as DVC's experiments run in, runs and versions are made and nothing is decided. With
     PFAFN_PROMOTE=no in the environment the student is judged and becomes no champion, nor does it
@@ -45,10 +50,11 @@ def sync(workspace: Path | None = None) -> Outcome:
     stamp = Stamp(root, workspace)
     if done := stamp.read():
         return done
-    from pfafn.registry.reconcile import reconcile
+    with _alone(root, "registry sync"):
+        from pfafn.registry.reconcile import reconcile
 
-    outcome = reconcile(workspace, root)
-    stamp.write(outcome)
+        outcome = reconcile(workspace, root)
+        stamp.write(outcome)
     return outcome
 
 
@@ -68,7 +74,8 @@ def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
     store = connect(home())
     from pfafn.registry import choice
 
-    return choice.promote(store, uri, reason, force)
+    with _alone(store.root, "registry promote"):
+        return choice.promote(store, uri, reason, force)
 
 
 def rollback(reason: str = "") -> "Change":
@@ -76,7 +83,8 @@ def rollback(reason: str = "") -> "Change":
     store = connect(home())
     from pfafn.registry import choice
 
-    return choice.rollback(store, reason)
+    with _alone(store.root, "registry rollback"):
+        return choice.rollback(store, reason)
 
 
 def listing(data: str = "", commit: str = "") -> list[dict[str, Any]]:
@@ -110,3 +118,12 @@ def describe(uri: str = CHAMPION) -> dict[str, Any]:
     from pfafn.registry.versions import find
 
     return summary(store, find(store, uri))
+
+
+def _alone(root: Path, who: str) -> AbstractContextManager[Any]:
+    """Let one process write at a time: parallel experiments share the registry."""
+
+    def told(holder: str) -> None:
+        print(f"waiting for {holder}", file=sys.stderr, flush=True)
+
+    return exclusive(root / LOCK, who, told)

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pfafn.registry.record import md5_of
-
-SCRATCH = ".work/rebuild"  # in the project's root; exists while a retraining is brought back
 
 
 class Cache:
@@ -41,18 +40,16 @@ class Cache:
 
         It has artifacts/STAGE for every stage, and is gone afterwards.
         """
-        folder = self.root / SCRATCH
-        shutil.rmtree(folder, ignore_errors=True)
-        for stage in stages:
-            (folder / "artifacts" / stage).mkdir(parents=True)
-        try:
+        work = self.root / ".work"
+        work.mkdir(exist_ok=True)
+        with TemporaryDirectory(prefix="rebuild-", dir=work) as name:
+            folder = Path(name)
+            for stage in stages:
+                (folder / "artifacts" / stage).mkdir(parents=True)
             for path, md5 in files.items():
                 if found := self.find(path, md5):
-                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
                     _link(found, folder / path)
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pfafn.registry import aliases, record, reevaluate, runs, versions
-from pfafn.registry.cache import SCRATCH, Cache
+from pfafn.registry.cache import Cache
 from pfafn.registry.decisions import DECISION, EVALUATION, RETRAINING, Decisions, Fact
 from pfafn.registry.mirror import MODELS, Before, Mirrored, mirror
 from pfafn.registry.record import Retraining
@@ -67,13 +67,13 @@ class _Replay:
         for fact in facts:
             if fact.kind == RETRAINING:
                 before = _before(fact)
-                retraining = _retraining(fact, self.store.root / SCRATCH)
+                retraining = _retraining(fact, self.store.root)
                 lost = self._lost(retraining, before)
                 found = {path for path, md5 in lost.items() if self.cache.find(path, md5)}
                 yield from _missing(lost.keys() - found, fact, before)
                 redo = redo or bool(found) or self._is_new(retraining, before)
                 if redo:
-                    yield from self._mirror(retraining, fact.content["origin"], before)
+                    yield from self._mirror(fact, _wanted(retraining, before), before)
             elif fact.kind == EVALUATION and (redo or not reevaluate.is_there(self.store, fact)):
                 yield from reevaluate.bring_back(self.store, fact)
 
@@ -104,11 +104,10 @@ class _Replay:
             if path in gone or (path not in weights and of_stage[path] in stages)
         }
 
-    def _mirror(
-        self, retraining: Retraining, origin: Mapping[str, str], before: Before
-    ) -> Iterator[str]:
-        with self.cache.workspace(_wanted(retraining, before), list(retraining.stages)):
-            made = mirror(self.store, retraining, origin, before)
+    def _mirror(self, fact: Fact, files: Mapping[str, str], before: Before) -> Iterator[str]:
+        with self.cache.workspace(files, list(fact.content["stages"])) as folder:
+            there = _retraining(fact, folder)
+            made = mirror(self.store, there, fact.content["origin"], before)
         for version in made.versions():
             number = before.versions[version.name].version
             if str(version.version) != number:

@@ -11,6 +11,7 @@ import pytest
 from retraining import Project
 
 from pfafn import registry
+from pfafn.lock import exclusive
 from pfafn.registry import stamp
 from pfafn.registry.record import RecordError, flatten, read
 from pfafn.registry.store import RegistryError, connect, home
@@ -66,6 +67,17 @@ def test_mirroring_what_is_mirrored_reads_neither_weights_nor_mlflow(project: Pr
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
     assert time.monotonic() - started < 2.5
+
+
+def test_one_process_writes_at_a_time(project: Project) -> None:
+    project.retrain()
+    code = "from pfafn import registry; print(registry.sync())"
+    with exclusive(project.root / registry.LOCK, "another", print):
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert waiting.stderr.readline().startswith("waiting for another, process")
+    assert "champion is version 1" in waiting.communicate()[0]
 
 
 def test_a_stage_that_did_not_run_again_keeps_its_run(project: Project) -> None:
