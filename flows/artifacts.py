@@ -16,10 +16,10 @@ from prefect.artifacts import (
 from pfafn import measures, registry
 from pfafn.markdown import decision, evaluation
 from pfafn.registry.stamp import Outcome, Stamp
+from pfafn.registry.store import PAGES
 
 STUDENT = "models:/pfafn-student/{}"
 PREVIOUS = "models:/pfafn-student@previous"
-MLFLOW_UI = "PFAFN_MLFLOW_URL"  # environment: where people open MLflow, for links
 PICTURE_WIDTH = 1200  # pixels
 FAILED, NOT_RUN = "failed or stopped", "not run"
 
@@ -94,7 +94,7 @@ def against(student: dict[str, Any], other: dict[str, Any] | None) -> str:
 
 def links(student: dict[str, Any]) -> str:
     """Where MLflow has the version and its run: links if it is known where MLflow is served."""
-    base = os.environ.get(MLFLOW_UI, "").rstrip("/")
+    base = os.environ.get(PAGES, "").rstrip("/")
     name, version = student["name"], student["version"]
     run, experiment = student["sources"]["run"], student["sources"]["experiment"]
     if not base:

@@ -9,7 +9,7 @@ import fcntl
 import json
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -51,13 +51,13 @@ def run(root: Path, prefect_port: int | None = None, mlflow_port: int | None = N
         servers = [prefect(root, port)]
         if not where["MLflow"].startswith("http"):  # a registry that is a server needs no other
             port = free_port("--mlflow-port", mlflow_port, MLFLOW_PORT)
-            where["MLflow"] = f"http://{HOST}:{port}/#/models"
+            where["MLflow"] = f"http://{HOST}:{port}"
             servers.append(mlflow(root, port))
         try:
             with ended_by_signals():
                 with console.status("waiting for Prefect, MLflow and the deployments"):
                     services.start(*servers)
-                    services.start(deployments(root, where["Prefect"]))
+                    services.start(deployments(root, where))
                 _write(note, json.dumps(where))
                 show(where, console)
                 services.watch()
@@ -128,9 +128,10 @@ def mlflow(root: Path, port: int) -> Service:
     return Service("MLflow", _python(*words), ready, environment)
 
 
-def deployments(root: Path, server: str) -> Service:
+def deployments(root: Path, where: Mapping[str, str]) -> Service:
     """What runs retrainings when they are due."""
-    command, environment = _python("flows.deployments"), _environment(root, server)
+    command = _python("flows.deployments")
+    environment = _environment(root, where["Prefect"]) | {store.PAGES: where["MLflow"]}
     # A stage gets GRACE to save its checkpoint; then its run has to report how it ended.
     return Service("Deployments", command, says("serving "), environment, grace=GRACE + 30)
 
@@ -139,7 +140,7 @@ def show(where: dict[str, str], console: Console) -> None:
     """Print where everything is."""
     table = Table.grid(padding=(0, 2))
     table.add_row("Prefect", where["Prefect"], "schedules, runs, buttons")
-    table.add_row("MLflow", where["MLflow"], "models, metrics, pictures")
+    table.add_row("MLflow", f"{where['MLflow']}/#/models", "models, metrics, pictures")
     console.print(table)
     console.print("A run in another terminal shows there too:")
     console.print(f"  PREFECT_API_URL={where['Prefect']}/api python -m flows.retrain")

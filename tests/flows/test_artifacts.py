@@ -12,6 +12,7 @@ import pytest
 from flows import artifacts
 from pfafn import registry
 from pfafn.registry import Outcome
+from pfafn.registry.store import PAGES
 
 SECOND = Outcome(student="2", tutor="2", champion="1", reason="it is worse", files=[])
 
@@ -83,9 +84,9 @@ def test_scores_on_different_pictures_are_said_to_be_no_fair_comparison() -> Non
 
 
 def test_mlflow_is_linked_where_it_is_known_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(artifacts.MLFLOW_UI, raising=False)
+    monkeypatch.delenv(PAGES, raising=False)
     assert artifacts.links(version(2, [], 1.0)) == "MLflow: `models:/pfafn-student/2`, run `r7`."
-    monkeypatch.setenv(artifacts.MLFLOW_UI, "http://localhost:5000/")
+    monkeypatch.setenv(PAGES, "http://localhost:5000/")
     linked = artifacts.links(version(2, [], 1.0))
     assert "(http://localhost:5000/#/models/pfafn-student/versions/2)" in linked
     assert "(http://localhost:5000/#/experiments/3/runs/r7)" in linked

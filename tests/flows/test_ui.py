@@ -16,6 +16,7 @@ from verbs import refused
 from flows import ui
 
 TAKEN = "this port of 127.0.0.1 is taken"
+WHERE = {"Prefect": "http://127.0.0.1:1", "MLflow": "http://127.0.0.1:2"}
 # `run` with programs that start at once in the place of the real ones.
 TOY = """
 import sys
@@ -98,9 +99,10 @@ def test_everything_listens_on_this_machine_only_and_keeps_its_state_in_the_proj
         assert words[words.index("--host") + 1] == "127.0.0.1"
         assert service.environment["DO_NOT_TRACK"] == "1"
     assert f"sqlite:///{tmp_path}/mlflow.db" in ui.mlflow(tmp_path, 2).command
-    for service in (ui.prefect(tmp_path, 1), ui.deployments(tmp_path, "http://127.0.0.1:1")):
+    for service in (ui.prefect(tmp_path, 1), ui.deployments(tmp_path, WHERE)):
         assert service.environment["PREFECT_HOME"] == f"{tmp_path}/.work/prefect"
-        assert service.environment["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
+        assert service.environment["PREFECT_API_URL"] == f"{WHERE['Prefect']}/api"
+    assert ui.deployments(tmp_path, WHERE).environment["PFAFN_MLFLOW_URL"] == WHERE["MLflow"]
 
 
 def toy(root: Path, **environment: str) -> subprocess.Popen[str]:
