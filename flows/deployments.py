@@ -7,12 +7,14 @@ is due, until SIGTERM or Ctrl-C. A schedule that somebody paused in the UI stays
 import asyncio
 import os
 import signal
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 from prefect.automations import Automation
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, StateType
 from prefect.client.schemas.schedules import CronSchedule
@@ -20,6 +22,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger, EventTrigger, Posture
 from prefect.events.actions import ChangeFlowRunState
 from prefect.runner import Runner
+from prefect.settings import get_current_settings
 
 from flows.dvc import ROOT
 
@@ -103,9 +106,21 @@ class Runs(Runner):
         self.execute_in_background(self.astop)
 
 
+def no_server() -> str:
+    """Why nothing can be registered, or nothing."""
+    url = get_current_settings().api.url
+    if not url:
+        return "no server to register with: set PREFECT_API_URL, or run `pfafn ui`, which has one"
+    with get_client(sync_client=True) as client:
+        error = client.api_healthcheck()
+    return f"no Prefect server answers at PREFECT_API_URL={url}: {error}" if error else ""
+
+
 def main() -> None:
     """Register and serve until told to stop."""
     os.chdir(ROOT)  # the runs start where the project is
+    if missing := no_server():
+        sys.exit(missing)
     ensure(crash_watch())
     # Not paused at the end: a pause belongs to the people in front of the UI.
     runs = Runs(pause_on_shutdown=False)
