@@ -24,12 +24,12 @@ from flows.dvc import DATA
 from flows.parameters import AS_IT_IS, Profile, applied
 from flows.process import CommandFailed, run_logged, stop_marked
 from pfafn.lock import HOLDER, LOCK, exclusive
+from pfafn.registry.store import PROMOTE
 
 UP_TO_DATE = "up to date"
 ALWAYS_CHANGED = "always changed"  # what `dvc status` says of a stage without outputs to compare
 # How a kill shows: dvc itself killed, or its stage (an out-of-memory killer, a lost container).
 KILLED = ("exited with -9", "exited with 137")
-PROMOTE = "PFAFN_PROMOTE"  # environment: whether stage `register` may make a champion
 
 
 class NotUpToDate(RuntimeError):

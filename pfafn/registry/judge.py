@@ -12,9 +12,7 @@ from pfafn.params import Register
 from pfafn.registry import aliases, gate, record, reevaluate, runs, versions
 from pfafn.registry.decisions import DECISION, Decisions
 from pfafn.registry.record import SAMPLES, Stage
-from pfafn.registry.store import RegistryError, Store
-
-PROMOTE = "PFAFN_PROMOTE"  # environment: "no" if this run may make no champion
+from pfafn.registry.store import PROMOTE, RegistryError, Store
 
 
 def decide(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 VARIABLE = "MLFLOW_TRACKING_URI"
+PROMOTE = "PFAFN_PROMOTE"  # environment: "no" if this run may make no champion
 PAGES = "PFAFN_MLFLOW_URL"  # environment: where people open MLflow in a browser, for links
 EXPERIMENT = "pfafn"
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
