@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 
-class ExactConv2d(nn.Conv2d):
-    """A convolution in the precision of its weights, also where autocast lowers the others'.
+class Exact:
+    """Makes a convolution compute in the precision of its weights, also where autocast lowers it.
 
     bfloat16 has eight bits: too few for a flow of some hundred pixels or for a colour.
     """
@@ -13,3 +13,22 @@ class ExactConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             return super().forward(x.to(self.weight.dtype))
+
+
+class ExactConv2d(Exact, nn.Conv2d):
+    """Convolution in the precision of its weights."""
+
+
+class ExactConvTranspose2d(Exact, nn.ConvTranspose2d):
+    """Transposed convolution in the precision of its weights."""
+
+
+def lower(net: nn.Module, dtype: torch.dtype) -> None:
+    """Hold the weights of all convolutions but the exact ones in dtype, in place.
+
+    For networks that do not learn: autocast would convert the same weights again in each call.
+    """
+    for module in net.modules():
+        convolves = isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+        if convolves and not isinstance(module, Exact):
+            module.to(dtype)

@@ -92,16 +92,16 @@ class Pyramid(nn.Module):
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         pyramid: list[Tensor] = []
-        above = None
-        for feature, lateral, smooth in zip(
-            reversed(features), self.lateral, self.smooth, strict=True
-        ):
-            merged = lateral(feature)
-            if above is not None:
-                merged = merged + F.interpolate(above, scale_factor=2, mode="nearest")
-            above = smooth(merged)
-            pyramid.append(above)
+        for level, feature in enumerate(reversed(features)):
+            pyramid.append(self.level(level, feature, pyramid[-1] if pyramid else None))
         return pyramid
+
+    def level(self, level: int, feature: Tensor, above: Tensor | None) -> Tensor:
+        """A level [B, F, h, w] from its feature [B, C, h, w] and the level above, half as large."""
+        merged = self.lateral[level](feature)
+        if above is not None:
+            merged = merged + F.interpolate(above, scale_factor=2, mode="nearest")
+        return self.smooth[level](merged)
 
 
 class FlowHead(nn.Sequential):
@@ -133,15 +133,23 @@ class FlowNet(nn.Module):
         for g, p, match, refine in zip(garment, person, self.match, self.refine, strict=True):
             # The correlation teaches the features, not the flow so far: that one is detached.
             moved = g if grid is None else warp(g, grid.detach())
-            offset = match(F.leaky_relu(cost_volume(moved, p, RADIUS), 0.1))
+            offset = match(self.costs(moved, p))
             grid = grid_of(offset) if grid is None else compose(grid, offset)
             found.match.append(offset)
 
-            offset = refine(torch.cat([warp(g, grid), p], dim=1))
+            offset = refine(self.evidence(warp(g, grid), p))
             grid = upsample(compose(grid, offset))
             found.refine.append(offset)
             found.grids.append(grid)
         return found
+
+    def costs(self, moved: Tensor, person: Tensor) -> Tensor:
+        """What matching reads, [B, 49, h, w], of a warped garment level and a person level."""
+        return F.leaky_relu(cost_volume(moved, person, RADIUS), 0.1)
+
+    def evidence(self, moved: Tensor, person: Tensor) -> Tensor:
+        """What refinement reads, [B, 2F, h, w], of a warped garment level and a person level."""
+        return torch.cat([moved, person], dim=1)
 
 
 class Warped(NamedTuple):
@@ -175,9 +183,11 @@ class WarpNet(nn.Module):
         """[B, 3, H, W] -> the garment pyramid, coarse to fine."""
         return self.garment_fpn(self.garment_encoder(garment))
 
-    def align(self, person: list[Tensor], garment: Tensor, mask: Tensor) -> Warped:
-        """Warp a garment [B, 3, H, W] and its mask [B, 1, H, W] onto an encoded person."""
-        alignment = self.flow(self.encode_garment(garment), person)
+    def align(
+        self, person: list[Tensor], features: list[Tensor], garment: Tensor, mask: Tensor
+    ) -> Warped:
+        """Warp a garment [B, 3, H, W], its mask [B, 1, H, W] onto a person; both encoded before."""
+        alignment = self.flow(features, person)
         return Warped(
             warp(garment, alignment.grid),
             warp(mask, alignment.grid, padding="zeros"),
@@ -186,4 +196,5 @@ class WarpNet(nn.Module):
         )
 
     def forward(self, condition: Tensor, garment: Tensor, mask: Tensor) -> Warped:
-        return self.align(self.encode_person(condition), garment, mask)
+        person, features = self.encode_person(condition), self.encode_garment(garment)
+        return self.align(person, features, garment, mask)
