@@ -17,6 +17,7 @@ from pfafn.models.warp import Warped, WarpNet
 FORMAT = "pfafn/1"
 CONDITION = {"tutor": 45, "student": 3}  # channels that describe the person to the warp network
 GENERATOR = {"tutor": 8, "student": 7}  # channels the generator reads
+READ_TOGETHER = 16  # tensors
 GEOMETRY = "absolute grid, align_corners=True; resized with align_corners=False"
 
 
@@ -117,10 +118,26 @@ def load(
     for name, value in wanted.items():
         if card[name] != value:
             raise ModelError(f"{path}: {name} is {card[name]}, expected {value}")
-    net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
-    weights = safetensors.torch.load_file(path)
-    load_strictly(net, weights, path)
+    with torch.device("meta"):  # weights of its own would be drawn only to be replaced
+        net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
+    load_strictly(net, read_weights(path), path)
     return net.eval(), card
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a model file by name, in memory of their own.
+
+    What was read of a mapped file counts as the process's memory while it is open, so that the file
+    is opened for some tensors at a time: loading needs the weights' memory once, not twice.
+    """
+    with safetensors.safe_open(path, framework="pt") as file:
+        names = list(file.keys())
+    weights = {}
+    for first in range(0, len(names), READ_TOGETHER):
+        with safetensors.safe_open(path, framework="pt") as file:
+            for name in names[first : first + READ_TOGETHER]:
+                weights[name] = file.get_tensor(name).clone()
+    return weights
 
 
 def load_strictly(net: nn.Module, weights: dict[str, Tensor], source: object) -> None:
@@ -135,4 +152,7 @@ def load_strictly(net: nn.Module, weights: dict[str, Tensor], source: object) ->
     ]
     if wrong:
         raise ModelError(f"{source}: {len(wrong)} weights do not fit: {'; '.join(wrong[:3])}")
-    net.load_state_dict(weights)
+    empty = any(tensor.is_meta for tensor in own.values())
+    net.load_state_dict(
+        {key: tensor.to(own[key].dtype) for key, tensor in weights.items()}, assign=empty
+    )

@@ -84,6 +84,19 @@ def test_a_model_file_gives_back_weights_and_card(tmp_path: Path) -> None:
         assert torch.equal(value, loaded.state_dict()[name]), name
 
 
+def test_a_loaded_model_is_its_own_and_drawing_its_first_weights_is_spared(tmp_path: Path) -> None:
+    tryon.save(tiny(), tmp_path / "m", {})
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    loaded, _ = tryon.load(tmp_path / "m")
+    assert torch.rand(1) == expected
+    (tmp_path / "m").write_bytes(b"")
+    for name, value in tiny().state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[name]), name
+    assert all(p.requires_grad and not p.is_meta for p in loaded.parameters())
+
+
 def test_equal_models_are_equal_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         tryon.save(tiny(), tmp_path / name, {"z": 1, "a": 2})
