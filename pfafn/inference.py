@@ -2,13 +2,17 @@
 
     TryOn.load("models:/pfafn-student@champion").wear(person, garment)
 
+In a gallery what is told by one picture alone is computed once: `encode_person`, `encode_garment`,
+then `dress` for every pair.
+
 Pictures are uint8 RGB arrays [H, W, 3] of any size, masks uint8 [H, W]. The networks work at the
 size they were trained for: other pictures are letterboxed into it and the result is brought back to
 the person's size. At exactly that size nothing is resampled. Device and precision: `pfafn.runtime`.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -31,6 +35,7 @@ from pfafn.inputs import (
     check_picture,
 )
 from pfafn.models import tryon
+from pfafn.models.deployed import Seen, deploy
 from pfafn.models.tryon import ModelError, TryOnNet, Worn
 from pfafn.objectives import redress
 from pfafn.pixels import to_pixels
@@ -45,7 +50,7 @@ class Dresser:
     role: ClassVar[str]
 
     def __init__(self, net: TryOnNet, size: tuple[int, int], source: object = "the model") -> None:
-        """net: with its generator; size: (height, width) at which it works.
+        """net: with its generator, becomes this one's own; size: (height, width) at which it works.
 
         Raises ModelError naming `source` if the network is of another role or cannot draw.
         """
@@ -58,8 +63,7 @@ class Dresser:
             raise ModelError(f"{source}: {OTHER_ROLE[net.role]}")
         self.size = size
         self.device = runtime.device()
-        self.net = net.eval().requires_grad_(False)
-        self.net.to(self.device, memory_format=torch.channels_last)
+        self.net = deploy(net, self.device, runtime.precision(self.device))
 
     @classmethod
     def load(cls, source: str | Path) -> Self:
@@ -76,9 +80,10 @@ class Dresser:
         """Samples as batches of one, on the device."""
         return to_device({name: value[None] for name, value in samples.items()}, self.device)
 
-    def drawn(self, worn: Worn, size: tuple[int, int]) -> Pixels:
-        """The try-on of a batch of one at size (height, width), uint8 RGB [H, W, 3]."""
-        return restore(to_pixels(worn.image)[0], size)
+    def drawn(self, worn: Worn, sizes: Iterable[tuple[int, int]]) -> list[Pixels]:
+        """The try-ons of a batch, each at its size (height, width), uint8 RGB [H, W, 3]."""
+        images = zip(to_pixels(worn.image), sizes, strict=True)
+        return [restore(image, size) for image, size in images]
 
 
 OTHER_ROLE = {
@@ -87,28 +92,73 @@ OTHER_ROLE = {
 }
 
 
+class Person(NamedTuple):
+    """A photo as the network knows it."""
+
+    size: tuple[int, int]  # (height, width) of the photo
+    image: Tensor  # [1, 3, H, W] in [-1, 1], on the device
+    features: list[Seen]  # coarse to fine
+
+
+class Garment(NamedTuple):
+    """A garment's picture as the network knows it."""
+
+    image: Tensor  # [1, 3, H, W] in [-1, 1], times its mask, on the device
+    mask: Tensor  # [1, 1, H, W] in {0, 1}
+    features: list[Tensor]  # [1, F, h, w], coarse to fine
+
+
 class TryOn(Dresser):
     """The parser-free student: a photo and a garment are enough."""
 
     role = "student"
 
-    @torch.inference_mode()
     def wear(self, person: Pixels, garment: Pixels, mask: Pixels | None = None) -> Pixels:
         """The person in the garment: uint8 RGB [H, W, 3] of the person's size.
 
         person [H, W, 3], garment [h, w, 3]: uint8 RGB; mask [h, w]: uint8 in {0, 255}, where the
         garment is, estimated from its picture if None. Raises PictureError if they do not fit.
         """
+        return self.dress([(self.encode_person(person), self.encode_garment(garment, mask))])[0]
+
+    @torch.inference_mode()
+    def encode_person(self, person: Pixels) -> Person:
+        """What of a try-on depends on the photo alone; arguments and errors as of `wear`."""
         check_picture("person", person)
-        garment, mask = flat_garment(garment, mask, self.size)
         seen = fit(person, self.size, interpolation="smooth", fill=WHITE)
-        solid = mask_tensor(mask)
-        batch = self.batch(
-            person=picture_tensor(seen), garment=picture_tensor(garment) * solid, mask=solid
-        )
+        image = self.batch(image=picture_tensor(seen))["image"]
         with autocast(self.device):
-            worn = self.net.wear(batch["person"], batch["garment"], batch["mask"])
-        return self.drawn(worn, person.shape[:2])
+            return Person(person.shape[:2], image, self.net.warp.encode_person(image))
+
+    @torch.inference_mode()
+    def encode_garment(self, garment: Pixels, mask: Pixels | None = None) -> Garment:
+        """What of a try-on depends on the garment alone; arguments and errors as of `wear`."""
+        garment, mask = flat_garment(garment, mask, self.size)
+        solid = mask_tensor(mask)
+        batch = self.batch(image=picture_tensor(garment) * solid, mask=solid)
+        with autocast(self.device):
+            return Garment(**batch, features=self.net.warp.encode_garment(batch["image"]))
+
+    @torch.inference_mode()
+    def dress(self, pairs: Sequence[tuple[Person, Garment]]) -> list[Pixels]:
+        """The try-on of every pair, uint8 RGB [H, W, 3] of the person's size; one batch."""
+        persons, garments = zip(*pairs, strict=True)
+        person = joined([(p.image, *p.features) for p in persons])
+        garment = joined([(g.image, g.mask, *g.features) for g in garments])
+        with autocast(self.device):
+            warped = self.net.warp.align(person[1:], garment[2:], *garment[:2])
+            worn = self.net.render(person[0], warped)
+        return self.drawn(worn, (p.size for p in persons))
+
+
+def joined(parts: list[tuple]) -> list:
+    """Tensors [1, ...], or tuples of them, of every part -> the same [N, ...]."""
+    if len(parts) == 1:
+        return list(parts[0])
+    return [
+        torch.cat(same) if isinstance(same[0], Tensor) else type(same[0])(*joined(same))
+        for same in zip(*parts, strict=True)
+    ]
 
 
 class TutorTryOn(Dresser):
@@ -156,7 +206,7 @@ class TutorTryOn(Dresser):
         )
         with autocast(self.device):
             worn = redress(self.net, batch)
-        return self.drawn(worn, size)
+        return self.drawn(worn, [size])[0]
 
 
 def locate(source: str | Path) -> Path:

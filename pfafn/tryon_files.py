@@ -1,7 +1,8 @@
 """Try-on over files: pictures in, one picture per pair out; a bad one never stops the others."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +20,12 @@ from pfafn.data.images import (
 )
 from pfafn.data.masks import binary, garment_mask
 from pfafn.errors import UserError
-from pfafn.inference import TryOn
+from pfafn.inference import Garment, TryOn
 from pfafn.progress import Progress
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 JPEG_QUALITY = 95
+HELD = 8  # encoded garments in memory: about as much as one try-on itself takes
 
 
 class TryOnError(UserError, ValueError):
@@ -126,30 +128,52 @@ def checked_format(out: Path) -> Path:
 
 
 def dress_all(model: TryOn, todo: list[Job]) -> list[Failure]:
-    """Do all jobs; return those that failed. Each result appears whole or not at all."""
-    failures = []
+    """Do all jobs; return those that failed. Each result appears whole or not at all.
+
+    A picture is decoded and encoded once for all jobs that lie near each other; how many are held
+    does not grow with their number.
+    """
+    person = lru_cache(1)(lambda path: model.encode_person(read_rgb(path)))
+    garment = lru_cache(HELD)(partial(encode_garment, model))
+    failures = {}
     with Progress("tryon", len(todo), unit="pictures") as progress:
-        for job in todo:
+        for job in in_blocks(todo):
             try:
-                dress(model, job)
+                pair = person(job.person), garment(job.garment, job.mask)
+                write_picture(job.out, model.dress([pair])[0])
             except (UserError, ImageError, OSError) as error:
-                failures.append(Failure(job, str(error)))
+                failures[job] = str(error)
             progress.advance()
-    return failures
+    return [Failure(job, failures[job]) for job in todo if job in failures]
 
 
-def dress(model: TryOn, job: Job) -> None:
-    """Do one job."""
-    garment = decode_picture(read_bytes(job.garment), str(job.garment))
-    if job.mask is not None:
-        mask = binary(decode_gray(read_bytes(job.mask), str(job.mask)))
+def in_blocks(todo: list[Job]) -> list[Job]:
+    """The jobs in an order that goes through the persons once for every HELD garments."""
+    persons = ranks(job.person for job in todo)
+    garments = ranks((job.garment, job.mask) for job in todo)
+
+    def place(job: Job) -> tuple[int, int]:
+        return garments[job.garment, job.mask] // HELD, persons[job.person]
+
+    return sorted(todo, key=place)
+
+
+def ranks(values: Iterable[Hashable]) -> dict[Hashable, int]:
+    """Each value's place in the order of first appearance."""
+    return {value: rank for rank, value in enumerate(dict.fromkeys(values))}
+
+
+def encode_garment(model: TryOn, path: Path, mask: Path | None) -> Garment:
+    """A garment's picture and mask from their files; TryOnError naming the file if unusable."""
+    garment = decode_picture(read_bytes(path), str(path))
+    if mask is not None:
+        known = binary(decode_gray(read_bytes(mask), str(mask)))
     else:
-        mask, _ = garment_mask(garment.rgb, garment.alpha)
+        known, _ = garment_mask(garment.rgb, garment.alpha)
     try:
-        worn = model.wear(read_rgb(job.person), garment.rgb, mask)
+        return model.encode_garment(garment.rgb, known)
     except UserError as error:
-        raise TryOnError(f"{job.garment}: {error}") from error
-    write_picture(job.out, worn)
+        raise TryOnError(f"{path}: {error}") from error
 
 
 def write_picture(path: Path, image: Pixels) -> None:

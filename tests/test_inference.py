@@ -102,6 +102,20 @@ def test_wearing_twice_is_the_same_and_changes_no_input(model) -> None:
         assert np.array_equal(before, after)
 
 
+def test_in_a_gallery_everybody_wears_what_they_would_wear_alone(model) -> None:
+    """Persons of different sizes, a person twice, a garment twice: in one batch or one by one."""
+    photos = [photoset.person(1, SIZE), photoset.person(2, (50, 33))]
+    flat = [photoset.garment(n, SIZE) for n in (2, 3)]
+    persons = [model.encode_person(photo) for photo in photos]
+    garments = [model.encode_garment(*each) for each in flat]
+    which = [(0, 0), (1, 0), (0, 1)]
+    together = model.dress([(persons[p], garments[g]) for p, g in which])
+    for (p, g), found in zip(which, together, strict=True):
+        alone = model.wear(photos[p], *flat[g])
+        np.testing.assert_allclose(found.astype(int), alone, atol=1)
+        assert np.array_equal(model.dress([(persons[p], garments[g])])[0], alone)
+
+
 def test_views_with_negative_strides_are_fine(model) -> None:
     person, garment, mask = pictures()
     mirrored = model.wear(person[:, ::-1], garment[:, ::-1], mask[:, ::-1])

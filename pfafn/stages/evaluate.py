@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from pfafn import runtime
 from pfafn.evaluation import Evaluated, evaluate, summary
 from pfafn.figures import Gallery, curve_files, draw_curves
-from pfafn.models.tryon import TryOnNet
+from pfafn.models.deployed import deploy
 from pfafn.outputs import StageOutput, require, stage_output, write_json, write_text
 from pfafn.params import Params
 from pfafn.report import html
@@ -41,8 +40,10 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
     sections = {name: getattr(params, name) for name in ("seed", "image", "model", "evaluate")}
     with stage_output(artifacts / "evaluate", inputs, sections) as output:
         test = TestSet(prepare, annotate)
+        device = runtime.device()
+        precision = runtime.precision(device)
         networks = {
-            role: on_device(load_model(params, artifacts, stage, role))
+            role: deploy(load_model(params, artifacts, stage, role), device, precision)
             for role, stage in MODELS.items()
         }
         gallery = Gallery(params.evaluate.grid_rows)
@@ -60,10 +61,6 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
         write_text(output / "report.html", html(output.folder))
         output.samples = len(test.samples)
     return metrics
-
-
-def on_device(net: TryOnNet) -> TryOnNet:
-    return net.requires_grad_(False).to(runtime.device(), memory_format=torch.channels_last)
 
 
 def show(gallery: Gallery, seen: Evaluated, test: TestSet) -> None:
