@@ -81,6 +81,9 @@ def adopt(
             _take(plan, chosen, taken)
         result = _summary(chosen, scratch, taken)
         scratch.replace(data)
+    except OSError as error:
+        where = error.filename or scratch.parent
+        raise AdoptError(f"{where}: {error.strerror or error}; nothing was taken over") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return result

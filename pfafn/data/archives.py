@@ -1,9 +1,11 @@
 """The files of a folder, tar or zip, named safely: what an archive says is not trusted."""
 
+import lzma
 import os
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,13 @@ MAX_FILE = 256 * 2**20  # bytes of one file
 MAX_FILES = 20_000_000
 MAX_NAME = 1000  # characters
 MAX_DEPTH = 8  # folders in folders
+# What reading a damaged archive raises, beside OSError.
+DAMAGE = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError,
+    ValueError, NotImplementedError, RuntimeError, OverflowError,
+)  # fmt: skip
+
+Opener = Callable[[], AbstractContextManager[IO[bytes]]]
 
 
 class ArchiveError(UserError, ValueError):
@@ -28,7 +37,7 @@ class Member:
 
     name: PurePosixPath
     size: int  # bytes
-    open: Callable[[], AbstractContextManager[IO[bytes]]]
+    open: Opener
     path: Path | None = None  # on disk, for members of a folder
 
 
@@ -44,18 +53,29 @@ def members(source: Path) -> Iterator[Iterator[Member]]:
         yield _folder(source)
     elif not source.is_file():
         raise ArchiveError(f"{source}: no such folder or archive")
-    elif zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            yield _zip(source, archive)
     else:
-        yield from _opened_tar(source)
+        with _reading(source), _opened(source) as archive:
+            tar = isinstance(archive, tarfile.TarFile)
+            yield _tar(source, archive) if tar else _zip(source, archive)
 
 
-def _opened_tar(source: Path) -> Iterator[Iterator[Member]]:
+def _opened(source: Path) -> tarfile.TarFile | zipfile.ZipFile:
     try:
-        with tarfile.open(source) as archive:
-            yield _tar(source, archive)
-    except (tarfile.TarError, EOFError, OSError) as error:
+        return zipfile.ZipFile(source) if zipfile.is_zipfile(source) else tarfile.open(source)
+    except OSError as error:
+        raise ArchiveError(f"{source}: cannot be read ({error})") from error
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[None]:
+    """What a damaged archive raises becomes an ArchiveError; errors of writing pass through."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (*DAMAGE, OSError) as error:
+        if getattr(error, "errno", None):  # of the disk, not of the archive
+            raise
         raise ArchiveError(f"{source}: not a complete folder, tar or zip ({error})") from error
 
 
@@ -73,7 +93,7 @@ def _folder(source: Path) -> Iterator[Member]:
                 yield Member(PurePosixPath((below / name).as_posix()), size, _opener(path), path)
 
 
-def _opener(path: Path) -> Callable[[], AbstractContextManager[IO[bytes]]]:
+def _opener(path: Path) -> Opener:
     return lambda: path.open("rb")
 
 
@@ -84,12 +104,17 @@ def _tar(source: Path, archive: tarfile.TarFile) -> Iterator[Member]:
             continue
         if not info.isreg():
             raise ArchiveError(f"{source}: {info.name} is a link or device; only files are taken")
-        yield Member(name, _limited(source, info.name, info.size), _tar_opener(archive, info))
+        yield _member(source, name, info.size, _tar_opener(archive, info))
+    # The library takes a damaged header, and a cut between two files, for the end.
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+        raise ArchiveError(
+            f"{source}: damaged or cut off at byte {archive.offset}, after {len(archive.members)} "
+            "entries; fetch it again"
+        )
 
 
-def _tar_opener(
-    archive: tarfile.TarFile, info: tarfile.TarInfo
-) -> Callable[[], AbstractContextManager[IO[bytes]]]:
+def _tar_opener(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Opener:
     def opened() -> IO[bytes]:
         stream = archive.extractfile(info)
         assert stream is not None  # it is a regular file
@@ -101,20 +126,17 @@ def _tar_opener(
 def _zip(source: Path, archive: zipfile.ZipFile) -> Iterator[Member]:
     for number, info in enumerate(archive.infolist()):
         name = _safe(source, info.filename, number)
-        if info.is_dir():
+        if info.filename.endswith("/"):
             continue
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
             raise ArchiveError(
                 f"{source}: {info.filename} is a link or device; only files are taken"
             )
-        size = _limited(source, info.filename, info.file_size)
-        yield Member(name, size, _zip_opener(archive, info))
+        yield _member(source, name, info.file_size, _zip_opener(archive, info))
 
 
-def _zip_opener(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo
-) -> Callable[[], AbstractContextManager[IO[bytes]]]:
+def _zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Opener:
     return lambda: archive.open(info)
 
 
@@ -129,7 +151,9 @@ def _safe(source: Path, name: str, number: int) -> PurePosixPath:
     return path
 
 
-def _limited(source: Path, name: str, size: int) -> int:
+def _member(source: Path, name: PurePosixPath, size: int, opener: Opener) -> Member:
+    if not name.parts:
+        raise ArchiveError(f"{source}: a file without a name; archive refused")
     if size > MAX_FILE:
         raise ArchiveError(f"{source}: {name} has {size} bytes, more than {MAX_FILE} of any photo")
-    return size
+    return Member(name, size, opener)

@@ -34,9 +34,13 @@ class Role:
     extensions: tuple[str, ...] = PICTURES
 
     def fits(self, name: str) -> bool:
-        """Whether a file name is one of this role's."""
+        """Whether a file name is one of this role's.
+
+        A hidden file is none, nor is a name that cannot be printed: no table could hold it.
+        """
         stem, dot, kind = name.rpartition(".")
-        return f"{dot}{kind}".lower() in self.extensions and stem.endswith(self.suffix)
+        known = f"{dot}{kind}".lower() in self.extensions and stem.endswith(self.suffix)
+        return known and name.isprintable() and not name.startswith(".")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Layout:
             folder, file = name.relative_to(prefix).parent.as_posix(), name.name
             if folder == ".":
                 return any(file in names for names in self.pairs.values())
-            if folder in self.extra and not file.startswith("."):
+            if folder in self.extra and file.isprintable() and not file.startswith("."):
                 return True
             return any(role.fits(file) for role in self._at(folder))
         return False

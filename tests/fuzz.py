@@ -1,0 +1,37 @@
+"""Property tests: how many examples, and bytes that were good once.
+
+PFAFN_EXAMPLES = how often each property is tried, with new random examples; without it a fixed
+set, the same in every run.
+"""
+
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+WISH = os.environ.get("PFAFN_EXAMPLES")
+
+
+def examples(count: int) -> settings:
+    """Settings of a property that is tried `count` times in an ordinary run."""
+    return settings(
+        max_examples=int(WISH or count),
+        derandomize=WISH is None,
+        deadline=None,
+        phases=[Phase.generate],
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+
+
+@st.composite
+def damaged(draw: Any, whole: bytes) -> bytes:
+    """Bytes of a file that was cut, overwritten in places, or glued to other bytes."""
+    content = bytearray(whole)
+    places = st.integers(0, max(0, len(whole) - 1))
+    for place, value in draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=8)):
+        content[place] = value
+    if draw(st.booleans()):
+        del content[draw(places) :]
+    return bytes(content) + draw(st.binary(max_size=16))
