@@ -54,7 +54,9 @@ def file_hash(path: Path) -> str:
     digest = hashlib.sha256()
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            digest.update(f"{file.relative_to(path)}:{file_hash(file)}\n".encode())
+            # A name may be no UTF-8.
+            line = f"{file.relative_to(path)}:{file_hash(file)}\n"
+            digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

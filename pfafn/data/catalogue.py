@@ -57,7 +57,7 @@ class Catalogue:
     layout: Layout
     splits: dict[str, Split]
     bad_lines: list[tuple[Path, str]] = field(default_factory=list)  # of pairs files
-    strays: list[Path] = field(default_factory=list)  # files in its folders that fit no name
+    strays: list[Path] = field(default_factory=list)  # files in its folders that no sample takes
 
     @property
     def persons(self) -> Iterator[PersonFiles]:
@@ -78,6 +78,11 @@ class _Sample:
     files: dict[str, Path | None]
     expected: dict[str, Path]
     kinds: frozenset[str]
+
+
+def shown(text: str) -> str:
+    """A name or line as a terminal may print it: escaped if it holds what is not printable."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def read_catalogue(root: Path, *, seed: int, test_fraction: float) -> Catalogue:
@@ -113,11 +118,11 @@ def _add_category(catalogue: Catalogue, folder: Path, category: Category) -> set
     named = set(member.values())
     for split in SPLITS:
         roles = {name: _at_split(role, split) for name, role in layout.roles.items()}
-        for sample in _samples(folder, roles, split, category):
+        for sample in _samples(folder, roles, split, category, catalogue.strays):
             named.add(split)
             _add(catalogue, sample)
     roles = {name: _flat(role) for name, role in layout.roles.items()}
-    for sample in _samples(folder, roles, "", category):
+    for sample in _samples(folder, roles, "", category, catalogue.strays):
         split = _flat_split(layout, sample, member)
         if split is not None:
             _add(catalogue, replace(sample, split=split))
@@ -160,12 +165,17 @@ def _flat(role: Role) -> Role:
 
 
 def _samples(
-    root: Path, roles: dict[str, Role], split: str, category: Category
+    root: Path, roles: dict[str, Role], split: str, category: Category, strays: list[Path]
 ) -> Iterator[_Sample]:
-    """The samples of one split, by id: every id that has a person or a garment."""
+    """The samples of one split, by id: every id that has a person or a garment.
+
+    Other files, of nobody, are added to `strays`.
+    """
     found = {name: _index(root, role) for name, role in roles.items()}
+    ids = found["person"].keys() | found["garment"].keys()
+    strays += [path for index in found.values() for id, path in index.items() if id not in ids]
     kinds = {name for name, role in roles.items() if any((root / f).is_dir() for f in role.folders)}
-    for id in sorted(found["person"].keys() | found["garment"].keys()):
+    for id in sorted(ids):
         files = {name: index.get(id) for name, index in found.items()}
         expected = {
             name: root / role.folders[0] / f"{id}{role.suffix}{role.extensions[0]}"
@@ -218,7 +228,7 @@ def _add(catalogue: Catalogue, sample: _Sample) -> None:
             garment_name, sample.category, files["garment"], files["mask"]
         )
     train = sample.split == "train"
-    if not files["person"] and not train:
+    if not (train or files["person"] or files["parsing"] or files["keypoints"]):
         return  # a garment to try on
     annotations = [name for name in ("parsing", "keypoints") if train or name in sample.kinds]
     needed = ["person", *annotations]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.data.catalogue import Catalogue, GarmentFiles, PersonFiles, read_catalogue
+from pfafn.data.catalogue import Catalogue, GarmentFiles, PersonFiles, read_catalogue, shown
 from pfafn.data.inspection import Finding, Inspector, Reason, Report
 from pfafn.data.layouts import SPLITS
 from pfafn.data.pairing import unusable_pairs
@@ -115,11 +115,11 @@ def _limit(result: Review, limit: Limit) -> None:
 def _strays_and_lines(result: Review) -> None:
     root = result.catalogue.root
     for path in result.catalogue.strays:
-        name = path.relative_to(root).as_posix()
+        name = shown(path.relative_to(root).as_posix())
         result.findings.append(Finding(name, Reason.STRAY_FILE, None, "", None, rejects=False))
     for path, line in result.catalogue.bad_lines:
         name = path.relative_to(root).as_posix()
-        result.findings.append(Finding(name, Reason.PAIRS, line, "test", None))
+        result.findings.append(Finding(name, Reason.PAIRS, shown(line), "test", None))
 
 
 def _garments(
@@ -142,7 +142,7 @@ def _add_garments(
     reports = ordered_map(inspector.garment, garments, f"garments of {split}")
     for (_, files), report in zip(garments, reports, strict=True):
         result.findings += report.findings
-        if not report.findings:
+        if report.usable:
             result.garments[split][files.name] = Garment(files, report)
 
 
@@ -154,7 +154,7 @@ def _add_persons(
     for files, report in zip(persons, reports, strict=True):
         result.findings += report.findings
         wears = files.garment is None or files.garment in result.garments[split]
-        if not report.findings and wears:
+        if report.usable and wears:
             result.persons[split].append(Person(files, report))
 
 
@@ -260,5 +260,5 @@ def _usable_pairs(result: Review) -> None:
     for pair, problem in unusable_pairs(contents, usable, chosen):
         assert contents.pairs_file is not None  # pairs come from it
         name = contents.pairs_file.relative_to(result.catalogue.root).as_posix()
-        value = f"{' '.join(pair)}: {problem}"
+        value = f"{shown(' '.join(pair))}: {problem}"
         result.findings.append(Finding(name, Reason.PAIRS, value, "test", None))

@@ -22,7 +22,7 @@ from pfafn.data.images import (
     decode_picture,
     read_bytes,
 )
-from pfafn.data.keypoints import KeypointError, read_keypoints
+from pfafn.data.keypoints import KeypointError, count_people, read_keypoints
 from pfafn.data.layouts import Layout
 from pfafn.data.parsing import ParsingError, canonical
 from pfafn.data.parts import BodyPart
@@ -52,6 +52,7 @@ class Reason(StrEnum):
     GARMENT_LEAK = "garment_leak"
     PAIRS = "pairs"
     NO_OTHER_GARMENT = "no_other_garment"
+    SEVERAL_PEOPLE = "several_people"
     STRAY_FILE = "stray_file"
 
 
@@ -81,6 +82,11 @@ class Report(NamedTuple):
     thumb: bytes  # uint8 RGB [*THUMB, 3] of a person; b"" otherwise
     size: tuple[int, int]  # height, width of the picture
     mask_source: masks.MaskSource | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing was found that rejects it."""
+        return not any(finding.rejects for finding in self.findings)
 
 
 class Problem(UserError, ValueError):
@@ -117,8 +123,8 @@ class Inspector:
         size = picture.rgb.shape[:2]
         if files.parsing:
             collect.run(files.parsing, lambda path: self._parsing(path, size))
-        if files.keypoints:
-            collect.run(files.keypoints, lambda path: self._keypoints(path, size))
+        if files.keypoints and collect.run(files.keypoints, lambda p: self._people(p, size), 1) > 1:
+            collect.add(files.keypoints, Reason.SEVERAL_PEOPLE, "the first counts", rejects=False)
         if files.body_parts:
             collect.run(
                 files.body_parts,
@@ -154,11 +160,14 @@ class Inspector:
         except ParsingError as error:
             raise Problem(Reason.PARSING_IDS, str(error)) from error
 
-    def _keypoints(self, path: Path, size: tuple[int, int]) -> None:
+    def _people(self, path: Path, size: tuple[int, int]) -> int:
+        """How many people a keypoint file holds, the first of them usable."""
         try:
-            read_keypoints(read_bytes(path), size, self.layout.drawn_in)
+            content = read_bytes(path)
+            read_keypoints(content, size, self.layout.drawn_in)
         except KeypointError as error:
             raise Problem(Reason.KEYPOINTS, str(error)) from error
+        return count_people(content)
 
 
 class _Collector:
@@ -168,19 +177,21 @@ class _Collector:
         self.root, self.split, self.sample = root, split, sample
         self.findings: list[Finding] = []
 
-    def add(self, path: Path, reason: Reason, value: str | float | int | None) -> None:
+    def add(
+        self, path: Path, reason: Reason, value: str | float | int | None, rejects: bool = True
+    ) -> None:
         file = path.relative_to(self.root).as_posix()
-        self.findings.append(Finding(file, reason, value, self.split, self.sample))
+        self.findings.append(Finding(file, reason, value, self.split, self.sample, rejects))
 
-    def run(self, path: Path, check: Callable[[Path], Any]) -> Any:
-        """check(path), or None and a finding if it raises."""
+    def run(self, path: Path, check: Callable[[Path], Any], otherwise: Any = None) -> Any:
+        """check(path), or `otherwise` and a finding if it raises."""
         try:
             return check(path)
         except Problem as problem:
             self.add(path, problem.reason, problem.value)
         except ImageError as error:
             self.add(path, Reason.UNDECODABLE, str(error).removeprefix(f"{path.name}: "))
-        return None
+        return otherwise
 
 
 def _picture(path: Path) -> Picture:
@@ -217,7 +228,7 @@ def decode_body_parts(content: bytes, kind: str, size: tuple[int, int]) -> NDArr
     if kind == ".npy":
         try:
             ids = np.load(BytesIO(content), allow_pickle=False)
-        except (ValueError, EOFError, OSError, MemoryError) as error:
+        except Exception as error:  # numpy raises nearly anything for damaged bytes
             raise Problem(Reason.BODY_PARTS, f"not an array file: {error}") from error
     else:
         ids = decode_ids(content, "body parts")

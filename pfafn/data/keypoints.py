@@ -69,6 +69,11 @@ def read_keypoints(
     return points
 
 
+def count_people(content: bytes) -> int:
+    """How many people are in a file that read_keypoints accepts."""
+    return len(json.loads(content).get("people", [None]))
+
+
 def _rows(document: Any) -> Points:
     """The numbers of the first person, one row of x, y, score per point."""
     if not isinstance(document, Mapping):
