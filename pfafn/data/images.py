@@ -3,28 +3,27 @@
 Arrays are uint8: RGB pictures [H, W, 3], masks and id maps [H, W]. Pixel centres are integers.
 """
 
-from io import BytesIO
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pfafn.errors import UserError
+from pfafn.data.opening import (
+    LOSSY,
+    ImageError,
+    decoding,
+    eight_bit,
+    open_picture,
+    read_bytes,
+)
 
 Pixels = NDArray[np.uint8]
 Interpolation = Literal["smooth", "nearest"]
 
-MAX_PIXELS = 80_000_000
 WHITE = 255
 PNG_COMPRESSION = 6
-PNG_DEPTH = 24  # where a PNG file says its bits per channel
-
-
-class ImageError(UserError, ValueError):
-    """A picture cannot be used; the message names the file and what is wrong with it."""
 
 
 class Picture(NamedTuple):
@@ -46,50 +45,18 @@ class Placement(NamedTuple):
     scale_x: float
 
 
-def _open(content: bytes, name: str) -> tuple[Image.Image, bool]:
-    """Decode a picture completely and turn it upright; also say if its bytes are plain."""
-    if not content:
-        raise ImageError(f"{name}: the file is empty (0 bytes); replace it")
-    try:
-        image = Image.open(BytesIO(content))
-        if image.width * image.height > MAX_PIXELS:
-            raise ImageError(
-                f"{name}: {image.width}x{image.height} is more than {MAX_PIXELS} pixels; shrink it"
-            )
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-    except ImageError:
-        raise
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not a picture in a format this reads; convert it") from error
-    except Exception as error:  # Pillow raises nearly anything for damaged bytes
-        raise ImageError(f"{name}: damaged picture ({error}); replace it") from error
-    deep = image.format == "PNG" and content[PNG_DEPTH] != 8
-    plain = image.mode == "RGB" and image.format in ("JPEG", "PNG") and not deep
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    return upright, plain and not turned and not image.has_transparency_data
-
-
-def _eight_bit(image: Image.Image, name: str) -> Image.Image:
-    """Bring 16- and 32-bit gray pictures to 8 bits."""
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        return Image.fromarray((values.clip(0, 65535) // 256).astype(np.uint8))
-    if image.mode == "F":
-        raise ImageError(f"{name}: floating point pictures are not supported; save it as 8 bits")
-    return image
-
-
 def decode_picture(content: bytes, name: str = "picture") -> Picture:
     """Decode a photo with its transparency.
 
     EXIF rotation is applied; palettes, gray, CMYK and 16 bits become 8-bit RGB; transparent pixels
-    show white. Raises ImageError naming `name` if the bytes cannot be decoded to the last row.
+    show white. Raises ImageError naming `name` if the bytes cannot be decoded to the last row, are
+    in none of FORMATS, larger than MAX_PIXELS or animated.
     """
-    image, plain = _open(content, name)
-    if not image.has_transparency_data:
-        return Picture(np.array(_eight_bit(image, name).convert("RGB")), None, plain)
-    rgba = np.asarray(image.convert("RGBA"))
+    with decoding(name):
+        image, plain = open_picture(content, name)
+        if not image.has_transparency_data:
+            return Picture(np.array(eight_bit(image, name).convert("RGB")), None, plain)
+        rgba = np.asarray(eight_bit(image, name).convert("RGBA"))
     alpha = rgba[..., 3]
     weight = alpha[..., None].astype(np.uint16)
     over = (rgba[..., :3] * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE
@@ -106,40 +73,38 @@ def read_rgb(path: Path) -> Pixels:
     return decode_rgb(read_bytes(path), str(path))
 
 
-def read_bytes(path: Path) -> bytes:
-    """The file's bytes; raises ImageError naming it if it is missing or unreadable."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-
-
 def decode_gray(content: bytes, name: str = "mask") -> Pixels:
     """uint8 gray [H, W] of encoded bytes; a transparent picture gives its alpha if it varies."""
-    image, _ = _open(content, name)
-    if image.has_transparency_data:
-        alpha = np.asarray(image.convert("RGBA"))[..., 3]
-        if alpha.min() < alpha.max():
-            return alpha.copy()
-    return np.array(_eight_bit(image, name).convert("L"))
+    with decoding(name):
+        image, _ = open_picture(content, name)
+        eight = eight_bit(image, name)
+        if image.has_transparency_data:
+            alpha = np.asarray(eight.convert("RGBA"))[..., 3]
+            if alpha.min() < alpha.max():
+                return alpha.copy()
+        return np.array(eight.convert("L"))
 
 
 def decode_ids(content: bytes, name: str = "id map") -> Pixels:
     """uint8 ids [H, W] of encoded bytes; the indices of a palette picture are its ids.
 
-    Raises ImageError for a colour picture, whose ids cannot be told.
+    Raises ImageError for a colour picture, whose ids cannot be told, and for one in a lossy format,
+    which mixes neighbouring ids.
     """
-    image, _ = _open(content, name)
-    if image.mode in ("P", "L"):
-        return np.array(image)
-    if image.mode == "1":
-        return np.asarray(image).astype(np.uint8)
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min() >= 0 and values.max() < 256:
-            return values.astype(np.uint8)
-        raise ImageError(f"{name}: ids must be 0..255, found {values.min()}..{values.max()}")
-    channels = np.asarray(image.convert("RGB"))
+    with decoding(name):
+        image, _ = open_picture(content, name)
+        if image.format in LOSSY:
+            raise ImageError(f"{name}: {image.format} does not keep ids exactly; save it as PNG")
+        if image.mode in ("P", "L"):
+            return np.array(image)
+        if image.mode == "1":
+            return np.asarray(image).astype(np.uint8)
+        if image.mode.startswith("I"):
+            values = np.asarray(image)
+            if values.min() >= 0 and values.max() < 256:
+                return values.astype(np.uint8)
+            raise ImageError(f"{name}: ids must be 0..255, found {values.min()}..{values.max()}")
+        channels = np.asarray(eight_bit(image, name).convert("RGB"))
     if (channels != channels[..., :1]).any():
         raise ImageError(f"{name}: expected one id per pixel, found a {image.mode} colour picture")
     return channels[..., 0].copy()
