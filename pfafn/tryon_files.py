@@ -89,14 +89,18 @@ def read_pairs(pairs: Path, person: Path, garment: Path) -> list[tuple[str, str]
         if not folder.is_dir():
             raise TryOnError(f"{folder}: with --pairs, --person and --garment are folders")
     found = []
-    for number, line in enumerate(pairs.read_text().splitlines(), 1):
+    for number, line in enumerate(pairs.read_text(errors="replace").splitlines(), 1):
         names = line.split("\t") if "\t" in line else line.split()
         if names and len(names) != 2:
             raise TryOnError(
                 f"{pairs}, line {number}: expected a person's and a garment's file name, "
                 f"got {line!r:.80}"
             )
-        found += [(names[0].strip(), names[1].strip())] if names else []
+        names = [name.strip() for name in names]
+        for name in names:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise TryOnError(f"{pairs}, line {number}: {name!r:.80} leads out of the folder")
+        found += [(names[0], names[1])] if names else []
     if not found:
         raise TryOnError(f"{pairs}: no pairs in it")
     return found

@@ -145,6 +145,8 @@ def test_a_tutor_cannot_be_used_without_parsing(shop):
     ("line", "said"),
     [
         ("a.jpg", "pairs.txt, line 2: expected a person's and a garment's file name, got 'a.jpg'"),
+        ("../a.jpg x.png", "pairs.txt, line 2: '../a.jpg' leads out of the folder"),
+        ("a.jpg /x.png", "pairs.txt, line 2: '/x.png' leads out of the folder"),
         ("a.jpg x.png 1", "line 2: expected"),
     ],
 )
