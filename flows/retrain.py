@@ -143,8 +143,9 @@ def retrain(
                 always = verify(chosen)
             finally:
                 show_stages(runs, wanted)
-            show_result(dvc.ROOT)
-    news = [run.stage for run in runs if run.outcome != UP_TO_DATE and run.stage not in always]
+            news = [r.stage for r in runs if r.outcome != UP_TO_DATE and r.stage not in always]
+            if news:
+                show_result(dvc.ROOT)
     return Completed(message=f"new: {', '.join(news)}" if news else "nothing had changed")
 
 
