@@ -1,6 +1,6 @@
 """Cost volume: banded matrix products against one pass per displacement, in the same run.
 
-    python benchmarks/cost_volume.py [--channels 256] [--height 128] [--width 96] [--batch 1]
+    python -m benchmarks.cost_volume [--channels 256] [--height 128] [--width 96] [--batch 1]
 
 Prints the median seconds of forward and of forward + backward for both, and the ratio.
 """
@@ -11,20 +11,12 @@ import time
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.plain import cost_volume as definition
 from pfafn.models.correlation import cost_volume
 
 ROUNDS = 15
-
-
-def definition(garment: Tensor, person: Tensor, radius: int = 3) -> Tensor:
-    """The formula as it is written: 49 products of whole feature maps."""
-    side, (h, w) = 2 * radius + 1, garment.shape[-2:]
-    padded = F.pad(person, (radius,) * 4)
-    shifts = (padded[..., y : y + h, x : x + w] for y in range(side) for x in range(side))
-    return torch.stack([(garment * p).mean(dim=1) for p in shifts], dim=1)
 
 
 def seconds(function: Callable[[Tensor, Tensor], Tensor], shape: tuple[int, ...]) -> list[float]:

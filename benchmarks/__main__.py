@@ -1,0 +1,105 @@
+"""How fast and how large: this project's try-on and training against a plain implementation.
+
+    python -m benchmarks [--quick] [--only NAME ...] [--threads N] [--json FILE] [--compare FILE]
+
+Prints Markdown and writes JSON. Every variant is measured in the same run as the plain one
+(benchmarks/plain.py), in rounds that run each once; medians and quartiles are of the rounds.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import inference
+from benchmarks.files import from_files
+from benchmarks.machine import ceilings, describe
+from benchmarks.memory import memory
+from benchmarks.rows import Row, from_json, markdown, slower, to_json
+from benchmarks.subject import QUICK, Scale, network
+from benchmarks.training import training
+from benchmarks.variants import networks
+from pfafn import runtime
+
+SECTIONS = ("tryon", "parts", "gallery", "files", "memory", "training")
+
+
+def arguments(given: list[str] | None) -> argparse.Namespace:
+    lines = __doc__.splitlines()
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description=lines[0], epilog=" ".join(lines[4:])
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny networks: does it all run?")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="NAME",
+                        help=f"some of: {' '.join(SECTIONS)}")  # fmt: skip
+    parser.add_argument("--threads", type=int, help="of torch; by default as torch chooses")
+    parser.add_argument("--rounds", type=int, help="how often each variant is measured")
+    parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), metavar="FILE",
+                        help="where the numbers go, default build/benchmarks.json")  # fmt: skip
+    parser.add_argument("--compare", type=Path, metavar="FILE",
+                        help="earlier numbers; exit code 1 if it is slower now")  # fmt: skip
+    return parser.parse_args(given)
+
+
+def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> list[Row]:
+    """All rows of the chosen sections, after the machine's ceilings."""
+    found, best = ceilings(device, scale.rounds)
+    nets = {}
+    if {"tryon", "parts", "gallery"} & set(only):
+        nets = networks(network("student", scale.widths), device)
+    sections: dict[str, Callable[[], list[Row]]] = {
+        "tryon": lambda: inference.alone(nets, scale, device, best),
+        "parts": lambda: inference.parts(nets, scale, device),
+        "gallery": lambda: inference.gallery(nets, scale, device),
+        "files": lambda: from_files(scale, device),
+        "memory": lambda: memory(
+            network("student", scale.widths), scale.size, (1, scale.batches[-1])
+        ),
+        "training": lambda: training(scale, device),
+    }
+    for name in only:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        if name == "training":
+            nets.clear()
+        found += sections[name]()
+    return found
+
+
+def settings(scale: Scale) -> dict[str, Any]:
+    """What must agree for two runs to be comparable."""
+    return {"size": list(scale.size), "widths": scale.widths}
+
+
+def main(given: list[str] | None = None) -> int:
+    asked = arguments(given)
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    scale = QUICK if asked.quick else Scale()
+    if asked.rounds:
+        scale = scale._replace(rounds=asked.rounds, training_rounds=max(1, asked.rounds // 3))
+    before = json.loads(asked.compare.read_text()) if asked.compare else None
+    if before and before["settings"] != settings(scale):
+        print(f"{asked.compare}: measured with {before['settings']}, not {settings(scale)}")
+        return 2
+    device = runtime.device()
+    machine = describe(device)
+    found = measure(scale, asked.only, device)
+
+    print(f"# Benchmarks\n\n{', '.join(f'{k} {v}' for k, v in machine.items() if v)}\n")
+    print(markdown(found))
+    report = {"machine": machine, "settings": settings(scale), "rows": [to_json(r) for r in found]}
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    asked.json.write_text(json.dumps(report, indent=1) + "\n")
+    if before is None:
+        return 0
+    lost = slower(found, [from_json(row) for row in before["rows"]])
+    print("\n" + ("\n".join(["Slower than before:", *lost]) if lost else "Nothing is slower."))
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Try-on, the network alone: sizes, batches, parts, and galleries."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.rows import Row, over_one_by_one, rows
+from benchmarks.subject import Scale, pictures
+from benchmarks.timing import Spread, interleaved
+from benchmarks.variants import PLAIN, PRECISIONS, Networks, computing, formed
+from pfafn.data.dataset import mask_tensor, picture_tensor
+
+
+def inputs(count: int, size: tuple[int, int], device: torch.device) -> list[Tensor]:
+    """person, garment, mask of `count` pictures."""
+    drawn = [pictures(number, size) for number in range(count)]
+    masks = torch.stack([mask_tensor(d.mask) for d in drawn])
+    person, garment = (
+        torch.stack([picture_tensor(getattr(d, name)) for d in drawn])
+        for name in ("person", "garment")
+    )
+    return [each.to(device) for each in (person, garment * masks, masks)]
+
+
+def whole(nets: Networks, given: list[Tensor]) -> dict[str, Callable[[], Tensor]]:
+    """Each variant's try-on."""
+
+    def work(variant: str) -> Callable[[], Tensor]:
+        (net, dtype), own = nets[variant], formed(given, variant)
+
+        def run() -> Tensor:
+            with computing(own[0].device, dtype):
+                return net.wear(*own).image
+
+        return run
+
+    return {variant: work(variant) for variant in nets}
+
+
+def flops(nets: Networks, given: list[Tensor]) -> int:
+    """Of the plain network, two per product; the definition's, whatever others spend."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        nets[PLAIN][0].wear(*given)
+    return counter.get_total_flops()
+
+
+def alone(nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]) -> list[Row]:
+    """The network alone: sizes and batches, difference to plain, share of the ceiling."""
+    found = []
+    cases = [(1, size) for size in scale.sizes]
+    cases += [(count, scale.size) for count in scale.batches if count > 1]
+    for count, size in cases:
+        given = inputs(count, size, device)
+        work = whole(nets, given)
+        expected, needed, notes = work[PLAIN](), flops(nets, given), {}
+        taken = interleaved(work, scale.rounds, device)
+        for variant, run in work.items():
+            rate = needed / Spread.of(taken[variant]).median
+            share = rate / best[PRECISIONS[nets[variant][1]]]
+            notes[variant] = f"{rate / 1e9:.0f} GFLOP/s, {share:.0%} of the ceiling"
+            if variant != PLAIN:
+                off = (run() - expected).abs()
+                notes[variant] += f"; off by {off.max():.1e}, mean {off.mean():.1e}"
+        case = f"{size[0]}x{size[1]}, batch {count}"
+        found += rows("Try-on, network only, per picture", case, taken, per=count, notes=notes)
+    return found
+
+
+def parts(nets: Networks, scale: Scale, device: torch.device) -> list[Row]:
+    """Where the time of one try-on goes."""
+    given, found = inputs(1, scale.size, device), {}
+    for variant, (net, dtype) in nets.items():
+        person, garment, mask = formed(given, variant)
+        with computing(device, dtype):
+            seen, known = net.warp.encode_person(person), net.warp.encode_garment(garment)
+            warped = net.warp.align(seen, known, garment, mask)
+        steps = {
+            "person encoder": lambda n=net, p=person: n.warp.encode_person(p),
+            "garment encoder": lambda n=net, g=garment: n.warp.encode_garment(g),
+            "flow": lambda n=net, s=seen, k=known, g=garment, m=mask: n.warp.align(s, k, g, m),
+            "generator": lambda n=net, p=person, w=warped: n.render(p, w),
+        }
+        with computing(device, dtype):
+            found[variant] = interleaved(steps, scale.rounds, device)
+    return [
+        row
+        for part in found[PLAIN]
+        for row in rows("Try-on, part by part", part, {v: found[v][part] for v in found})
+    ]
+
+
+def gallery(nets: Networks, scale: Scale, device: torch.device) -> list[Row]:
+    """The network alone, one person in many garments: one by one, and with the person known.
+
+    A shop's own garments may be known, too, before anybody comes.
+    """
+    given, work = inputs(scale.gallery, scale.size, device), {}
+    for name, (net, dtype) in nets.items():
+        person, garments, masks = formed(given, name)
+        pairs = list(zip(garments.split(1), masks.split(1), strict=True))
+        with computing(device, dtype):
+            known = [net.warp.encode_garment(garment) for garment, _ in pairs]
+
+        def each(net=net, dtype=dtype, person=person, pairs=pairs) -> None:
+            with computing(device, dtype):
+                for garment, mask in pairs:
+                    net.wear(person[:1], garment, mask)
+
+        def shared(net=net, dtype=dtype, person=person, pairs=pairs, known=None) -> None:
+            with computing(device, dtype):
+                seen = net.warp.encode_person(person[:1])
+                for i, (garment, mask) in enumerate(pairs):
+                    features = known[i] if known else net.warp.encode_garment(garment)
+                    net.render(person[:1], net.warp.align(seen, features, garment, mask))
+
+        if name == PLAIN:
+            work[PLAIN] = each
+            continue
+        work[f"{name} one by one"], work[f"{name} gallery"] = each, shared
+        work[f"{name} gallery, garments known"] = lambda f=shared, k=known: f(known=k)
+    taken = interleaved(work, scale.gallery_rounds, device)
+    notes = over_one_by_one(taken, PRECISIONS.values())
+    case = f"a person in {scale.gallery} garments"
+    return rows("Gallery, network only, per picture", case, taken, per=scale.gallery, notes=notes)

@@ -1,0 +1,85 @@
+"""Peak memory of a try-on from a model file, each variant in a process of its own.
+
+    python -m benchmarks.memory MODEL VARIANT HEIGHT WIDTH BATCH
+
+prints two numbers of MiB: after importing everything, and at most. On a GPU, what torch allocated.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks import plain
+from benchmarks.rows import Row
+from benchmarks.timing import Spread
+from benchmarks.variants import PLAIN, PRECISIONS, computing, formed
+from pfafn import runtime
+from pfafn.models import tryon
+from pfafn.models.deployed import deploy
+from pfafn.models.tryon import TryOnNet
+
+MIB = 2**20
+
+
+def memory(net: TryOnNet, size: tuple[int, int], batches: tuple[int, ...]) -> list[Row]:
+    """Peak of each variant's process."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "student.safetensors"
+        tryon.save(net, path, {"image": list(size)})
+        for count in batches:
+            peaks = {v: peak(path, v, size, count) for v in (PLAIN, *PRECISIONS.values())}
+            for variant, (start, most) in peaks.items():
+                gain = Spread.of([peaks[PLAIN][1] / most]) if variant != PLAIN else None
+                share = "" if gain is None else f"; {1 / gain.median:.2f} of plain"
+                found.append(
+                    Row(
+                        "Peak memory of the process, model loading included",
+                        f"{size[0]}x{size[1]}, batch {count}", variant, "MiB",
+                        Spread.of([most]), gain, f"{start:.0f} MiB of it before the model{share}",
+                    )
+                )  # fmt: skip
+    return found
+
+
+def peak(path: Path, variant: str, size: tuple[int, int], count: int) -> tuple[float, float]:
+    """MiB before and at most, of a child process."""
+    given = [path, variant, *size, count]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", *map(str, given)],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    start, most = map(float, done.stdout.split())
+    return start, most
+
+
+def most_used(device: torch.device) -> float:
+    """MiB, until now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / MIB
+    # Not getrusage: its maximum is inherited from the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+
+
+def main(path: Path, variant: str, height: int, width: int, count: int) -> None:
+    device = runtime.device()
+    shapes = [(count, channels, height, width) for channels in (3, 3, 1)]
+    given = formed([torch.rand(shape, device=device) for shape in shapes], variant)
+    start = most_used(device)
+    dtype = {name: dtype for dtype, name in PRECISIONS.items()}.get(variant, torch.float32)
+    if variant == PLAIN:
+        net = plain.load(path).to(device)
+    else:
+        net = deploy(tryon.load(path)[0], device, dtype)
+    with computing(device, dtype):
+        net.wear(*given)
+    print(start, most_used(device))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:]))

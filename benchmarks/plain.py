@@ -1,0 +1,53 @@
+"""The same network and training step as the definitions read: what the others are compared with.
+
+float32 in torch's own memory layout; 49 products of whole feature maps per cost volume; norms,
+activations and upsampling on their own; every target's perceptual features anew; a default Adam.
+What a try-on computes for the training is left out here as well (a frozen tutor has no gradient).
+"""
+
+import copy
+from pathlib import Path
+
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pfafn.models import tryon
+from pfafn.models.tryon import TryOnNet
+from pfafn.models.warp import RADIUS, FlowNet
+
+
+def cost_volume(garment: Tensor, person: Tensor, radius: int = RADIUS) -> Tensor:
+    """The formula as it is written: 49 products, each a pass over both features."""
+    side, (h, w) = 2 * radius + 1, garment.shape[-2:]
+    padded = F.pad(person, (radius,) * 4)
+    shifts = (padded[..., y : y + h, x : x + w] for y in range(side) for x in range(side))
+    return torch.stack([(garment * p).mean(dim=1) for p in shifts], dim=1)
+
+
+class PlainFlowNet(FlowNet):
+    """`FlowNet` with that cost volume."""
+
+    def __init__(self, flow: FlowNet) -> None:
+        nn.Module.__init__(self)  # its heads are another's
+        self.match, self.refine = flow.match, flow.refine
+
+    def costs(self, moved: Tensor, person: Tensor) -> Tensor:
+        return F.leaky_relu(cost_volume(moved, person), 0.1)
+
+
+def plain(net: TryOnNet) -> TryOnNet:
+    """A copy of a network, weights included, in the definition's form."""
+    made = copy.deepcopy(net).float().to(memory_format=torch.contiguous_format)
+    made.warp.flow = PlainFlowNet(made.warp.flow)
+    return made
+
+
+def load(path: Path) -> TryOnNet:
+    """A model file as it is usually read: the network is made, then given the file's weights."""
+    card = tryon.read_card(path)
+    net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
+    net.load_state_dict(safetensors.torch.load_file(path))
+    net.warp.flow = PlainFlowNet(net.warp.flow)
+    return net.eval().requires_grad_(False)

@@ -1,0 +1,103 @@
+"""What is measured: a network of published widths, and drawn people in drawn garments."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from benchmarks.variants import PRECISIONS
+from pfafn.data.dataset import to_tensors
+from pfafn.data.studio.dataset import draw_sample
+from pfafn.data.studio.flat import lay_flat
+from pfafn.data.studio.scene import keypoints, photograph
+from pfafn.models.tryon import TryOnNet
+
+PUBLISHED = {"channels": [64, 128, 256, 256, 256], "fpn": 256, "generator": 64}
+TINY = {"channels": [4, 8, 8, 8, 8], "fpn": 8, "generator": 4}
+SEED = 7
+
+
+class Scale(NamedTuple):
+    """How much is measured."""
+
+    size: tuple[int, int] = (256, 192)
+    widths: dict = PUBLISHED
+    rounds: int = 9
+    gallery: int = 16  # garments
+    gallery_rounds: int = 3
+    sizes: tuple[tuple[int, int], ...] = ((128, 96), (256, 192), (512, 384))
+    batches: tuple[int, ...] = (1, 2, 4, 8)
+    training_rounds: int = 3
+    training_batch: int = 2
+
+
+QUICK = Scale((64, 96), TINY, 2, 3, 2, ((64, 32), (64, 96)), (1, 2), 1, 2)
+
+
+class Pictures(NamedTuple):
+    """A drawn person, a garment, its mask: uint8 [H, W, 3], [H, W, 3], [H, W]."""
+
+    person: NDArray[np.uint8]
+    garment: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+
+
+def network(role: str, widths: dict) -> TryOnNet:
+    """A seeded network whose norms and flows are as alive as trained ones.
+
+    At torch's initial weights every norm is the identity and nothing moves.
+    """
+    torch.manual_seed(SEED)
+    net = TryOnNet(role, **widths).eval()
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_var.uniform_(0.5, 1.5)
+                module.running_mean.normal_(0, 0.2)
+        for head in (*net.warp.flow.match, *net.warp.flow.refine):
+            head[-1].weight.mul_(20)
+    return net
+
+
+def pictures(number: int, size: tuple[int, int]) -> Pictures:
+    """Person and garment `number` of the studio."""
+    drawn, other = (draw_sample(SEED, "test", n, n) for n in (number, number + 1))
+    own, flat = lay_flat(drawn.garment, *size), lay_flat(other.garment, *size)
+    return Pictures(photograph(drawn.person, drawn.garment, own).picture, flat.picture, flat.mask)
+
+
+def batch(count: int, size: tuple[int, int]) -> dict[str, Tensor]:
+    """`count` training samples: the photo, its garment, and the person in another one as fake."""
+    samples = []
+    for number in range(count):
+        drawn, other = (draw_sample(SEED, "train", n, n) for n in (number, number + count))
+        flat, unworn = lay_flat(drawn.garment, *size), lay_flat(other.garment, *size)
+        photo = photograph(drawn.person, drawn.garment, flat)
+        fake = photograph(drawn.person, other.garment, unworn)
+        arrays = {
+            "person": photo.picture, "fake": fake.picture, "garment": flat.picture,
+            "garment_mask": flat.mask, "fake_mask": np.uint8(255) * fake.visible,
+            "parsing": photo.parsing, "body_parts": photo.body_parts,
+            "keypoints": keypoints(drawn.person, *size),
+        }  # fmt: skip
+        samples.append(to_tensors(arrays) | {"category": torch.tensor(0)})
+    return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+
+@contextmanager
+def precision(dtype: torch.dtype) -> Iterator[None]:
+    """PFAFN_PRECISION for a while."""
+    before = os.environ.get("PFAFN_PRECISION")
+    os.environ["PFAFN_PRECISION"] = PRECISIONS[dtype]
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PFAFN_PRECISION"]
+        else:
+            os.environ["PFAFN_PRECISION"] = before

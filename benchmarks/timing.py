@@ -1,0 +1,47 @@
+"""Timing that stands a machine's moods: rounds in which every variant runs once."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+
+class Spread(NamedTuple):
+    """Median and quartiles of some measurements."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Spread":
+        return cls(*(float(v) for v in np.percentile(values, (25, 50, 75))))
+
+
+def seconds(work: Callable[[], Any], device: torch.device) -> float:
+    """Seconds of one call; on a GPU between two events on its stream, when they are reached."""
+    if device.type != "cuda":
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    work()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1000
+
+
+def interleaved(
+    variants: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device
+) -> dict[str, list[float]]:
+    """Seconds of each variant in each round, after one call each that is not counted."""
+    for work in variants.values():
+        work()
+    taken: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, work in variants.items():
+            taken[name].append(seconds(work, device))
+    return taken

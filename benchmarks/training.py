@@ -1,0 +1,155 @@
+"""The last training stage, the heaviest: one step, and where its time goes."""
+
+import copy
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.plain import plain
+from benchmarks.rows import Row, rows
+from benchmarks.subject import Scale, batch, network, precision
+from benchmarks.timing import interleaved
+from benchmarks.variants import PLAIN, PRECISIONS
+from pfafn.batches import to_device
+from pfafn.models.vgg import VGG19
+from pfafn.objectives import StudentObjective
+from pfafn.params import Params, TryOnStage
+from pfafn.training import Plan, Trainer, start_fabric
+
+PAPER = Path(__file__).parents[1] / "profiles" / "paper.yaml"
+PARTS = ("tutor", "warp", "generator", "perceptual", "other forward", "backward", "optimizer")
+
+
+class Clocks:
+    """Seconds of each part of the steps since the last `take`."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.spent: dict[str, float] = dict.fromkeys(PARTS, 0.0)
+
+    def now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def watch(self, module: nn.Module, part: str) -> None:
+        """Count a module's forward passes as `part`, less what is watched inside them."""
+        entered: list[tuple[float, float]] = []
+
+        def enter(*_: Any) -> None:
+            entered.append((sum(self.spent.values()), self.now()))
+
+        def leave(*_: Any) -> None:
+            self.add(part, *entered.pop())
+
+        module.register_forward_pre_hook(enter)
+        module.register_forward_hook(leave)
+
+    def timed(self, part: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, its time counted as `part`."""
+
+        def run(*given: Any, **named: Any) -> Any:
+            entered = sum(self.spent.values()), self.now()
+            result = work(*given, **named)
+            self.add(part, *entered)
+            return result
+
+        return run
+
+    def add(self, part: str, before: float, began: float) -> None:
+        """Time since `began`, when all parts had taken `before` seconds."""
+        inside = sum(self.spent.values()) - before
+        self.spent[part] += self.now() - began - inside
+
+    def take(self) -> dict[str, float]:
+        spent, self.spent = self.spent, dict.fromkeys(PARTS, 0.0)
+        return spent
+
+
+def objective(widths: dict, form: Callable[[Any], Any] = copy.deepcopy) -> StudentObjective:
+    """The last stage's, its networks in a form; VGG with drawn weights, which cost the same."""
+    params = Params.load(PAPER)
+    torch.manual_seed(0)
+    nets = (form(network(role, widths)) for role in ("student", "tutor"))
+    return StudentObjective(*nets, params.losses, VGG19(), params.student_tryon.warp_weight)
+
+
+def observed(objective: StudentObjective, clocks: Clocks) -> None:
+    clocks.watch(objective, "other forward")
+    clocks.watch(objective.tutor.warp, "tutor")
+    clocks.watch(objective.net.warp, "warp")
+    clocks.watch(objective.net.generator, "generator")
+    clocks.watch(objective.vgg, "perceptual")
+
+
+def plain_step(
+    scale: Scale, given: dict[str, Tensor], device: torch.device, clocks: Clocks
+) -> Callable[[], None]:
+    """Forward, backward and a default Adam in float32, nothing else."""
+    made = objective(scale.widths, plain).to(device).train()
+    observed(made, clocks)
+    adam = torch.optim.Adam(made.net.parameters(), lr=1e-5, betas=(0.5, 0.999))
+    own = {name: value.to(device) for name, value in given.items()}
+    step = clocks.timed("optimizer", adam.step)
+
+    def run() -> None:
+        adam.zero_grad()
+        total = made(own)["total"]
+        clocks.timed("backward", total.backward)()
+        step()
+
+    return run
+
+
+def own_step(
+    scale: Scale, given: dict[str, Tensor], dtype: torch.dtype, clocks: Clocks
+) -> Callable[[], None]:
+    """A step of the training loop itself, with whatever it does to be fast."""
+    with precision(dtype):
+        fabric = start_fabric()
+    params = Params.load(PAPER)
+    made = objective(scale.widths)
+    module = fabric.setup_module(made.to(memory_format=torch.channels_last))
+    schedule = TryOnStage.model_validate(
+        params.tutor_tryon.model_dump() | {"batch": scale.training_batch}
+    )
+    plan = Plan(schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator})
+    trainer = Trainer(fabric, module, made, plan, params.optimizer)
+    trainer.enter(0)
+    observed(made, clocks)
+    trainer.fabric.backward = clocks.timed("backward", fabric.backward)
+    trainer.optimizer.step = clocks.timed("optimizer", trainer.optimizer.step)
+    own = to_device(given, fabric.device)
+    return lambda: trainer.step([own], 0)
+
+
+def training(scale: Scale, device: torch.device) -> list[Row]:
+    """Seconds per image of the last stage, and of its parts."""
+    given = batch(scale.training_batch, scale.size)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    clocks = {name: Clocks(device) for name in (PLAIN, *PRECISIONS.values())}
+    work = {PLAIN: plain_step(scale, given, device, clocks[PLAIN])}
+    for dtype, name in PRECISIONS.items():
+        work[name] = own_step(scale, given, dtype, clocks[name])
+    spent: dict[str, list[dict[str, float]]] = {name: [] for name in work}
+
+    def noted(name: str) -> Callable[[], None]:
+        def run() -> None:
+            work[name]()
+            spent[name].append(clocks[name].take())
+
+        return run
+
+    taken = interleaved({name: noted(name) for name in work}, scale.training_rounds, device)
+    torch.use_deterministic_algorithms(deterministic)
+    case = f"{scale.size[0]}x{scale.size[1]}, batch {scale.training_batch}"
+    count = scale.training_batch
+    found = rows("Last training stage, per image", case, taken, per=count)
+    for part in PARTS:
+        of_part = {name: [each[part] for each in spent[name][1:]] for name in work}
+        found += rows("Last training stage, part by part, per image", part, of_part, per=count)
+    return found

@@ -1,0 +1,83 @@
+"""The benchmarks measure what they say; how long anything took is no test."""
+
+import json
+
+import pytest
+import torch
+
+from benchmarks import plain
+from benchmarks.__main__ import main
+from benchmarks.rows import Row, markdown, rows, slower
+from benchmarks.subject import QUICK, network
+from benchmarks.timing import Spread
+from pfafn.models.correlation import cost_volume
+from pfafn.models.tryon import save
+
+
+@torch.inference_mode()
+def test_the_plain_network_is_the_network(tmp_path) -> None:
+    net = network("student", QUICK.widths)
+    person, garment = torch.rand(2, 1, 3, 64, 96) * 2 - 1
+    given = person, garment, torch.ones(1, 1, 64, 96)
+    save(net, tmp_path / "m", {})
+    expected = net.wear(*given).image
+    for made in (plain.plain(net), plain.load(tmp_path / "m")):
+        torch.testing.assert_close(made.wear(*given).image, expected, atol=1e-4, rtol=0)
+
+
+def test_its_network_is_alive() -> None:
+    """Something moves: errors of a network at rest would say nothing."""
+    person, garment = torch.rand(2, 1, 3, 64, 96) * 2 - 1
+    worn = network("student", QUICK.widths).wear(person, garment, torch.ones(1, 1, 64, 96))
+    assert worn.warped.alignment.refine[-1].abs().max() > 0.1
+    assert worn.image.std() > 0.1
+
+
+def test_the_plain_cost_volume_is_ours() -> None:
+    garment, person = torch.randn(2, 2, 5, 6, 20)
+    torch.testing.assert_close(plain.cost_volume(garment, person), cost_volume(garment, person))
+
+
+def test_gains_are_taken_round_by_round() -> None:
+    found = rows("S", "case", {"plain fp32": [2.0, 4.0, 8.0], "fp32": [1.0, 1.0, 4.0]}, per=2)
+    assert [row.gain for row in found] == [None, Spread(2.0, 2.0, 3.0)]
+    assert found[0].cost.median == 2.0
+    assert "| case | fp32 | 500.0 ms |" in markdown(found)
+
+
+def row(low: float, high: float, variant: str = "fp32") -> Row:
+    middle = (low + high) / 2
+    return Row("S", "case", variant, "s", Spread(1, 1, 1), Spread(low, middle, high))
+
+
+@pytest.mark.parametrize(
+    ("now", "lost"), [((1.4, 1.6), False), ((1.1, 1.46), False), ((1.0, 1.2), True)]
+)
+def test_slower_is_what_lies_below_the_spread_of_before(now: tuple[float, float], lost: bool):
+    found = slower([row(*now), row(0.1, 0.1, "unknown before")], [row(1.5, 1.7)])
+    assert found == (["S, case, fp32: 1.10x of plain, was 1.60x"] if lost else [])
+
+
+def test_a_quick_run_reports_and_compares(tmp_path, capsys) -> None:
+    """Everything that takes no child process and no perceptual network."""
+    out = tmp_path / "b.json"
+    quick = ["--quick", "--json", str(out), "--only", "tryon", "parts", "gallery", "files"]
+    threads = torch.get_num_threads()
+    assert main([*quick, "--threads", str(threads)]) == 0
+    text = capsys.readouterr().out
+    assert "| 64x96, batch 2 | bf16 |" in text
+    report = json.loads(out.read_text())
+    assert report["machine"]["torch"] == torch.__version__
+    for saved in report["rows"]:
+        if saved["gain"]:  # as if it had been a thousand times as fast
+            saved["gain"] = {k: v * 1000 for k, v in saved["gain"].items()}
+    out.write_text(json.dumps(report))
+    again = ["--quick", "--json", str(tmp_path / "c.json"), "--only", "parts"]
+    assert main([*again, "--compare", str(out)]) == 1
+    assert "Slower than before:" in capsys.readouterr().out
+
+
+def test_other_settings_are_not_compared(tmp_path, capsys) -> None:
+    (tmp_path / "b.json").write_text(json.dumps({"settings": {"size": [1, 1]}, "rows": []}))
+    assert main(["--quick", "--compare", str(tmp_path / "b.json")]) == 2
+    assert "measured with {'size': [1, 1]}" in capsys.readouterr().out
