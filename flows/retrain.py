@@ -23,6 +23,7 @@ from flows.artifacts import show_result, show_stages
 from flows.dvc import DATA
 from flows.parameters import AS_IT_IS, Profile, applied
 from flows.process import CommandFailed, run_logged, stop_marked
+from pfafn.errors import UserError
 from pfafn.lock import HOLDER, LOCK, exclusive
 from pfafn.registry.store import PROMOTE
 
@@ -174,14 +175,17 @@ def main() -> None:
     (dvc.ROOT / ".work").mkdir(exist_ok=True)
     # A terminated run must stop its stage as Ctrl-C does, not leave it behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    retrain(
-        given.profile,
-        given.set,
-        given.stages,
-        given.force,
-        not given.no_promote,
-        given.stage_timeout_hours,
-    )
+    try:
+        retrain(
+            given.profile,
+            given.set,
+            given.stages,
+            given.force,
+            not given.no_promote,
+            given.stage_timeout_hours,
+        )
+    except (UserError, CommandFailed) as error:
+        sys.exit(f"error: {error}")  # where it happened is in the log already
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from flows.retrain import (
     verify,
     worth_a_retry,
 )
+from pfafn.params import ParamsError
 
 DVC_YAML = """
 stages:
@@ -166,6 +167,17 @@ def test_the_command_line_says_what_the_form_does(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "argv", ["retrain", *words.split()])
     main()
     assert called == [("smoke", ["seed=3"], ["evaluate"], True, False, 2.0)]
+
+
+def test_the_command_line_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ParamsError("seed=high: not a number")
+
+    monkeypatch.setattr("flows.retrain.retrain", refuse)
+    monkeypatch.setattr("flows.retrain.signal.signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["retrain", "--set", "seed=high"])
+    with pytest.raises(SystemExit, match="error: seed=high: not a number"):
+        main()
 
 
 def test_the_form_describes_every_parameter() -> None:
