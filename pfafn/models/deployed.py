@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from pfafn.models.packed import can_pack, pack
+from pfafn.models.packed import can_pack, give_back, pack
 from pfafn.models.precision import ExactConv2d, ExactConvTranspose2d, lower
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import Alignment, FlowHead, FlowNet, Pyramid
@@ -30,6 +29,7 @@ class Seen(NamedTuple):
     evidence: Tensor  # [B, F / 2, h, w]
 
 
+@torch.no_grad()
 def deploy(
     net: TryOnNet, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> TryOnNet:
@@ -39,15 +39,16 @@ def deploy(
     but `warp.encode_person` now gives a list of `Seen`.
     """
     net.eval().requires_grad_(False)
-    for module in list(net.modules()):
-        if isinstance(module, nn.Sequential):
-            fold_norms(module)
-            fold_doubling(module)
+    # No list of all modules: it would keep the replaced weights in memory.
+    for layers in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
+        fold_norms(layers)
+        fold_doubling(layers)
     warp = net.warp
     warp.garment_fpn = MergedPyramid(warp.garment_fpn)
     warp.person_fpn = SeenPyramid(MergedPyramid(warp.person_fpn), warp.flow)
     warp.flow = SplitFlowNet(warp.flow)
     lower(net, dtype)
+    give_back()
     net.requires_grad_(False).to(device, memory_format=torch.channels_last)
     if torch.device(device).type == "cpu" and can_pack(dtype):
         pack(net)
@@ -58,8 +59,18 @@ def fold_norms(layers: nn.Sequential) -> None:
     """Make each batch norm behind a convolution part of it."""
     for i in range(len(layers) - 1, 0, -1):
         if isinstance(layers[i], nn.BatchNorm2d) and isinstance(layers[i - 1], nn.Conv2d):
-            layers[i - 1] = fuse_conv_bn_eval(layers[i - 1], layers[i])
+            fold_norm(layers[i - 1], layers[i])
             del layers[i]
+
+
+def fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Scale and shift a convolution without a bias as the norm behind it does.
+
+    In the weights' own memory: a second set of weights would be the peak of what a try-on needs.
+    """
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    conv.weight.mul_(scale.view(-1, 1, 1, 1))
+    conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
 
 
 def fold_doubling(layers: nn.Sequential) -> None:
@@ -83,7 +94,7 @@ def with_weights(
     kind: type[nn.Module], weight: Tensor, bias: Tensor | None, shape: tuple[int, ...], **how: int
 ) -> nn.Module:
     """kind(*shape, **how) with this weight and bias."""
-    made = torch.nn.utils.skip_init(kind, *shape, bias=bias is not None, **how)
+    made = kind(*shape, bias=bias is not None, device="meta", **how)
     made.weight = nn.Parameter(weight)
     if bias is not None:
         made.bias = nn.Parameter(bias.clone())

@@ -7,6 +7,9 @@ NOTE: these are the operators that torch.compile generates on a CPU; torch has n
 them. tests/models/test_packed.py says what is relied on.
 """
 
+import ctypes
+import sys
+
 import torch
 from torch import Tensor, nn
 
@@ -22,15 +25,28 @@ def can_pack(dtype: torch.dtype) -> bool:
 
 def pack(net: nn.Module) -> None:
     """Replace the convolutions of a network on the CPU, and activations behind them, in place."""
-    for parent in list(net.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
-                setattr(parent, name, Packed(child))
-        if isinstance(parent, nn.Sequential):
-            for i in range(len(parent) - 1, 0, -1):
-                if isinstance(parent[i - 1], Packed) and type(parent[i]) in ACTIVATIONS:
-                    parent[i - 1].activate(parent[i])
-                    del parent[i]
+    for name, child in list(net.named_children()):
+        if isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
+            setattr(net, name, Packed(child))
+        else:
+            pack(child)
+    if isinstance(net, nn.Sequential):
+        for i in range(len(net) - 1, 0, -1):
+            if isinstance(net[i - 1], Packed) and type(net[i]) in ACTIVATIONS:
+                net[i - 1].activate(net[i])
+                del net[i]
+    give_back()
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system, where the C library needs to be told to.
+
+    Weights replaced by others of slightly larger size leave holes that fit none of them.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim:
+            trim(0)
 
 
 class Packed(nn.Module):
