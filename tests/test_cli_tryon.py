@@ -11,7 +11,7 @@ from verbs import done, names, refused, run
 
 from pfafn.data.images import read_rgb
 from pfafn.inference import TryOn
-from pfafn.tryon_files import Job, TryOnError, jobs
+from pfafn.tryon_files import HELD, Job, TryOnError, in_blocks, jobs
 
 SIZE = (64, 96)
 
@@ -78,6 +78,26 @@ def test_without_pairs_everybody_tries_on_everything(shop):
     result = done("tryon", *folders(shop))
     assert names(shop / "out") == ["a__x.png", "a__y.png", "b__x.png", "b__y.png"]
     assert "4 of 4 written" in result.stdout
+
+
+def test_in_a_folder_every_picture_is_encoded_once(shop, monkeypatch):
+    encoded = []
+    for name in ("encode_person", "encode_garment"):
+        encode = getattr(TryOn, name)
+        monkeypatch.setattr(
+            TryOn, name, lambda *given, n=name, e=encode: encoded.append(n) or e(*given)
+        )
+    done("tryon", *folders(shop))
+    assert sorted(encoded) == 2 * ["encode_garment"] + 2 * ["encode_person"]
+
+
+def test_people_come_back_only_when_no_more_garments_can_be_held(tmp_path):
+    people, garments = [tmp_path / p for p in "ab"], [tmp_path / str(n) for n in range(HELD + 2)]
+    todo = [Job(p, g, None, tmp_path / f"{p.name}{g.name}") for p in people for g in garments]
+    ordered = in_blocks(todo)
+    assert sorted(ordered) == sorted(todo)
+    turns = [job.person.name for job in ordered]
+    assert turns == HELD * ["a"] + HELD * ["b"] + 2 * ["a"] + 2 * ["b"]
 
 
 def test_one_garment_on_a_folder_of_people(shop):
