@@ -1,23 +1,34 @@
 """Resume points of a training: everything the next step depends on, as one safetensors file.
 
-The order of samples and their augmentation depend on (seed, epoch, item) alone, so the step number
-stands for the sampler's and every generator's state.
+Weights, optimizer, torch's random generators and the loss curve. The order of samples and their
+augmentation depend on (seed, epoch, item) alone, so the step number stands for the sampler's state.
+
+The last two points are kept. Each carries the hash of its content; one that does not fit its hash
+is set aside, and the one before it, or the beginning, takes its place: the result is the same.
 """
 
+import hashlib
 import json
-import shutil
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
 import torch
-from torch import nn
+from safetensors import SafetensorError
+from torch import Tensor, nn
 
 from pfafn import runtime
+from pfafn.atomic import whole
 
 FILE = "checkpoint.safetensors"
+PREVIOUS = "previous.safetensors"
+DAMAGED = ".damaged"  # suffix of a point that was set aside
+
+Tensors = Mapping[str, Tensor]
 
 
 class ResumePoint(NamedTuple):
@@ -28,72 +39,149 @@ class ResumePoint(NamedTuple):
     seconds: float
 
 
-def save(
-    folder: Path,
-    net: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    names: dict[int, str],
-    point: ResumePoint,
-) -> None:
-    """Write atomically. names: parameter name of each id(parameter) in the optimizer."""
-    tensors = {f"net.{k}": v.contiguous() for k, v in net.state_dict().items()}
+class Damaged(ValueError):
+    """A resume point is not what was written."""
+
+
+class Saved(NamedTuple):
+    """A resume point as it was read."""
+
+    point: ResumePoint
+    tensors: Tensors
+
+    def restore(
+        self, net: nn.Module, optimizer: torch.optim.Optimizer, names: dict[int, str]
+    ) -> None:
+        """Put weights, optimizer state and random generators back, exactly."""
+        net.load_state_dict(
+            {k.removeprefix("net."): v for k, v in self.tensors.items() if k.startswith("net.")}
+        )
+        states: dict[str, dict[str, Tensor]] = {}
+        for key, value in self.tensors.items():
+            if key.startswith("adam."):
+                name, field = key.removeprefix("adam.").rsplit(".", 1)
+                states.setdefault(name, {})[field] = value
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if state := states.get(names[id(parameter)]):
+                    # Adam keeps its step counter on the CPU, its moments in the parameter's image.
+                    optimizer.state[parameter] = {
+                        k: v if k == "step" else torch.empty_like(parameter).copy_(v)
+                        for k, v in state.items()
+                    }
+        set_generators(self.tensors)
+
+
+def snapshot(
+    net: nn.Module, optimizer: torch.optim.Optimizer, names: dict[int, str]
+) -> dict[str, Tensor]:
+    """Copies of all that a resume point holds, on the CPU; the training may go on.
+
+    names: parameter name of each id(parameter) in the optimizer.
+    """
+    tensors = {f"net.{key}": value for key, value in net.state_dict().items()}
     for parameter, state in optimizer.state.items():
         for key, value in state.items():
-            tensors[f"adam.{names[id(parameter)]}.{key}"] = torch.as_tensor(value).contiguous()
+            tensors[f"adam.{names[id(parameter)]}.{key}"] = torch.as_tensor(value)
+    copies = {
+        key: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for key, value in tensors.items()
+    }
+    return copies | generators()
+
+
+def generators() -> dict[str, Tensor]:
+    """State of torch's random generators: the CPU's and, if it was used, the GPU's."""
+    states = {"rng.cpu": torch.get_rng_state()}
+    if torch.cuda.is_initialized():
+        states["rng.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def set_generators(states: Tensors) -> None:
+    torch.set_rng_state(states["rng.cpu"])
+    if "rng.cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["rng.cuda"])
+
+
+def save(folder: Path, tensors: Tensors, point: ResumePoint) -> None:
+    """Write atomically; the point that was there becomes the previous one."""
+    told = json.dumps(point._asdict())
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{FILE}.partial"
-    safetensors.torch.save_file(tensors, scratch, {"point": json.dumps(point._asdict())})
-    scratch.replace(folder / FILE)
+    with whole(folder / FILE) as scratch:
+        header = {"point": told, "sha256": digest(tensors, told)}
+        safetensors.torch.save_file(dict(tensors), scratch, header)
+        if (folder / FILE).is_file():
+            (folder / FILE).replace(folder / PREVIOUS)
 
 
-def load(
-    folder: Path, net: nn.Module, optimizer: torch.optim.Optimizer, names: dict[int, str]
-) -> None:
-    """Put weights and optimizer state of the resume point in `folder` back, exactly."""
-    tensors = safetensors.torch.load_file(folder / FILE)
-    net.load_state_dict(
-        {k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")}
-    )
-    states: dict[str, dict[str, torch.Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("adam."):
-            name, field = key.removeprefix("adam.").rsplit(".", 1)
-            states.setdefault(name, {})[field] = value
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            if state := states.get(names[id(parameter)]):
-                # Adam keeps its step counter on the CPU, its moments in the parameter's image.
-                optimizer.state[parameter] = {
-                    k: v if k == "step" else torch.empty_like(parameter).copy_(v)
-                    for k, v in state.items()
-                }
+def read(folder: Path) -> Saved | None:
+    """The last sound resume point in `folder`, None if there is none.
+
+    A damaged one is renamed and told of on standard error.
+    """
+    for path in (folder / FILE, folder / PREVIOUS):
+        try:
+            return read_file(path)
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            aside = path.with_name(path.name + DAMAGED)
+            path.replace(aside)
+            print(f"{error}; set aside as {aside.name}, going back further", file=sys.stderr)
+    return None
 
 
-def peek(folder: Path) -> ResumePoint | None:
-    """The resume point in `folder`, None if there is none."""
-    if not (folder / FILE).is_file():
-        return None
-    with safetensors.safe_open(folder / FILE, framework="pt") as file:
-        return ResumePoint(**json.loads(file.metadata()["point"]))
+def read_file(path: Path) -> Saved:
+    """Raises Damaged if the content does not fit the hash in it, FileNotFoundError without file."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if header["sha256"] != digest(tensors, header["point"]):
+            raise Damaged(f"{path}: its content does not fit its hash")
+        return Saved(ResumePoint(**json.loads(header["point"])), tensors)
+    except (SafetensorError, KeyError, OSError, TypeError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise Damaged(f"{path}: no complete resume point ({error})") from error
 
 
-def discard(folder: Path) -> None:
-    """Remove a finished training's resume point."""
-    shutil.rmtree(folder, ignore_errors=True)
+def digest(tensors: Tensors, told: str) -> str:
+    """Hash over names, shapes and bytes of the tensors and what is told beside them."""
+    found = hashlib.sha256(told.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name}:{tensor.dtype}:{list(tensor.shape)}\n".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 class Clock:
     """Training seconds over all tries, and when the next resume point is due."""
 
-    def __init__(self, before: float) -> None:
+    def __init__(self, before: float, step: int) -> None:
         self.before = before
-        self.started = self.saved = time.monotonic()
+        self.started = self.saved = self.last = time.monotonic()
+        self.saved_step = step
+        self.saving = 0.0  # seconds that the training waited for resume points
 
     def seconds(self) -> float:
         return self.before + time.monotonic() - self.started
 
-    def due(self) -> bool:
-        if time.monotonic() - self.saved < runtime.checkpoint_seconds():
-            return False
-        self.saved = time.monotonic()
-        return True
+    def due(self, step: int) -> bool:
+        """Whether to save after this step.
+
+        By time: if another step as long as this one would end later than the interval allows.
+        """
+        now = time.monotonic()
+        self.last, took = now, now - self.last
+        every = runtime.checkpoint_steps()
+        by_step = bool(every) and step - self.saved_step >= every
+        return by_step or now - self.saved + took >= runtime.checkpoint_seconds()
+
+    def done(self, step: int, began: float) -> None:
+        """A resume point of `step` was taken, which the training had to wait for since `began`."""
+        self.last = self.saved = time.monotonic()
+        self.saved_step = step
+        self.saving += self.last - began

@@ -42,7 +42,7 @@ class Curve:
     def state(self) -> dict[str, Any]:
         """What a resume point keeps: Curve(**state) goes on where this one stands."""
         sums = {name: float(value) for name, value in self.sums.items()}
-        return {"rows": self.rows, "count": self.count, "sums": sums}
+        return {"rows": list(self.rows), "count": self.count, "sums": sums}
 
 
 def summary(history: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A network without a generator is in its warp stage; with one, the warp loss coun
 import torch
 from torch import Tensor, nn
 
+from pfafn.collapse import tryon_sign, warp_signs
 from pfafn.data.representation import Represented, represent
 from pfafn.losses import (
     FIRST_GUIDED_FLOW,
@@ -106,11 +107,12 @@ class TutorObjective(Objective):
         seen = represented(batch)
         warped = self.net.warp(seen.condition, batch["garment"], batch["garment_mask"])
         warp, terms = self.warp_loss(warped, batch, seen)
+        signs = warp_signs(warped, seen.clothes_mask)
         if self.net.generator is None:
-            return self.summed(warp, terms, {})
+            return self.summed(warp, terms, {}) | signs
         limbs = seen.limbs * (1 - seen.clothes_mask)
         worn = self.net.render(seen.preserved, warped, limbs)
-        return self.summed(warp, terms, self.generator_loss(worn, batch, seen))
+        return self.summed(warp, terms, self.generator_loss(worn, batch, seen)) | signs
 
 
 class StudentObjective(Objective):
@@ -133,13 +135,15 @@ class StudentObjective(Objective):
         warp, terms = self.warp_loss(warped, batch, seen)
         guidance = self.distillation(warped, batch, seen)
         warp = warp + guidance.get("distillation", 0)
+        signs = warp_signs(warped, seen.clothes_mask)
         if self.net.generator is None:
-            return self.summed(warp, terms, guidance)
+            return self.summed(warp, terms, guidance) | signs
         worn = self.net.render(batch["fake"], warped)
         generator = self.generator_loss(worn, batch, seen)
         skin = self.skin(worn, batch, seen, late)
         generator["generator"] = generator["generator"] + skin["generator_skin"]
-        return self.summed(warp, terms, guidance | generator | skin)
+        signs |= tryon_sign(worn.image, batch["fake"], batch["person"], seen.clothes_mask)
+        return self.summed(warp, terms, guidance | generator | skin) | signs
 
     def distillation(self, warped: Warped, batch: Batch, seen: Represented) -> Terms:
         """Guidance of the tutor, which sees the true representation and the same garment."""

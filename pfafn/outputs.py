@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pfafn import workplace
 from pfafn.errors import UserError
 
 PACKAGE = Path(__file__).parent
@@ -28,6 +29,10 @@ LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pya
 
 class MissingInput(UserError, FileNotFoundError):
     """A stage's input is not there; the message names the stage that makes it."""
+
+
+class DamagedInput(UserError, ValueError):
+    """A stage's input was changed after it was made; the message names it and who makes it."""
 
 
 def require(path: Path, stage: str) -> Path:
@@ -77,21 +82,29 @@ def fingerprint(inputs: Mapping[str, str], params: Any, code: str) -> str:
 
 
 class StageOutput:
-    """The scratch folder of a running stage and what will be said of the run."""
+    """The scratch folder of a running stage and what will be said of the run.
 
-    def __init__(self, folder: Path, inputs: dict[str, str], params: dict[str, Any]) -> None:
+    work: where the stage may keep what it wants to find again after a kill. It is removed once the
+    stage is done.
+    """
+
+    def __init__(
+        self, folder: Path, work: Path, inputs: dict[str, str], params: dict[str, Any]
+    ) -> None:
         self.folder = folder
         self.inputs = inputs
         self.params = params
+        self.work = work / fingerprint(inputs, params, code_version())
         self.samples = 0  # a stage counts what it worked through
         self.extra: dict[str, Any] = {}  # what else belongs into provenance.json
 
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(self.inputs, self.params, code_version())
-
     def __truediv__(self, name: str) -> Path:
         return self.folder / name
+
+    def take(self, *names: str) -> None:
+        """Move finished folders from `work` here."""
+        for name in names:
+            shutil.move(self.work / name, self.folder / name)
 
 
 @contextmanager
@@ -103,26 +116,53 @@ def stage_output(
     inputs: every file or folder read, hashed into provenance.json. params: the sections used. The
     body writes into the yielded folder; provenance.json is added. If the body raises, `out` is as
     it was before.
+
+    Raises StageBusy if another process runs this stage, DamagedInput if an input is not what the
+    stage that made it wrote.
     """
     started = time.monotonic()
     plain = {k: v.model_dump() if isinstance(v, BaseModel) else v for k, v in params.items()}
-    scratch = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    output = StageOutput(scratch, {p.as_posix(): file_hash(p) for p in inputs}, plain)
-    try:
-        yield output
-        write_json(scratch / "provenance.json", provenance(output, time.monotonic() - started))
-        shutil.rmtree(out, ignore_errors=True)
-        scratch.replace(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    scratch, old = (out.with_name(f".{out.name}.{name}") for name in ("partial", "old"))
+    with workplace.alone(workplace.place(out)):
+        if old.exists() and not out.exists():  # killed between two renames
+            old.replace(out)
+        for left in (scratch, old):  # by a killed process
+            shutil.rmtree(left, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        try:
+            hashes = {path.as_posix(): sound_hash(path) for path in inputs}
+            output = StageOutput(scratch, workplace.place(out), hashes, plain)
+            workplace.prune(output.work.parent, output.work.name)
+            yield output
+            write_json(scratch / "provenance.json", provenance(output, time.monotonic() - started))
+            if out.exists():
+                out.replace(old)
+            scratch.replace(out)
+            for left in (old, output.work):
+                shutil.rmtree(left, ignore_errors=True)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sound_hash(path: Path) -> str:
+    """The hash of a stage's input; DamagedInput if its maker's provenance.json has another one."""
+    found = file_hash(path)
+    told = path.parent / "provenance.json"
+    made = json.loads(told.read_text()).get("outputs", {}) if told.is_file() else {}
+    if made.get(path.name, found) != found:
+        raise DamagedInput(
+            f"{path} is not what stage {path.parent.name} wrote (SHA-256 {found[:12]}..., expected "
+            f"{made[path.name][:12]}...): bring it back with `dvc checkout --force {path}`, or "
+            f"make it anew with `dvc repro --force --single-item {path.parent.name}`"
+        )
+    return found
 
 
 def provenance(output: StageOutput, seconds: float) -> dict[str, Any]:
     """Where an artifact comes from and what it cost."""
     return {
         "inputs": output.inputs,
+        "outputs": {p.name: file_hash(p) for p in sorted(output.folder.iterdir())},
         "params": output.params,
         "code": code_version(),
         "commit": git_commit(),

@@ -1,7 +1,8 @@
 """Where and how fast to compute: never a param, for it must not change what comes out.
 
 PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_WORKERS = loader
-processes; PFAFN_CHECKPOINT_SECONDS = wall time between two resume points.
+processes; PFAFN_CHECKPOINT_SECONDS, PFAFN_CHECKPOINT_STEPS = wall time and steps between two resume
+points.
 """
 
 import os
@@ -54,6 +55,11 @@ def workers() -> int:
 def checkpoint_seconds() -> int:
     """PFAFN_CHECKPOINT_SECONDS: wall time between two resume points, default 60."""
     return count("PFAFN_CHECKPOINT_SECONDS", 60)
+
+
+def checkpoint_steps() -> int:
+    """PFAFN_CHECKPOINT_STEPS: steps between two resume points, default 0 = by time alone."""
+    return count("PFAFN_CHECKPOINT_STEPS", 0)
 
 
 def count(name: str, default: int) -> int:

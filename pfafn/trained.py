@@ -1,25 +1,30 @@
 """What the four training stages share: prepared data in, one `fit`, a model with its curve out."""
 
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
-from pfafn import checkpoint
+from pfafn import estimate
+from pfafn.collapse import alarms
 from pfafn.curve import summary, write_curve
 from pfafn.data.augment import Augment
 from pfafn.data.dataset import TryOnDataset
 from pfafn.models import tryon
 from pfafn.models.tryon import TryOnNet
 from pfafn.objectives import Objective
-from pfafn.outputs import require, stage_output, write_json
+from pfafn.outputs import StageOutput, require, stage_output, write_json
 from pfafn.params import Params
 from pfafn.perceptual import load_vgg
 from pfafn.training import Plan, fit
+from pfafn.workplace import need
 
 MODEL = "model.safetensors"
+WITH_ADAM = 3  # times the weights: themselves and two moments
 PREPARED = ("manifest.parquet", "garments.parquet", "persons", "garments")
 
 
@@ -73,7 +78,6 @@ def train_stage(
     names = ("seed", "image", "model", "augment", "perceptual", "optimizer", "losses", stage)
     sections = {name: getattr(params, name) for name in names}
     with stage_output(artifacts / stage, inputs, sections) as output:
-        work = artifacts.parent / ".work" / stage / output.fingerprint
         dataset = TryOnDataset(
             artifacts / "prepare",
             "train",
@@ -83,8 +87,16 @@ def train_stage(
             seed=params.seed,
         )
         objective, plan = build()
+        room_for(objective, output)
         trained = fit(
-            objective, dataset, plan, params.optimizer, seed=params.seed, work=work, name=stage
+            objective,
+            dataset,
+            plan,
+            params.optimizer,
+            seed=params.seed,
+            work=output.work,
+            name=stage,
+            on_pace=lambda pace: tell(params, artifacts, stage, pace),
         )
         # Only what decides the weights: equal weights must be equal bytes.
         card = {
@@ -98,9 +110,26 @@ def train_stage(
         metrics = summary(trained.history)
         write_json(output / "metrics.json", metrics)
         output.samples = trained.samples
-        output.extra = {"training_seconds": round(trained.seconds, 1)}
-    checkpoint.discard(work)
+        output.extra = {
+            "training_seconds": round(trained.seconds, 1),
+            "resume_points_seconds": round(trained.saving, 3),
+            "alarms": alarms(trained.history),
+        }
     return metrics
+
+
+def room_for(objective: Objective, output: StageOutput) -> None:
+    """NoSpace unless there is room for the model and three resume points, one being written."""
+    weights = sum(value.nbytes for value in objective.net.state_dict().values())
+    need(output.work, 3 * WITH_ADAM * weights + weights, "the resume points")
+
+
+def tell(params: Params, artifacts: Path, stage: str, pace: float) -> None:
+    """Say on standard error what this stage and those after it will take."""
+    splits = pd.read_parquet(artifacts / "prepare" / "manifest.parquet", columns=["split"])["split"]
+    persons = {split: int((splits == split).sum()) for split in ("train", "test")}
+    found = estimate.seconds(params, persons, stage, pace)
+    print(estimate.sentence(found), file=sys.stderr, flush=True)
 
 
 def perceptual(params: Params) -> Any:

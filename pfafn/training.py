@@ -1,7 +1,8 @@
 """The one training loop: any objective, any schedule, resumed exactly where it was stopped."""
 
 import math
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,23 +13,19 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pfafn import checkpoint, runtime
 from pfafn.checkpoint import Clock, ResumePoint
+from pfafn.collapse import Alarm
 from pfafn.curve import Curve
 from pfafn.data.dataset import EpochSampler
 from pfafn.errors import UserError
+from pfafn.estimate import Pace
+from pfafn.guards import NotFinite, TrainingDiverged, check_finite, check_gradients, record
 from pfafn.objectives import Objective
 from pfafn.params import Optimizer, Schedule
 from pfafn.progress import Progress
+from pfafn.saver import Saver
 from pfafn.signals import Stopped, stop_signals
 
 ROWS = 200  # of a loss curve, at most
-
-
-class TrainingDiverged(UserError, RuntimeError):
-    """A loss is not finite; the message names stage, step and term."""
-
-
-class NotFinite(ArithmeticError):
-    """The loss terms, named, that are infinite or not a number."""
 
 
 class TooFewSamples(UserError, ValueError):
@@ -74,6 +71,7 @@ class Trained(NamedTuple):
     history: list[dict[str, Any]]  # rows of the loss curve
     samples: int  # worked through in all
     seconds: float  # of training, over all tries
+    saving: float  # seconds of them that this try waited for its resume points
 
 
 def fit(
@@ -85,12 +83,14 @@ def fit(
     seed: int,
     work: Path,
     name: str,
+    on_pace: Callable[[float], object] | None = None,
 ) -> Trained:
     """Train objective.net on dataset by plan, in place.
 
     work: folder for resume points; one found there is continued, bit for bit on a CPU. name: shown
-    in progress and errors. Raises TooFewSamples if a batch is larger than the data
-    set, TrainingDiverged on a non-finite loss, Stopped on a signal.
+    in progress and errors. on_pace: told once, early, the seconds per sample. Raises TooFewSamples
+    if a batch is larger than the data set, TrainingDiverged on a loss or gradient that is not
+    finite, Stopped on a signal.
     """
     fabric = start_fabric()
     per_epoch = len(dataset) // plan.schedule.batch
@@ -98,20 +98,28 @@ def fit(
         raise TooFewSamples(
             f"{name}.batch is {plan.schedule.batch}, but there are only {len(dataset)} samples"
         )
-    point = checkpoint.peek(work) or ResumePoint(0, {}, 0.0)
+    found = checkpoint.read(work)
+    point = found.point if found else ResumePoint(0, {}, 0.0)
     module = fabric.setup_module(objective.to(memory_format=torch.channels_last))
     trainer = Trainer(fabric, module, objective, plan, adam)
     # Of the last step done: the next one may start a phase, with a fresh Adam.
     trainer.enter(max(point.step - 1, 0) / per_epoch)
-    if point.step:
-        checkpoint.load(work, objective.net, trainer.optimizer, trainer.names)
+    if found:
+        found.restore(objective.net, trainer.optimizer, trainer.names)
+    del found
 
     total = per_epoch * plan.epochs
     every = math.ceil(total / ROWS)
     curve = Curve(**point.curve)
-    clock = Clock(point.seconds)
+    alarm = Alarm(name, curve.rows)
+    pace = Pace(plan.schedule.batch, on_pace)
     batches = iter(loader(fabric, dataset, plan, seed, per_epoch, point.step))
-    with Progress(name, total, point.step) as progress, stop_signals() as stop:
+    clock = Clock(point.seconds, point.step)
+    with (
+        Progress(name, total, point.step) as progress,
+        stop_signals() as stop,
+        Saver(work) as saver,
+    ):
         for step in range(point.step + 1, total + 1):
             done = (step - 1) / per_epoch
             trainer.enter(done)
@@ -119,21 +127,38 @@ def fit(
             try:
                 terms = trainer.step(micro_batches, done)
             except NotFinite as error:
-                items = [int(i) for batch in micro_batches for i in batch.get("item", ())]
-                raise TrainingDiverged(
-                    f"{name}: {error} not finite in step {step} of {total} (items {items}); lower "
-                    "the learning rate or look at these samples"
-                ) from error
+                raise diverged(error, name, work, (step, total), micro_batches) from error
 
             curve.add(terms)
             if step % every == 0 or step == total:
                 curve.row(step, int(done) + 1, plan.rate(done))
+                alarm.look(curve.rows)
             progress.advance(curve.last)
-            if stop.signal or clock.due():
-                trainer.save(work, ResumePoint(step, curve.state(), clock.seconds()))
+            pace.step()
+            if clock.due(step) or stop.signal:
+                began = time.monotonic()
+                saver.save(trainer.state(), ResumePoint(step, curve.state(), clock.seconds()))
+                clock.done(step, began)
             if stop.signal:
+                saver.wait()
                 raise Stopped(128 + stop.signal)
-    return Trained(curve.rows, total * plan.schedule.batch, clock.seconds())
+    return Trained(curve.rows, total * plan.schedule.batch, clock.seconds(), clock.saving)
+
+
+def diverged(
+    error: NotFinite,
+    name: str,
+    work: Path,
+    at: tuple[int, int],
+    micro_batches: list[dict[str, Tensor]],
+) -> TrainingDiverged:
+    """The error that ends a training, with its batch on record. at: step, of how many."""
+    items = [int(i) for batch in micro_batches for i in batch.get("item", ())]
+    kept = record(work, at[0], items, error)
+    return TrainingDiverged(
+        f"{name}: {error} not finite in step {at[0]} of {at[1]} (items {items}, see {kept}); "
+        "lower the learning rate or look at these samples. The last good resume point is kept"
+    )
 
 
 class Trainer:
@@ -179,22 +204,13 @@ class Trainer:
             self.fabric.backward(terms["total"] / len(micro_batches))
             for key, value in terms.items():
                 summed[key] = summed.get(key, 0) + value.detach() / len(micro_batches)
+        check_gradients(self.optimizer, self.names, summed)
         self.optimizer.step()
         return summed
 
-    def save(self, work: Path, point: ResumePoint) -> None:
-        checkpoint.save(work, self.objective.net, self.optimizer, self.names, point)
-
-
-def check_finite(terms: dict[str, Tensor]) -> None:
-    """Raise NotFinite, naming the terms that are not finite, if the total is not.
-
-    This must come before the backward pass: that of grid sampling reads outside its memory, and
-    kills the process, where a grid is not a number.
-    """
-    if not torch.isfinite(terms["total"]):
-        wrong = [name for name, value in terms.items() if not torch.isfinite(value)]
-        raise NotFinite(", ".join(wrong))
+    def state(self) -> dict[str, Tensor]:
+        """Copies of all that the next step depends on."""
+        return checkpoint.snapshot(self.objective.net, self.optimizer, self.names)
 
 
 def start_fabric() -> Fabric:
@@ -221,6 +237,9 @@ def loader(
             batch_sampler=MicroBatches(len(dataset), plan, seed, per_epoch, start),
             num_workers=runtime.workers(),
             pin_memory=fabric.device.type == "cuda",
+            # It draws a number when it starts; from torch's own generator it would be one more
+            # after each resume.
+            generator=torch.Generator().manual_seed(seed),
         ),
         use_distributed_sampler=False,
     )

@@ -1,6 +1,6 @@
 """Validate a whole data folder: what `prepare` takes, and what it leaves out and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from pfafn.data.catalogue import Catalogue, GarmentFiles, PersonFiles, read_cata
 from pfafn.data.inspection import Finding, Inspector, Reason, Report
 from pfafn.data.layouts import SPLITS
 from pfafn.data.pairing import unusable_pairs
-from pfafn.data.pool import ordered_map
+from pfafn.data.reports import reports
 from pfafn.params import Limit, Prepare
 
 # Root mean square difference of two thumbnails (0..255) below which they show the same photo,
@@ -76,8 +76,10 @@ def check(data: Path, rules: Prepare = DEFAULTS, seed: int = 0) -> list[Finding]
     return review(data, rules, seed).findings
 
 
-def review(data: Path, rules: Prepare, seed: int) -> Review:
+def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> Review:
     """Look into every file of a data folder and decide what is taken.
+
+    work: where what was found is kept, to go on from there after a kill; None keeps nothing.
 
     A sample is taken if its person and its worn garment have no finding. A person picture that
     occurs again is taken once, and from test rather than from train. The limits count what is
@@ -89,8 +91,11 @@ def review(data: Path, rules: Prepare, seed: int) -> Review:
     _strays_and_lines(result)
     for split in SPLITS:
         persons = catalogue.splits[split].persons
-        _add_garments(result, inspector, split, list(_garments(catalogue, split, persons)))
-        _add_persons(result, inspector, split, persons)
+        garments = list(_garments(catalogue, split, persons))
+        looked = reports(inspector.garment, garments, f"garments of {split}", work)
+        _add_garments(result, split, garments, looked)
+        looked = reports(inspector.person, persons, f"persons of {split}", work)
+        _add_persons(result, split, persons, looked)
     _drop_repeated(result)
     _usable_pairs(result)
     _limit(result, rules.limit)
@@ -137,21 +142,19 @@ def _garments(
 
 
 def _add_garments(
-    result: Review, inspector: Inspector, split: str, garments: list[tuple[str, GarmentFiles]]
+    result: Review, split: str, garments: list[tuple[str, GarmentFiles]], looked: Iterable[Report]
 ) -> None:
-    reports = ordered_map(inspector.garment, garments, f"garments of {split}")
-    for (_, files), report in zip(garments, reports, strict=True):
+    for (_, files), report in zip(garments, looked, strict=True):
         result.findings += report.findings
         if report.usable:
             result.garments[split][files.name] = Garment(files, report)
 
 
 def _add_persons(
-    result: Review, inspector: Inspector, split: str, persons: list[PersonFiles]
+    result: Review, split: str, persons: list[PersonFiles], looked: Iterable[Report]
 ) -> None:
     result.examined += len(persons)
-    reports = ordered_map(inspector.person, persons, f"persons of {split}")
-    for files, report in zip(persons, reports, strict=True):
+    for files, report in zip(persons, looked, strict=True):
         result.findings += report.findings
         wears = files.garment is None or files.garment in result.garments[split]
         if report.usable and wears:

@@ -73,6 +73,10 @@ class Finding:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @classmethod
+    def of_json(cls, content: dict[str, Any]) -> "Finding":
+        return cls(**content | {"reason": Reason(content["reason"])})
+
 
 class Report(NamedTuple):
     """What looking into one person or garment gave."""

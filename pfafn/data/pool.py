@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
@@ -25,7 +26,7 @@ WORTH_A_POOL = 512  # fewer items are done here: starting processes takes longer
 
 
 class WorkersError(UserError, ValueError):
-    """PFAFN_WORKERS cannot be used."""
+    """PFAFN_WORKERS cannot be used, or a worker process has died."""
 
 
 def worker_count() -> int:
@@ -39,16 +40,17 @@ def worker_count() -> int:
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Sequence[Item], title: str
+    function: Callable[[Item], Result], items: Sequence[Item], title: str, start: int = 0
 ) -> Iterator[Result]:
-    """function(item) of every item, in the items' order, whatever the number of processes.
+    """function(item) of every item from `start` on, in order, whatever the number of processes.
 
-    function and items must pickle. Progress with an ETA goes to stderr.
+    function and items must pickle. Progress with an ETA goes to stderr. Raises WorkersError if a
+    process dies.
     """
-    if not items:
+    if start >= len(items):
         return
-    with Progress(title, len(items), unit="items") as progress:
-        for result in _results(function, items):
+    with Progress(title, len(items), start, unit="items") as progress:
+        for result in _results(function, items[start:]):
             yield result
             progress.advance()
 
@@ -72,6 +74,11 @@ def _results(function: Callable[[Item], Result], items: Sequence[Item]) -> Itera
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise WorkersError(
+                "a worker process was killed, perhaps for want of memory: set PFAFN_WORKERS to "
+                "fewer; what is done is kept, run the same again"
+            ) from error
         finally:
             for future in waiting:
                 future.cancel()

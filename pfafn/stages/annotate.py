@@ -7,7 +7,6 @@ For the tutor only. Parsing and keypoints come from the data set; body parts too
 DensePose, else they are derived from the other two.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from pfafn.errors import UserError
 from pfafn.outputs import MissingInput, require, stage_output, write_json
 from pfafn.params import Params
 from pfafn.stages.entry import main
+from pfafn.workplace import need
 
 SCHEMA = pa.schema(
     [
@@ -72,17 +72,18 @@ def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float
         _need_body_parts(persons, data)
     work = partial(annotate_person, layout=layout.name, source=source, size=params.image.size)
     used = {"image": params.image, "annotate": params.annotate}
-    counts: Counter[str] = Counter()
+    from_files = 0 if source == "derived" else sum(p.body_parts is not None for p in persons)
     with stage_output(out, [data, prepare / "manifest.parquet"], used) as output:
-        with ShardWriter(output / "shards", SCHEMA) as shards:
-            for row in ordered_map(work, persons, "annotate"):
-                counts[row["body_parts_source"]] += 1
+        need(out.parent, len(persons) * params.image.height * params.image.width, "the id maps")
+        with ShardWriter(output.work / "shards", SCHEMA, resume=True) as shards:
+            for row in ordered_map(work, persons, "annotate", shards.rows):
                 shards.append(row)
+        output.take("shards")
         output.samples = len(persons)
         metrics = {
             "persons": len(persons),
-            "body_parts_from_files": counts["file"],
-            "body_parts_derived": counts["derived"],
+            "body_parts_from_files": from_files,
+            "body_parts_derived": len(persons) - from_files,
             "without_parsing": sum(person.parsing is None for person in persons),
             "without_keypoints": sum(person.keypoints is None for person in persons),
         }

@@ -13,17 +13,17 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from pfafn import runtime
 from pfafn.batches import autocast, to_device
 from pfafn.data.dataset import TryOnDataset
 from pfafn.data.images import decode_rgb, encode_png
-from pfafn.data.shards import Shards, ShardWriter
+from pfafn.data.shards import Shards, ShardWriter, Unfinished
 from pfafn.errors import UserError
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.objectives import redress
-from pfafn.outputs import require, stage_output, write_json
+from pfafn.outputs import StageOutput, require, stage_output, write_json
 from pfafn.params import Fakes, Params
 from pfafn.pixels import to_pixels
 from pfafn.progress import Progress
@@ -32,6 +32,10 @@ from pfafn.trained import PREPARED, load_model, model_path
 
 SHOWN = 8  # fakes in a row of the picture
 SCHEMA = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
+SCORES = pa.schema(
+    [("item", pa.int64()), ("k", pa.int64()), ("garment", pa.int64())]
+    + [(name, pa.float64()) for name in ("finite", "area", "agreement")]
+)
 
 
 class NoUsableFake(UserError, RuntimeError):
@@ -49,12 +53,7 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
     sections = {name: getattr(params, name) for name in names}
     with stage_output(artifacts / "fakes", inputs, sections) as output:
         tutor = load_model(params, artifacts, "tutor_tryon", "tutor").to(runtime.device())
-        rows = []
-        with ShardWriter(output / "shards", SCHEMA) as shards:
-            for row, image, mask in make(tutor, params, artifacts):
-                shards.append({"image": encode_png(image), "mask": encode_png(mask)})
-                rows.append(row)
-        table = pd.DataFrame(rows)
+        table = make_all(tutor, params, artifacts, output)
         table["accepted"] = accepted(table, params.fakes)
         metrics = summary(table, params.fakes)
         table.to_parquet(output / "fakes.parquet")
@@ -64,22 +63,43 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
     return metrics
 
 
+def make_all(tutor: TryOnNet, params: Params, artifacts: Path, output: StageOutput) -> pd.DataFrame:
+    """Write the shards; the table of scores, row by row. Goes on after the last whole batch."""
+    places = {output.work / "shards": SCHEMA, output.work / "scores": SCORES}
+    whole = params.fakes.batch * params.fakes.per_person
+    found = min(Unfinished(place, schema).rows for place, schema in places.items())
+    # What a network draws may depend, in the last bits, on how many are drawn together.
+    start = found - found % whole
+    shards, scores = (
+        ShardWriter(place, schema, resume=True, most=start) for place, schema in places.items()
+    )
+    with shards, scores:
+        for row, image, mask in make(tutor, params, artifacts, start):
+            shards.append({"image": encode_png(image), "mask": encode_png(mask)})
+            scores.append(row)
+    output.take("shards")
+    return pd.DataFrame(list(Shards(output.work / "scores")))
+
+
 def make(
-    tutor: TryOnNet, params: Params, artifacts: Path
+    tutor: TryOnNet, params: Params, artifacts: Path, start: int
 ) -> Iterator[tuple[dict[str, Any], np.ndarray, np.ndarray]]:
-    """(table row, fake uint8 [H, W, 3], warped mask uint8 [H, W]), person by person, k by k."""
+    """(table row, fake uint8 [H, W, 3], warped mask uint8 [H, W]), person by person, k by k.
+
+    Leaves out the first `start` of them, which must be whole batches.
+    """
     per_person = params.fakes.per_person
-    views = [
-        DataLoader(
-            TryOnDataset(
-                artifacts / "prepare", "train", annotate=artifacts / "annotate", unpaired=k
-            ),
-            batch_size=params.fakes.batch, num_workers=runtime.workers(),
-        )
+    sets = [
+        TryOnDataset(artifacts / "prepare", "train", annotate=artifacts / "annotate", unpaired=k)
         for k in range(per_person)
-    ]  # fmt: skip
-    total = len(views[0].dataset) * per_person
-    with Progress("fakes", total, unit="fakes") as progress:
+    ]
+    total = len(sets[0]) * per_person
+    left = range(min(start // per_person, len(sets[0])), len(sets[0]))
+    views = [
+        DataLoader(Subset(view, left), batch_size=params.fakes.batch, num_workers=runtime.workers())
+        for view in sets
+    ]
+    with Progress("fakes", total, min(start, total), unit="fakes") as progress:
         for batches in zip(*views, strict=True):
             made = [dressed(tutor, batch) for batch in batches]
             for i in range(len(batches[0]["item"])):

@@ -26,10 +26,12 @@ from pfafn.errors import UserError
 from pfafn.outputs import StageOutput, stage_output, write_json
 from pfafn.params import Params, Prepare
 from pfafn.stages.entry import main
+from pfafn.workplace import need
 
 PERSONS = pa.schema([("image", pa.binary())])
 GARMENTS = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
 REASONS_SHOWN = 5
+PNG_SHARE = 0.5  # size of a photo as PNG, of its pixels' bytes, about
 
 Size = tuple[int, int]
 
@@ -48,7 +50,7 @@ def run(params: Params, data: Path, out: Path) -> dict[str, float]:
     detect(data)  # says so at once if there is nothing to read
     used = {"seed": params.seed, "image": params.image, "prepare": params.prepare}
     with stage_output(out, [data], used) as output:
-        found = review(data, params.prepare, params.seed)
+        found = review(data, params.prepare, params.seed, output.work)
         _refuse_damaged(found, params.prepare)
         output.samples = found.examined
         _write(output, found, params)
@@ -85,12 +87,17 @@ def _write(output: StageOutput, found: Review, params: Params) -> None:
     listed = [garment for split in SPLITS for garment in garments[split]]
     table = _garment_table(garments, offers)
     table.to_parquet(output / "garments.parquet", index=False)
-    with ShardWriter(output / "persons", PERSONS) as shards:
-        for row in ordered_map(partial(person_row, size=size), persons, "write persons"):
+    pixels = size[0] * size[1]
+    need(output.folder, (3 * len(persons) + 4 * len(listed)) * pixels * PNG_SHARE, "the pictures")
+    with ShardWriter(output.work / "persons", PERSONS, resume=True) as shards:
+        work = partial(person_row, size=size)
+        for row in ordered_map(work, persons, "write persons", shards.rows):
             shards.append(row)
-    with ShardWriter(output / "garments", GARMENTS) as shards:
-        for row in ordered_map(partial(garment_row, size=size), listed, "write garments"):
+    with ShardWriter(output.work / "garments", GARMENTS, resume=True) as shards:
+        work = partial(garment_row, size=size)
+        for row in ordered_map(work, listed, "write garments", shards.rows):
             shards.append(row)
+    output.take("persons", "garments")
     sizes = [garment.report.size for garment in listed]
     write_truth(output.folder, data / "truth", pairs_of_test(manifest, table), sizes, size)
 

@@ -1,0 +1,44 @@
+"""Inspect many persons or garments, keeping what was found so that a kill loses next to nothing."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from pfafn.data.inspection import Finding, Report
+from pfafn.data.pool import ordered_map
+from pfafn.data.shards import Shards, ShardWriter
+
+SCHEMA = pa.schema([("report", pa.string()), ("thumb", pa.binary())])
+
+Files = TypeVar("Files")
+
+
+def reports(
+    inspect: Callable[[Files], Report], files: Sequence[Files], title: str, work: Path | None
+) -> Iterable[Report]:
+    """inspect(f) of each of `files`, in order; with `work`, by way of a folder in it."""
+    if work is None:
+        return ordered_map(inspect, files, title)
+    folder = work / title.replace(" ", "-")
+    with ShardWriter(folder, SCHEMA, resume=True) as kept:
+        for report in ordered_map(inspect, files, title, kept.rows):
+            kept.append(to_row(report))
+    stored = Shards(folder)
+    return map(of_row, stored)
+
+
+def to_row(report: Report) -> dict[str, Any]:
+    told = report._asdict()
+    thumb = told.pop("thumb")
+    told["findings"] = [finding.as_json() for finding in report.findings]
+    return {"report": json.dumps(told), "thumb": thumb}
+
+
+def of_row(row: dict[str, Any]) -> Report:
+    told = json.loads(row["report"])
+    told["findings"] = tuple(Finding.of_json(finding) for finding in told["findings"])
+    told["size"] = tuple(told["size"])
+    return Report(**told, thumb=row["thumb"])

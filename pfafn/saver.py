@@ -1,0 +1,39 @@
+"""Write resume points beside the training, which waits only for a copy of its state."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pfafn import checkpoint
+from pfafn.checkpoint import ResumePoint, Tensors
+
+
+class Saver:
+    """Saves into a folder, one point at a time; use as a context manager, which waits at its end.
+
+    What goes wrong while writing is raised by the next call.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="resume-point")
+        self.writing: Future[None] | None = None
+
+    def __enter__(self) -> "Saver":
+        return self
+
+    def save(self, tensors: Tensors, point: ResumePoint) -> None:
+        """Begin to write; waits for the point before."""
+        self.wait()
+        self.writing = self.pool.submit(checkpoint.save, self.folder, tensors, point)
+
+    def wait(self) -> None:
+        """Until all is written; raises what went wrong."""
+        if self.writing is not None:
+            writing, self.writing = self.writing, None
+            writing.result()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        self.pool.shutdown(wait=True)
+        if kind is None:
+            self.wait()
