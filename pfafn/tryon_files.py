@@ -170,9 +170,10 @@ def ranks(values: Iterable[Hashable]) -> dict[Hashable, int]:
 def encode_garment(model: TryOn, path: Path, mask: Path | None) -> Garment:
     """A garment's picture and mask from their files; TryOnError naming the file if unusable."""
     garment = decode_picture(read_bytes(path), str(path))
+    known = None  # estimated from the photo
     if mask is not None:
         known = binary(decode_gray(read_bytes(mask), str(mask)))
-    else:
+    elif garment.alpha is not None:
         known, _ = garment_mask(garment.rgb, garment.alpha)
     try:
         return model.encode_garment(garment.rgb, known)
