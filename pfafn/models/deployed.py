@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from pfafn.models.packed import can_pack, give_back, pack
 from pfafn.models.precision import ExactConv2d, ExactConvTranspose2d, lower
+from pfafn.models.sampling import sample
 from pfafn.models.tryon import TryOnNet
-from pfafn.models.warp import Alignment, FlowHead, FlowNet, Pyramid
+from pfafn.models.warp import FlowHead, FlowNet, Pyramid
 
 # [4, 3]: which taps of a 3-wide filter, run over a picture of doubled pixels, meet a pixel of it.
 DOUBLED = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -189,9 +190,8 @@ class SplitFlowNet(FlowNet):
         self.match = flow.match
         self.refine = nn.ModuleList(SplitHead(head) for head in flow.refine)
 
-    def forward(self, garment: list[Tensor], person: list[Seen]) -> Alignment:
-        # Sampled twice, and in full precision only.
-        return super().forward([level.float() for level in garment], person)
+    def moved(self, level: Tensor, grid: Tensor) -> Tensor:
+        return sample(level, grid) if level.device.type == "cpu" else super().moved(level, grid)
 
     def costs(self, moved: Tensor, person: Seen) -> Tensor:
         return super().costs(moved, person.feature)

@@ -132,16 +132,20 @@ class FlowNet(nn.Module):
         found = Alignment([], [], [])
         for g, p, match, refine in zip(garment, person, self.match, self.refine, strict=True):
             # The correlation teaches the features, not the flow so far: that one is detached.
-            moved = g if grid is None else warp(g, grid.detach())
+            moved = g if grid is None else self.moved(g, grid.detach())
             offset = match(self.costs(moved, p))
             grid = grid_of(offset) if grid is None else compose(grid, offset)
             found.match.append(offset)
 
-            offset = refine(self.evidence(warp(g, grid), p))
+            offset = refine(self.evidence(self.moved(g, grid), p))
             grid = upsample(compose(grid, offset))
             found.refine.append(offset)
             found.grids.append(grid)
         return found
+
+    def moved(self, level: Tensor, grid: Tensor) -> Tensor:
+        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says."""
+        return warp(level, grid)
 
     def costs(self, moved: Tensor, person: Tensor) -> Tensor:
         """What matching reads, [B, 49, h, w], of a warped garment level and a person level."""

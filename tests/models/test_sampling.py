@@ -1,0 +1,31 @@
+"""Sampling for inference is warping."""
+
+import pytest
+import torch
+
+from pfafn.models.geometry import warp
+from pfafn.models.sampling import sample
+
+H, W = 6, 8
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_sampling_is_warping_also_beyond_the_border(layout: torch.memory_format) -> None:
+    source = torch.randn(2, 5, 4, 7).to(memory_format=layout)
+    grid = torch.rand(2, 2, H, W) * 3 - 1.5
+    torch.testing.assert_close(sample(source, grid), warp(source, grid), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("corner", [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)])
+def test_the_corners_of_a_grid_are_the_corner_pixels(corner: tuple[float, float]) -> None:
+    source, (x, y) = torch.randn(1, 3, 4, 7), corner
+    found = sample(source, torch.tensor(corner).view(1, 2, 1, 1))
+    expected = source[..., 3 if y > 0 else 0, 6 if x > 0 else 0]
+    torch.testing.assert_close(found[..., 0, 0], expected)
+
+
+def test_of_a_coarse_source_the_places_stay_exact() -> None:
+    ramp = torch.arange(512.0).expand(1, 1, 2, 512).bfloat16()
+    grid = torch.zeros(1, 2, 1, 1)
+    grid[0, 0] = 2 * 130 / 511 - 1  # bfloat16 would round this place by up to a pixel
+    assert sample(ramp, grid).item() == 130
