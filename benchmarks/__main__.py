@@ -25,7 +25,7 @@ from benchmarks.training import training
 from benchmarks.variants import networks
 from pfafn import runtime
 
-SECTIONS = ("tryon", "parts", "gallery", "files", "memory", "training")
+SECTIONS = ("tryon", "parts", "growth", "gallery", "files", "memory", "training")
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
@@ -49,10 +49,11 @@ def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> list[R
     """All rows of the chosen sections, after the machine's ceilings."""
     found, best = ceilings(device, scale.rounds)
     nets = {}
-    if {"tryon", "parts", "gallery"} & set(only):
+    if {"tryon", "parts", "growth", "gallery"} & set(only):
         nets = networks(network("student", scale.widths), device)
     sections: dict[str, Callable[[], list[Row]]] = {
         "tryon": lambda: inference.alone(nets, scale, device, best),
+        "growth": lambda: inference.growth(nets, scale, device, best),
         "parts": lambda: inference.parts(nets, scale, device),
         "gallery": lambda: inference.gallery(nets, scale, device),
         "files": lambda: from_files(scale, device),

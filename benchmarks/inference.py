@@ -47,25 +47,41 @@ def flops(nets: Networks, given: list[Tensor]) -> int:
 
 
 def alone(nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]) -> list[Row]:
-    """The network alone: sizes and batches, difference to plain, share of the ceiling."""
-    found = []
-    cases = [(1, size) for size in scale.sizes]
-    cases += [(count, scale.size) for count in scale.batches if count > 1]
-    for count, size in cases:
-        given = inputs(count, size, device)
-        work = whole(nets, given)
-        expected, needed, notes = work[PLAIN](), flops(nets, given), {}
-        taken = interleaved(work, scale.rounds, device)
-        for variant, run in work.items():
-            rate = needed / Spread.of(taken[variant]).median
-            share = rate / best[PRECISIONS[nets[variant][1]]]
-            notes[variant] = f"{rate / 1e9:.0f} GFLOP/s, {share:.0%} of the ceiling"
-            if variant != PLAIN:
-                off = (run() - expected).abs()
-                notes[variant] += f"; off by {off.max():.1e}, mean {off.mean():.1e}"
-        case = f"{size[0]}x{size[1]}, batch {count}"
-        found += rows("Try-on, network only, per picture", case, taken, per=count, notes=notes)
-    return found
+    """One picture, the network alone."""
+    return case("Try-on, network only", nets, scale, (1, scale.size), device, best)
+
+
+def growth(nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]) -> list[Row]:
+    """The same per picture at other sizes and in batches."""
+    shapes = [(1, size) for size in scale.sizes] + [(count, scale.size) for count in scale.batches]
+    few = scale._replace(rounds=scale.gallery_rounds)
+    section = "Growth of a try-on, network only, per picture"
+    return [row for shape in shapes for row in case(section, nets, few, shape, device, best)]
+
+
+def case(
+    section: str,
+    nets: Networks,
+    scale: Scale,
+    shape: tuple[int, tuple[int, int]],
+    device: torch.device,
+    best: dict[str, float],
+) -> list[Row]:
+    """Batch and size: time, difference to plain, share of the ceiling."""
+    count, size = shape
+    given = inputs(count, size, device)
+    work = whole(nets, given)
+    expected, needed, notes = work[PLAIN](), flops(nets, given), {}
+    taken = interleaved(work, scale.rounds, device)
+    for variant, run in work.items():
+        rate = needed / Spread.of(taken[variant]).median
+        share = rate / best[PRECISIONS[nets[variant][1]]]
+        notes[variant] = f"{rate / 1e9:.0f} GFLOP/s, {share:.0%} of the ceiling"
+        if variant != PLAIN:
+            off = (run() - expected).abs()
+            notes[variant] += f"; off by {off.max():.1e}, mean {off.mean():.1e}"
+    name = f"{size[0]}x{size[1]}, batch {count}"
+    return rows(section, name, taken, per=count, notes=notes)
 
 
 def parts(nets: Networks, scale: Scale, device: torch.device) -> list[Row]:

@@ -30,13 +30,13 @@ class Scale(NamedTuple):
     rounds: int = 9
     gallery: int = 16  # garments
     gallery_rounds: int = 3
-    sizes: tuple[tuple[int, int], ...] = ((128, 96), (256, 192), (512, 384))
-    batches: tuple[int, ...] = (1, 2, 4, 8)
+    sizes: tuple[tuple[int, int], ...] = ((128, 96), (512, 384))
+    batches: tuple[int, ...] = (2, 4, 8)
     training_rounds: int = 3
     training_batch: int = 2
 
 
-QUICK = Scale((64, 96), TINY, 2, 3, 2, ((64, 32), (64, 96)), (1, 2), 1, 2)
+QUICK = Scale((64, 96), TINY, 2, 3, 2, ((64, 32),), (2,), 1, 2)
 
 
 class Pictures(NamedTuple):
