@@ -103,8 +103,11 @@ def _locked(file: IO[str], kind: int) -> bool:
 
 def _holder(file: IO[str]) -> Holder | None:
     file.seek(0)
-    content = file.read()
-    return Holder(**json.loads(content)) if content else None
+    try:
+        content = file.read()
+        return Holder(**json.loads(content)) if content else None
+    except (ValueError, TypeError):
+        return None  # half written or damaged; it is the system that locks, this only gives a name
 
 
 def _write(file: IO[str], content: str) -> None:

@@ -257,7 +257,7 @@ class Params(Section):
             raise ParamsError(f"{path}: no such file; run in the project's root or copy a profile")
         try:
             return cls.model_validate(yaml.safe_load(path.read_text()))
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ParamsError(f"{path}: not YAML: {error}") from error
         except ValidationError as error:
             lines = (

@@ -106,3 +106,22 @@ def test_a_stage_looks_at_the_lock_before_it_does_anything(
     refused = pytest.raises(SystemExit, match="error: .*a retraining is going on")
     with another("exclusive", path, "retrain", "x"), refused:
         main(run)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\x00", b"[1]", b'{"token": 1}'])
+def test_a_damaged_lock_file_hinders_nobody(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with shared(path):
+        pass
+    with exclusive(path, "retrain", pytest.fail) as held:
+        assert held.lost is None
+
+
+def test_outside_a_project_a_stage_stops_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"params.yaml: no such file; run in the project's root"):
+        main(lambda params, artifacts: None)
+    assert not list(tmp_path.iterdir())

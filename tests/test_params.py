@@ -72,3 +72,10 @@ def test_params_cannot_be_changed_in_flight() -> None:
     params = Params.load(ROOT / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):
         params.seed = 8
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"seed: [", b"- 1"])
+def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(ParamsError, match=r"params.yaml: (cannot be used|not YAML)"):
+        Params.load(tmp_path / "params.yaml")

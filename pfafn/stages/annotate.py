@@ -64,31 +64,36 @@ def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float
     Raises MissingInput if `prepare` has not run, or if params.annotate.body_parts is "files" and a
     person has none.
     """
-    manifest = pd.read_parquet(require(prepare / "manifest.parquet", "prepare"))
+    table = require(prepare / "manifest.parquet", "prepare")
     layout = detect(data)
-    persons = [_person(row, data) for row in manifest.itertuples()]
     source: BodyPartsFrom = params.annotate.body_parts
-    if source == "files":
-        _need_body_parts(persons, data)
-    work = partial(annotate_person, layout=layout.name, source=source, size=params.image.size)
     used = {"image": params.image, "annotate": params.annotate}
-    from_files = 0 if source == "derived" else sum(p.body_parts is not None for p in persons)
-    with stage_output(out, [data, prepare / "manifest.parquet"], used) as output:
+    with stage_output(out, [data, table], used) as output:
+        persons = [_person(row, data) for row in pd.read_parquet(table).itertuples()]
+        if source == "files":
+            _need_body_parts(persons, data)
         need(out.parent, len(persons) * params.image.height * params.image.width, "the id maps")
+        work = partial(annotate_person, layout=layout.name, source=source, size=params.image.size)
         with ShardWriter(output.work / "shards", SCHEMA, resume=True) as shards:
             for row in ordered_map(work, persons, "annotate", shards.rows):
                 shards.append(row)
         output.take("shards")
         output.samples = len(persons)
-        metrics = {
-            "persons": len(persons),
-            "body_parts_from_files": from_files,
-            "body_parts_derived": len(persons) - from_files,
-            "without_parsing": sum(person.parsing is None for person in persons),
-            "without_keypoints": sum(person.keypoints is None for person in persons),
-        }
+        metrics = counts(persons, source)
         write_json(output / "metrics.json", metrics)
     return metrics
+
+
+def counts(persons: list[Person], source: BodyPartsFrom) -> dict[str, float]:
+    """How many persons have which annotations."""
+    from_files = 0 if source == "derived" else sum(p.body_parts is not None for p in persons)
+    return {
+        "persons": len(persons),
+        "body_parts_from_files": from_files,
+        "body_parts_derived": len(persons) - from_files,
+        "without_parsing": sum(person.parsing is None for person in persons),
+        "without_keypoints": sum(person.keypoints is None for person in persons),
+    }
 
 
 def _person(row: Any, data: Path) -> Person:

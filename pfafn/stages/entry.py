@@ -1,9 +1,13 @@
 """How a stage starts as a program: `python -m pfafn.stages.NAME`, in the project's root."""
 
 import errno
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from pfafn import lock
 from pfafn.errors import UserError
@@ -20,22 +24,28 @@ def main(run: Callable[[Params, Path], object]) -> None:
     on and that this process is no part of, and a disk that is full or cannot be read.
     """
     try:
+        params = Params.load()  # before anything is made, in case this is no project's root
         with lock.shared(lock.LOCK):
-            run(Params.load(), ARTIFACTS)
+            run(params, ARTIFACTS)
     except UserError as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno is None:
+    except (OSError, SafetensorError) as error:
+        number = error_number(error)
+        if number is None:
             raise
-        sys.exit(f"error: {of_the_disk(error)}")
+        sys.exit(f"error: {of_the_disk(error, number)}")
 
 
-def of_the_disk(error: OSError) -> str:
+def error_number(error: Exception) -> int | None:
+    """The operating system's number of an error; libraries that are not Python's write it down."""
+    written = re.search(r"\(os error (\d+)\)", str(error))
+    return getattr(error, "errno", None) or (int(written.group(1)) if written else None)
+
+
+def of_the_disk(error: Exception, number: int) -> str:
     """What to do about an error of the operating system."""
-    where = f"{error.filename}: " if error.filename else ""
-    if error.errno in FULL:
-        return (
-            f"{where}{error.strerror}: make room and run the same again, it goes on from the last "
-            "resume point"
-        )
-    return f"{where}{error.strerror}: set it right and run the same again"
+    file = getattr(error, "filename", None)
+    what = f"{file}: {os.strerror(number)}" if file else os.strerror(number)
+    if number in FULL:
+        return f"{what}: make room and run the same again, it goes on from the last resume point"
+    return f"{what}: set it right and run the same again"
