@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test slow lint install data
+.PHONY: help repro test slow kills lint install data
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: install ## the fast tests
 
 slow: install ## the end-to-end tests: the whole DAG on a small set, some minutes
 	pytest -m slow
+
+kills: install ## 200 SIGKILLs in all stages, each at another moment: half an hour
+	PFAFN_KILLS=200 pytest -m slow -s tests/faults/test_kills.py
 
 lint: install ## ruff: rules and format
 	ruff check .
