@@ -24,9 +24,8 @@ def main(run: Callable[[Params, Path], object]) -> None:
     on and that this process is no part of, and a disk that is full or cannot be read.
     """
     try:
-        params = Params.load()  # before anything is made, in case this is no project's root
         with lock.shared(lock.LOCK):
-            run(params, ARTIFACTS)
+            run(Params.load(), ARTIFACTS)
     except UserError as error:
         sys.exit(f"error: {error}")
     except (OSError, SafetensorError) as error:
