@@ -13,7 +13,8 @@ def sample(source: Tensor, grid: Tensor) -> Tensor:
     of lower precision the weights are rounded to it.
     """
     batch, channels, h, w = source.shape
-    x, y = (grid.float() + 1).unbind(1)
+    # A place that is no number, of a level one pixel wide or a broken model, must be some place.
+    x, y = (grid.float() + 1).nan_to_num(0).unbind(1)
     x, y = (x * ((w - 1) / 2)).clamp(0, w - 1), (y * ((h - 1) / 2)).clamp(0, h - 1)
     left, top = x.floor(), y.floor()
     right_share, bottom_share = x - left, y - top

@@ -29,3 +29,8 @@ def test_of_a_coarse_source_the_places_stay_exact() -> None:
     grid = torch.zeros(1, 2, 1, 1)
     grid[0, 0] = 2 * 130 / 511 - 1  # bfloat16 would round this place by up to a pixel
     assert sample(ramp, grid).item() == 130
+
+
+def test_what_is_no_place_is_the_first_one_as_for_warping() -> None:
+    source, grid = torch.randn(1, 3, 4, 7), torch.full((1, 2, 1, 1), torch.nan)
+    torch.testing.assert_close(sample(source, grid), warp(source, grid))
