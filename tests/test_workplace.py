@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -71,22 +72,23 @@ def test_the_oldest_of_other_computations_are_pruned(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "e"]
 
 
-def hold(folder: Path, ready: object, done: object) -> None:
+def hold(folder: Path, pipe: Connection) -> None:
     with alone(folder):
-        ready.set()
-        done.wait(60)
+        pipe.send("ready")
+        pipe.poll(60)  # until the other end is closed
 
 
 @pytest.fixture
 def holder(out: Path) -> Iterator[object]:
     """Another process that is running the stage."""
     context = multiprocessing.get_context("spawn")
-    ready, done = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(place(out), ready, done))
+    # A pipe, not an event: to set an event that a killed process waits for takes for ever.
+    ours, theirs = context.Pipe()
+    process = context.Process(target=hold, args=(place(out), theirs))
     process.start()
-    assert ready.wait(60)
+    assert ours.poll(60)
     yield process
-    done.set()
+    ours.close()
     process.join()
 
 
