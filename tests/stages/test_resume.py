@@ -7,11 +7,13 @@ from typing import Any
 import photoset
 import pytest
 import tinyset
+from tinytrain import stop_after
 
 from pfafn.data.inspection import Inspector
 from pfafn.outputs import file_hash
 from pfafn.params import Params
-from pfafn.stages import annotate, fakes, prepare
+from pfafn.signals import Stopped
+from pfafn.stages import annotate, fakes, prepare, tutor_warp
 
 SIZE = tinyset.SIZE
 PERSONS, GARMENTS = 9, 9  # of the photos
@@ -123,6 +125,22 @@ def tutored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("root")
     tinyset.write_all(root / "artifacts")
     return root
+
+
+def test_a_training_under_other_params_begins_anew(
+    tutored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, fast = (
+        params(tutor_warp={"epochs": 2, "decay": 1, "batch": 2, "lr": rate})
+        for rate in (1e-4, 1e-2)
+    )
+    tutor_warp.run(fast, tutored / "artifacts")
+    expected = hashes(tutored / "artifacts/tutor_warp")
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stop_after(patch, 3)
+        tutor_warp.run(slow, tutored / "artifacts")
+    tutor_warp.run(fast, tutored / "artifacts")
+    assert hashes(tutored / "artifacts/tutor_warp") == expected
 
 
 @pytest.mark.parametrize(("last", "left"), [(1, 2), (2, 1)])
