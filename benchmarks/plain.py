@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pfafn.models import tryon
 from pfafn.models.tryon import TryOnNet
+from pfafn.models.vgg import VGG19
 from pfafn.models.warp import RADIUS, FlowNet
 
 
@@ -35,6 +36,16 @@ class PlainFlowNet(FlowNet):
 
     def costs(self, moved: Tensor, person: Tensor) -> Tensor:
         return F.leaky_relu(cost_volume(moved, person), 0.1)
+
+
+class PlainVGG(VGG19):
+    """`VGG19` that computes the features of a target anew for each image compared with it."""
+
+    def target(self, image: Tensor) -> Tensor:
+        return image
+
+    def distance(self, image: Tensor, target: Tensor) -> Tensor:
+        return super().distance(image, super().target(target))
 
 
 def plain(net: TryOnNet) -> TryOnNet:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.plain import plain
+from benchmarks.plain import PlainVGG, plain
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch, network, precision
 from benchmarks.timing import interleaved
@@ -70,12 +70,14 @@ class Clocks:
         return spent
 
 
-def objective(widths: dict, form: Callable[[Any], Any] = copy.deepcopy) -> StudentObjective:
+def objective(
+    widths: dict, form: Callable[[Any], Any] = copy.deepcopy, vgg: type[VGG19] = VGG19
+) -> StudentObjective:
     """The last stage's, its networks in a form; VGG with drawn weights, which cost the same."""
     params = Params.load(PAPER)
     torch.manual_seed(0)
     nets = (form(network(role, widths)) for role in ("student", "tutor"))
-    return StudentObjective(*nets, params.losses, VGG19(), params.student_tryon.warp_weight)
+    return StudentObjective(*nets, params.losses, vgg(), params.student_tryon.warp_weight)
 
 
 def observed(objective: StudentObjective, clocks: Clocks) -> None:
@@ -90,7 +92,7 @@ def plain_step(
     scale: Scale, given: dict[str, Tensor], device: torch.device, clocks: Clocks
 ) -> Callable[[], None]:
     """Forward, backward and a default Adam in float32, nothing else."""
-    made = objective(scale.widths, plain).to(device).train()
+    made = objective(scale.widths, plain, PlainVGG).to(device).train()
     observed(made, clocks)
     adam = torch.optim.Adam(made.net.parameters(), lr=1e-5, betas=(0.5, 0.999))
     own = {name: value.to(device) for name, value in given.items()}

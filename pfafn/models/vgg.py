@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pfafn.models.precision import lower
+
 WIDTHS = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512)
 RELUS = (1, 6, 11, 20, 29)  # relu1_1 .. relu5_1
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1)
@@ -33,6 +35,10 @@ class VGG19(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        kind = image.device.type
+        if torch.is_autocast_enabled(kind):
+            # For good: it is called some twenty times a step, and never learns.
+            lower(self, torch.get_autocast_dtype(kind))
         found = []
         for index, layer in enumerate(self.features):
             image = layer(image)
@@ -40,9 +46,16 @@ class VGG19(nn.Module):
                 found.append(image)
         return found
 
-    def distance(self, image: Tensor, target: Tensor) -> Tensor:
-        """Perceptual loss (paper eq. 4): weighted L1 over the five features; scalar."""
-        with torch.no_grad():
-            wanted = self(target)
+    @torch.no_grad()
+    def target(self, image: Tensor) -> list[Tensor]:
+        """What `distance` needs of an image that several others are compared with."""
+        return self(image)
+
+    def distance(self, image: Tensor, target: Tensor | list[Tensor]) -> Tensor:
+        """Perceptual loss (paper eq. 4): weighted L1 over the five features; scalar.
+
+        target: an image, or what `target` says of it.
+        """
+        wanted = target if isinstance(target, list) else self.target(target)
         pairs = zip(self(image), wanted, WEIGHTS, strict=True)
         return torch.stack([w * F.l1_loss(a, b) for a, b, w in pairs]).sum()

@@ -1,5 +1,6 @@
 """The networks' shapes, sizes and files."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,19 @@ def test_what_is_no_model_is_said_to_be_none(tmp_path: Path, content: bytes) -> 
 def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model at"):
         tryon.load(tmp_path / "m")
+
+
+def test_a_target_may_be_described_once_for_many_images() -> None:
+    torch.manual_seed(0)
+    vgg, (image, target) = VGG19().eval(), torch.rand(2, 1, 3, 32, 48)
+    assert torch.equal(vgg.distance(image, vgg.target(target)), vgg.distance(image, target))
+
+
+def test_the_frozen_vgg_holds_the_weights_that_autocast_would_make_of_them() -> None:
+    torch.manual_seed(0)
+    vgg, image = VGG19().eval(), torch.rand(1, 3, 32, 48)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = copy.deepcopy(vgg).features[:30](image)
+        found = vgg(image)[-1]
+    assert vgg.features[0].weight.dtype == torch.bfloat16
+    assert torch.equal(found, expected)
