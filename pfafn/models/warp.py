@@ -153,7 +153,8 @@ class FlowNet(nn.Module):
 
     def evidence(self, moved: Tensor, person: Tensor) -> Tensor:
         """What refinement reads, [B, 2F, h, w], of a warped garment level and a person level."""
-        return torch.cat([moved, person], dim=1)
+        # Sampled in full precision, in which the person's half would be converted there and back.
+        return torch.cat([moved.to(person.dtype), person], dim=1)
 
 
 class Warped(NamedTuple):

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from pfafn.models import tryon
 from pfafn.models.generator import composite
 from pfafn.models.tryon import ModelError, TryOnNet
-from pfafn.models.vgg import VGG19, HalvePool
+from pfafn.models.vgg import _L1, VGG19, HalvePool
 
 TINY = {"channels": [4, 4, 8, 8, 8], "fpn": 8, "generator": 4}
 
@@ -126,6 +127,19 @@ def test_what_is_no_model_is_said_to_be_none(tmp_path: Path, content: bytes) -> 
 def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model at"):
         tryon.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_the_distance_of_features_is_torchs_to_the_bit(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    found, wanted = torch.randn(2, 2, 3, 5, 7).to(dtype)
+    wanted[0] = found[0]  # where nothing differs, nothing pulls
+    found.requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        losses = _L1.apply(found, wanted), F.l1_loss(found, wanted)
+    assert torch.equal(*losses)
+    ours, torchs = (torch.autograd.grad(3 * loss, found)[0] for loss in losses)
+    assert torch.equal(ours, torchs)
 
 
 def test_a_target_may_be_described_once_for_many_images() -> None:
