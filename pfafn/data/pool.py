@@ -1,12 +1,13 @@
 """Work through many items on several processes: in order, in bounded memory, showing progress."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 import cv2
@@ -63,9 +64,7 @@ def _results(function: Callable[[Item], Result], items: Sequence[Item]) -> Itera
     # Not forked from here: threads of this process (progress bar, Arrow) would be cut off.
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
-    with ProcessPoolExecutor(
-        workers, context, initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_start) as pool:
         waiting: deque[Future[list[Result]]] = deque()
         try:
             for chunk in _chunks(items):
@@ -82,6 +81,20 @@ def _results(function: Callable[[Item], Result], items: Sequence[Item]) -> Itera
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _start() -> None:
+    """In each process: one thread for OpenCV, and an end with the process that it works for."""
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A killed parent closes no queue: its processes would wait for work for ever.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
