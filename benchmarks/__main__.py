@@ -9,7 +9,7 @@ Prints Markdown and writes JSON. Every variant is measured in the same run as th
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,10 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> list[Row]:
-    """All rows of the chosen sections, after the machine's ceilings."""
+def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> Iterator[list[Row]]:
+    """The rows of the machine's ceilings and of each chosen section, as they are there."""
     found, best = ceilings(device, scale.rounds)
+    yield found
     nets = {}
     if {"tryon", "parts", "growth", "gallery"} & set(only):
         nets = networks(network("student", scale.widths), device)
@@ -66,8 +67,7 @@ def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> list[R
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         if name == "training":
             nets.clear()
-        found += sections[name]()
-    return found
+        yield sections[name]()
 
 
 def settings(scale: Scale) -> dict[str, Any]:
@@ -88,13 +88,16 @@ def main(given: list[str] | None = None) -> int:
         return 2
     device = runtime.device()
     machine = describe(device)
-    found = measure(scale, asked.only, device)
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    found: list[Row] = []
+    for more in measure(scale, asked.only, device):
+        found += more
+        report = {"machine": machine, "settings": settings(scale)}
+        report["rows"] = [to_json(row) for row in found]
+        asked.json.write_text(json.dumps(report, indent=1) + "\n")
 
     print(f"# Benchmarks\n\n{', '.join(f'{k} {v}' for k, v in machine.items() if v)}\n")
     print(markdown(found))
-    report = {"machine": machine, "settings": settings(scale), "rows": [to_json(r) for r in found]}
-    asked.json.parent.mkdir(parents=True, exist_ok=True)
-    asked.json.write_text(json.dumps(report, indent=1) + "\n")
     if before is None:
         return 0
     lost = slower(found, [from_json(row) for row in before["rows"]])

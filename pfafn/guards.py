@@ -52,15 +52,26 @@ def check_gradients(
         raise NotFinite([f"gradient of {name}" for name in wrong] or ["gradient's norm"], terms)
 
 
-def record(work: Path, step: int, items: Sequence[int], error: NotFinite) -> Path:
+def record(
+    work: Path, step: int, micro_batches: Sequence[Mapping[str, Tensor]], error: NotFinite
+) -> Path:
     """Write down the batch that did it; the path of the record."""
     content: dict[str, Any] = {
         "step": step,
         "not_finite": str(error),
-        "items": list(items),
+        "items": [int(i) for batch in micro_batches for i in batch.get("item", ())],
         "terms": {name: repr(value) for name, value in error.values.items()},
     }
     work.mkdir(parents=True, exist_ok=True)
     with whole(work / RECORD) as scratch:
         scratch.write_text(json.dumps(content, indent=2) + "\n")
     return work / RECORD
+
+
+def diverged(name: str, when: str, error: NotFinite, kept: Path) -> TrainingDiverged:
+    """The error that ends a training; kept: the record of its batch."""
+    items = json.loads(kept.read_text())["items"]
+    return TrainingDiverged(
+        f"{name}: {error} not finite in {when} (items {items}, see {kept}); lower the learning "
+        "rate or look at these samples. The last good resume point is kept"
+    )

@@ -18,7 +18,7 @@ from pfafn.curve import Curve
 from pfafn.data.dataset import EpochSampler
 from pfafn.errors import UserError
 from pfafn.estimate import Pace
-from pfafn.guards import NotFinite, TrainingDiverged, check_finite, check_gradients, record
+from pfafn.guards import NotFinite, check_finite, check_gradients, diverged, record
 from pfafn.objectives import Objective
 from pfafn.params import Optimizer, Schedule
 from pfafn.progress import Progress
@@ -127,7 +127,8 @@ def fit(
             try:
                 terms = trainer.step(micro_batches, done)
             except NotFinite as error:
-                raise diverged(error, name, work, (step, total), micro_batches) from error
+                kept = record(work, step, micro_batches, error)
+                raise diverged(name, f"step {step} of {total}", error, kept) from error
 
             curve.add(terms)
             if step % every == 0 or step == total:
@@ -143,22 +144,6 @@ def fit(
                 saver.wait()
                 raise Stopped(128 + stop.signal)
     return Trained(curve.rows, total * plan.schedule.batch, clock.seconds(), clock.saving)
-
-
-def diverged(
-    error: NotFinite,
-    name: str,
-    work: Path,
-    at: tuple[int, int],
-    micro_batches: list[dict[str, Tensor]],
-) -> TrainingDiverged:
-    """The error that ends a training, with its batch on record. at: step, of how many."""
-    items = [int(i) for batch in micro_batches for i in batch.get("item", ())]
-    kept = record(work, at[0], items, error)
-    return TrainingDiverged(
-        f"{name}: {error} not finite in step {at[0]} of {at[1]} (items {items}, see {kept}); "
-        "lower the learning rate or look at these samples. The last good resume point is kept"
-    )
 
 
 class Trainer:

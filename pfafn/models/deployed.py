@@ -85,7 +85,8 @@ def fold_doubling(layers: nn.Sequential) -> None:
 def doubling(conv: nn.Conv2d) -> nn.ConvTranspose2d:
     """The transposed convolution that is nearest x2 and then this 3x3 convolution, padded by 1."""
     kind = ExactConvTranspose2d if isinstance(conv, ExactConv2d) else nn.ConvTranspose2d
-    weight = torch.einsum("yi,xj,ocij->coyx", DOUBLED, DOUBLED, conv.weight)
+    taps = DOUBLED.to(conv.weight)
+    weight = torch.einsum("yi,xj,ocij->coyx", taps, taps, conv.weight)
     return with_weights(
         kind, weight, conv.bias, (conv.in_channels, conv.out_channels, 4), stride=2, padding=1
     )

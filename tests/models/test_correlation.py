@@ -19,10 +19,11 @@ def test_cost_volume_is_its_definition(size: tuple[int, int]) -> None:
         )
 
 
-@pytest.mark.parametrize("width", [4, BLOCK + 2])
-def test_cost_volume_differentiates(width: int) -> None:
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("width", [2, 4, BLOCK, BLOCK + 2])
+def test_cost_volume_differentiates(width: int, batch: int) -> None:
     garment, person = (
-        torch.randn(2, 2, 3, width, dtype=torch.double, requires_grad=True) for _ in range(2)
+        torch.randn(batch, 2, 3, width, dtype=torch.double, requires_grad=True) for _ in range(2)
     )
     assert torch.autograd.gradcheck(lambda a, b: cost_volume(a, b, radius=1), (garment, person))
 
