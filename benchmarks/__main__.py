@@ -63,7 +63,7 @@ def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> Iterat
         ),
         "training": lambda: training(scale, device),
     }
-    for name in only:
+    for name in (section for section in SECTIONS if section in only):
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         if name == "training":
             nets.clear()
