@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from flows.process import CommandFailed
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +56,12 @@ def stage_names(wanted: list[str] | None = None) -> list[str]:
     if unknown := sorted(set(wanted or []) - set(names)):
         raise UnknownStage(f"dvc.yaml has no stage {', '.join(unknown)}; it has {', '.join(names)}")
     return [name for name in names if not wanted or name in wanted]
+
+
+def always_changed() -> set[str]:
+    """The stages that DVC runs every time, as they have no outputs to compare."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    return {name for name, stage in stages.items() if stage.get("always_changed")}
 
 
 def held_up(error: object) -> bool:

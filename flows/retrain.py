@@ -65,7 +65,7 @@ def worth_a_retry(_: Any, __: TaskRun, state: State[Any]) -> bool:
     retry_condition_fn=worth_a_retry,
     cache_policy=NO_CACHE,  # DVC is the cache
     persist_result=False,
-    tags=["dvc"],
+    # No tags: for each one Prefect asks its server for a slot, which takes a second or two.
 )
 def reproduce(stage: str, environment: dict[str, str], force: bool = False) -> StageRun:
     """Bring one stage up to date; a no-op when nothing it reads has changed."""
@@ -86,18 +86,16 @@ def reproduce(stage: str, environment: dict[str, str], force: bool = False) -> S
     return StageRun(stage, outcome, round(time.monotonic() - start, 1))
 
 
-@task(task_run_name="verify", cache_policy=NO_CACHE, persist_result=False, tags=["dvc"])
-def verify(stages: list[str]) -> list[str]:
+@task(task_run_name="verify", cache_policy=NO_CACHE, persist_result=False)
+def verify(stages: list[str]) -> None:
     """Prove that the run ended where `dvc repro` does: of these stages, none is stale.
 
-    Returns those that DVC runs every time, as they have no outputs to compare.
     Raises NotUpToDate saying what DVC still finds changed.
     """
     status = json.loads(dvc.ask("status", "--json", *stages))
     stale = {name: why for name, why in status.items() if why != [ALWAYS_CHANGED]}
     if stale:
         raise NotUpToDate(f"stale after the run: {json.dumps(stale)}; run it again")
-    return list(status)
 
 
 Hours = Annotated[float, Field(gt=0)]
@@ -141,13 +139,20 @@ def retrain(
             try:
                 for run in run_stages(wanted, environment, force, limit):
                     runs.append(run)
-                always = verify(chosen)
+                news = new_in(runs)
+                if news:
+                    verify(chosen)
             finally:
                 show_stages(runs, wanted)
-            news = [r.stage for r in runs if r.outcome != UP_TO_DATE and r.stage not in always]
             if news:
                 show_result(dvc.ROOT)
     return Completed(message=f"new: {', '.join(news)}" if news else "nothing had changed")
+
+
+def new_in(runs: list[StageRun]) -> list[str]:
+    """The stages that did more than look; those that DVC runs every time only look."""
+    always = dvc.always_changed()
+    return [run.stage for run in runs if run.outcome != UP_TO_DATE and run.stage not in always]
 
 
 def run_stages(
