@@ -1,5 +1,6 @@
 """The project as DVC sees it: where it is, its stages, and how to ask and call DVC."""
 
+import json
 import os
 import subprocess
 import sys
@@ -62,6 +63,11 @@ def always_changed() -> set[str]:
     """The stages that DVC runs every time, as they have no outputs to compare."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     return {name for name, stage in stages.items() if stage.get("always_changed")}
+
+
+def status(stages: list[str]) -> dict[str, list[str]]:
+    """What DVC finds changed about these stages, by stage; those it finds nothing about are out."""
+    return json.loads(ask("status", "--json", *stages))
 
 
 def held_up(error: object) -> bool:

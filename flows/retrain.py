@@ -67,10 +67,18 @@ def worth_a_retry(_: Any, __: TaskRun, state: State[Any]) -> bool:
     persist_result=False,
     # No tags: for each one Prefect asks its server for a slot, which takes a second or two.
 )
-def reproduce(stage: str, environment: dict[str, str], force: bool = False) -> StageRun:
-    """Bring one stage up to date; a no-op when nothing it reads has changed."""
+def reproduce(
+    stage: str, environment: dict[str, str], force: bool = False, clean: bool = False
+) -> StageRun:
+    """Bring one stage up to date; a no-op when nothing it reads has changed.
+
+    clean: DVC was asked already, and said so.
+    """
     log = get_run_logger().info
     outcome = UP_TO_DATE
+    if clean:
+        log("nothing has changed")
+        return StageRun(stage, outcome, 0.0)
 
     def follow(line: str) -> None:
         nonlocal outcome
@@ -92,8 +100,7 @@ def verify(stages: list[str]) -> None:
 
     Raises NotUpToDate saying what DVC still finds changed.
     """
-    status = json.loads(dvc.ask("status", "--json", *stages))
-    stale = {name: why for name, why in status.items() if why != [ALWAYS_CHANGED]}
+    stale = {name: why for name, why in dvc.status(stages).items() if why != [ALWAYS_CHANGED]}
     if stale:
         raise NotUpToDate(f"stale after the run: {json.dumps(stale)}; run it again")
 
@@ -158,11 +165,28 @@ def new_in(runs: list[StageRun]) -> list[str]:
 def run_stages(
     wanted: list[str], environment: dict[str, str], force: bool, limit: float | None
 ) -> Iterator[StageRun]:
-    """Run stages one after the other, each at most `limit` seconds."""
+    """Run stages one after the other, each at most `limit` seconds.
+
+    DVC is asked about all of them at once. What it says holds until a stage has run.
+    """
+    stale = set(wanted) if force else stale_stages(wanted)
     # Called, not submitted: only so does a time limit stop a stage that says nothing.
     limited = reproduce.with_options(timeout_seconds=limit)
     for stage in wanted:
-        yield limited(stage, environment, force and stage != DATA)
+        run = limited(stage, environment, force and stage != DATA, stage not in stale)
+        if run.outcome != UP_TO_DATE:
+            stale = set(wanted)  # what it wrote may concern all that follow
+        yield run
+
+
+def stale_stages(wanted: list[str]) -> set[str]:
+    """Those that DVC finds changed; all of them if it is busy, as each task waits for it."""
+    try:
+        return set(dvc.status(wanted))
+    except CommandFailed as error:
+        if not dvc.held_up(error):
+            raise
+        return set(wanted)
 
 
 def main() -> None:

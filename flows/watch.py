@@ -41,7 +41,7 @@ def look(quiet_seconds: float) -> str:
     if not (dvc.ROOT / dvc.DATA).is_file():
         return f"photos are not versioned: no {dvc.DATA}; `dvc add data` makes it"
     try:
-        if not json.loads(dvc.ask("status", "--json", dvc.DATA)):
+        if not dvc.status([dvc.DATA]):
             return "no photo has changed"
     except CommandFailed as error:
         if not dvc.held_up(error):

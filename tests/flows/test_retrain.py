@@ -23,6 +23,7 @@ from flows.retrain import (
     reproduce,
     retrain,
     run_stages,
+    stale_stages,
     verify,
     worth_a_retry,
 )
@@ -151,18 +152,46 @@ def test_a_stage_killed_from_outside_is_named_so_by_dvc(project: Path) -> None:
     assert worth_a_retry(None, None, Ended(caught.value))
 
 
+class Tasks:
+    """In the place of `reproduce`: keeps what it is asked for, and says what a stage did."""
+
+    def __init__(self, outcomes: dict[str, str]) -> None:
+        self.outcomes = outcomes
+        self.options: dict[str, object] = {}
+        self.asked: list[tuple[object, ...]] = []
+
+    def with_options(self, **options: object) -> Callable[..., StageRun]:
+        self.options = options
+        return self.run
+
+    def run(self, stage: str, _: object, force: bool, clean: bool) -> StageRun:
+        self.asked.append((stage, force, clean))
+        return StageRun(stage, self.outcomes.get(stage, "up to date"), 0.0)
+
+
 def test_the_photos_own_stage_is_never_forced(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[tuple[object, ...]] = []
-
-    class Recorded:
-        def with_options(self, **options: object) -> Callable[..., StageRun]:
-            ran.append((options,))
-            return lambda *given: ran.append(given) or StageRun(str(given[0]), "ran", 0.0)
-
-    monkeypatch.setattr("flows.retrain.reproduce", Recorded())
+    tasks = Tasks({})
+    monkeypatch.setattr("flows.retrain.reproduce", tasks)
     runs = list(run_stages([DATA, "first"], {}, force=True, limit=60.0))
     assert [run.stage for run in runs] == [DATA, "first"]
-    assert ran == [({"timeout_seconds": 60.0},), (DATA, {}, False), ("first", {}, True)]
+    assert tasks.options == {"timeout_seconds": 60.0}
+    assert tasks.asked == [(DATA, False, False), ("first", True, False)]
+
+
+def test_dvc_is_asked_once_until_a_stage_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = Tasks({"second": "ran"})
+    monkeypatch.setattr("flows.retrain.reproduce", tasks)
+    monkeypatch.setattr("flows.dvc.status", lambda _: {"second": ["changed"]})
+    list(run_stages(["first", "second", "third"], {}, force=False, limit=None))
+    assert [clean for _, _, clean in tasks.asked] == [True, False, False]
+
+
+def test_while_dvc_is_busy_every_stage_asks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(_: object) -> None:
+        raise CommandFailed(["dvc"], 255, "Unable to acquire lock")
+
+    monkeypatch.setattr("flows.dvc.status", busy)
+    assert stale_stages(["first", "second"]) == {"first", "second"}
 
 
 def test_the_command_line_says_what_the_form_does(monkeypatch: pytest.MonkeyPatch) -> None:
