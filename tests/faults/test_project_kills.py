@@ -12,6 +12,7 @@ from pathlib import Path
 
 import clone
 import numpy as np
+import psutil
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -69,10 +70,13 @@ def killed(root: Path, command: tuple[str, ...], seconds: float) -> bool:
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
-        for found in clone.processes(root):
-            found.kill()
+        started = clone.processes(root)
+        for one in started:
+            one.kill()
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        # To DVC a process that nobody has buried yet still holds its lock.
+        clone.eventually(lambda: not any(psutil.pid_exists(one.pid) for one in started), 60)
         return True
     return False
 
