@@ -6,7 +6,6 @@ so before anything else. A file that somebody edited meanwhile is left as it is.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from pfafn.errors import UserError
+from pfafn.outputs import write_text
 from pfafn.params import Params
 
 AS_IT_IS = "params.yaml"
@@ -44,9 +44,9 @@ def applied(
     text = effective(root, profile, overrides)
     candidate = root / CANDIDATE
     candidate.parent.mkdir(exist_ok=True)
-    _write(candidate, text)
+    write_text(candidate, text)
     Params.load(candidate)
-    _write(root / KEPT, json.dumps({"own": own.read_text(), "written": text}))
+    write_text(root / KEPT, json.dumps({"own": own.read_text(), "written": text}))
     candidate.replace(own)
     log(f"params.yaml is {profile} with {', '.join(overrides) or 'no change'} for this run")
     try:
@@ -72,12 +72,12 @@ def restore(root: Path, log: Callable[[str], object]) -> None:
     content = json.loads(kept.read_text())
     own = root / AS_IT_IS
     if not own.is_file() or own.read_text() == content["written"]:
-        _write(root / CANDIDATE, content["own"])
+        write_text(root / CANDIDATE, content["own"])
         (root / CANDIDATE).replace(own)
         log("params.yaml is your own again")
     elif own.read_text() != content["own"]:
         before = root / ".work/params.before.yaml"
-        _write(before, content["own"])
+        write_text(before, content["own"])
         log(f"params.yaml was edited meanwhile and stays so; what was there before is in {before}")
     kept.unlink()
 
@@ -100,13 +100,3 @@ def _set(params: dict[str, Any], override: str) -> None:
         section[key] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise OverrideError(f"{override!r}: the value is not YAML: {error}") from error
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the whole file or nothing; it is on the disk when this returns."""
-    new = path.with_suffix(".new")
-    with new.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

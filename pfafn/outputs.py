@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pfafn import workplace
+from pfafn.atomic import whole
 from pfafn.errors import UserError
 
 PACKAGE = Path(__file__).parent
@@ -44,9 +45,8 @@ def require(path: Path, stage: str) -> Path:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_text(text)
-    scratch.replace(path)
+    with whole(path) as scratch:
+        scratch.write_text(text)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from pfafn.atomic import whole
 from pfafn.errors import UserError
 from pfafn.models.generator import Generator, composite
 from pfafn.models.warp import Warped, WarpNet
@@ -79,14 +80,13 @@ class TryOnNet(nn.Module):
 
 def save(net: TryOnNet, path: Path, card: dict[str, Any]) -> None:
     """Write weights and card; equal weights and card give equal bytes."""
-    whole = {"format": FORMAT, "geometry": GEOMETRY, **net.architecture, **card}
+    told = {"format": FORMAT, "geometry": GEOMETRY, **net.architecture, **card}
     # One metadata key: the format does not keep the order of several, and bytes must repeat.
-    header = {"card": json.dumps(whole, sort_keys=True)}
+    header = {"card": json.dumps(told, sort_keys=True)}
     weights = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
-    scratch = path.with_name(f".{path.name}.partial")
-    safetensors.torch.save_file(weights, scratch, metadata=header)
-    scratch.chmod(0o644)  # the library writes for the owner alone; a model is to be read
-    scratch.replace(path)
+    with whole(path) as scratch:
+        safetensors.torch.save_file(weights, scratch, metadata=header)
+        scratch.chmod(0o644)  # the library writes for the owner alone; a model is to be read
 
 
 def read_card(path: Path) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pfafn.atomic import whole
+
 FOLDER = "decisions"
 FORMAT = "pfafn-decision/1"
 TIME = "%Y%m%dT%H%M%S.%fZ"
@@ -65,12 +67,8 @@ class Decisions:
         fact = Fact(f"{at.strftime(TIME)}-{kind}-{key[:KEY_LENGTH]}", kind, at, content)
         written = {"format": FORMAT, "kind": kind, "at": at.isoformat(), **content}
         self.folder.mkdir(exist_ok=True)
-        scratch = self.folder / f".{fact.name}.partial"
-        with scratch.open("w") as file:
-            file.write(json.dumps(written, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self.folder / f"{fact.name}.json")
+        with whole(self.folder / f"{fact.name}.json") as scratch:
+            scratch.write_text(json.dumps(written, indent=1) + "\n")
         _flush_folder(self.folder)
         return fact
 
