@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pfafn.collapse import tryon_sign, warp_signs
-from pfafn.data.representation import Represented, represent
+from pfafn.data.representation import Represented, arms_in_front, represent
 from pfafn.losses import (
     FIRST_GUIDED_FLOW,
     WarpTerms,
@@ -78,13 +78,18 @@ class Objective(nn.Module):
         mask = worn.mask * seen.clothes_mask
         image = composite(worn.rendered, worn.warped.garment, mask)
         terms = generator_terms(image, worn.rendered, mask, batch["person"], self.vgg)
+        # The paper's terms say nothing of the mask elsewhere, where alone it shows at inference
+        # that an arm is in front of the garment.
+        occlusion = (worn.mask * (1 - seen.clothes_mask)).mean()
         weight = self.losses.generator
         total = (
             weight.l1 * (terms.l1 + terms.rendered_l1)
             + weight.vgg * (terms.vgg + terms.rendered_vgg)
             + weight.mask * terms.mask
+            + weight.occlusion * occlusion
         )
-        return {"generator": total} | {f"generator_{k}": v for k, v in terms._asdict().items()}
+        shown = terms._asdict() | {"occlusion": occlusion}
+        return {"generator": total} | {f"generator_{k}": v for k, v in shown.items()}
 
     def summed(self, warp: Tensor, terms: WarpTerms, generator: Terms) -> Terms:
         """Total and what a curve shows of it; of the levels, the finest."""
@@ -206,7 +211,20 @@ def inherit_generator(student: TryOnNet, tutor: TryOnNet) -> None:
 
 @torch.no_grad()
 def redress(tutor: TryOnNet, batch: Batch) -> Worn:
-    """The tutor puts `unpaired_garment` on the person: the fake image (paper section 3.1)."""
+    """The tutor puts `unpaired_garment` on the person: the fake image (paper section 3.1).
+
+    If the batch tells the garment's wearer (wearer_parsing, wearer_body_parts), hands and arms that
+    this garment leaves bare stay in front of it. Without, the garment hides them, as in the paper,
+    and a student that never sees an arm in front of a fake's garment draws none at inference.
+    """
     seen = represented(batch)
     warped = tutor.warp(seen.condition, batch["unpaired_garment"], batch["unpaired_mask"])
-    return tutor.render(seen.preserved, warped, seen.limbs * (1 - warped.mask))
+    limbs = seen.limbs * (1 - warped.mask)
+    if "wearer_parsing" not in batch:
+        return tutor.render(seen.preserved, warped, limbs)
+    names = ("parsing", "body_parts", "wearer_parsing", "wearer_body_parts")
+    front = arms_in_front(*(batch[name] for name in names)).to(limbs)
+    worn = tutor.render(seen.preserved, warped, torch.maximum(limbs, seen.limbs * front))
+    # As in training, the garment may only show where it is worn.
+    mask = worn.mask * (1 - front)
+    return worn._replace(mask=mask, image=composite(worn.rendered, warped.garment, mask))

@@ -132,6 +132,7 @@ class GeneratorLoss(Section):
     l1: NonNegativeFloat
     vgg: NonNegativeFloat
     mask: NonNegativeFloat
+    occlusion: NonNegativeFloat  # of garment over what is no clothes in the photo; ours, paper: 0
     skin_l1: NonNegativeFloat
     skin_vgg: NonNegativeFloat
     skin_late: NonNegativeFloat  # factor on both skin weights once the learning rate decays
@@ -200,6 +201,7 @@ class Fakes(Section):
     per_person: PositiveInt
     batch: PositiveInt
     min_area: Fraction  # warped mask area / image area below which a fake is rejected
+    arms_in_front: bool  # keep hands and arms that the garment leaves bare; paper: false
     min_agreement: Fraction  # least share of the warped garment that the fake really shows
 
 

@@ -28,8 +28,9 @@ from pfafn.objectives import (
     TutorObjective,
     inherit_generator,
     initialise_student,
+    represented,
 )
-from pfafn.params import StudentWarpStage
+from pfafn.params import Losses, StudentWarpStage
 from pfafn.signals import Stopped
 from pfafn.training import Plan, TooFewSamples, fit
 
@@ -189,6 +190,28 @@ def test_skin_counts_double_once_the_rate_decays() -> None:
     batch = torch.utils.data.default_collate([Samples()[(1, i)] for i in range(2)])
     early, late = objective(batch)["generator_skin"], objective(batch, late=True)["generator_skin"]
     torch.testing.assert_close(late, 2 * early)
+
+
+def test_occlusion_is_garment_over_what_the_photo_shows_to_be_no_clothes() -> None:
+    torch.manual_seed(0)
+    net = TryOnNet("tutor", **TINY, generator=4)
+    batch = torch.utils.data.default_collate([Samples()[(1, i)] for i in range(2)])
+    paper, ours = (
+        TutorObjective(net, weights_with(occlusion=weight), None).eval()(batch)
+        for weight in (0.0, 3.0)
+    )
+    seen = represented(batch)
+    clothes = seen.clothes_mask
+    warped = net.warp(seen.condition, batch["garment"], batch["garment_mask"])
+    mask = net.render(seen.preserved, warped, seen.limbs * (1 - clothes)).mask
+    occlusion = mask[clothes == 0].sum() / clothes.numel()
+    torch.testing.assert_close(ours["generator_occlusion"], occlusion)
+    torch.testing.assert_close(ours["total"] - paper["total"], 3 * occlusion, rtol=1e-4, atol=0)
+
+
+def weights_with(**changed: float) -> Losses:
+    """The default's losses with other weights of the generator."""
+    return LOSSES.model_copy(update={"generator": LOSSES.generator.model_copy(update=changed)})
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_name(tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
     """The items of one split; row i of the split's manifest is ds[i].
 
     prepare, annotate, fakes: the folders of these stages. With `annotate` samples carry parsing,
-    body_parts and keypoints; with `unpaired` = k the k-th unpaired garment; with `fakes` a fake
+    body_parts and keypoints; with `unpaired` = k the k-th unpaired garment, and with `wearers` what
+    is annotated of the first person of the split who wears it; with `fakes` a fake
     image and its warped mask, and only items with an accepted fake are kept. `augment` acts on
     keys (epoch, i) only, and depends on seed, epoch and item alone.
 
@@ -44,6 +45,7 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         annotate: Path | None = None,
         fakes: Path | None = None,
         unpaired: int | None = None,
+        wearers: bool = False,
         augment: Augment | None = None,
         seed: int = 0,
     ) -> None:
@@ -66,6 +68,9 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         self._unpaired = None
         if unpaired is not None:
             self._unpaired = _column(self.manifest, unpaired)
+        self._wearers = None
+        if wearers:
+            self._wearers = self.manifest.groupby("garment")["item"].first().to_dict()
         self._augment = augment
         self._seed = seed
 
@@ -78,7 +83,8 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         item, category int64 []; person, fake float32 [3, H, W] in [-1, 1]; garment,
         unpaired_garment the same with background 0; garment_mask, unpaired_mask float32 [1, H, W]
         in {0, 1}; fake_mask float32 [1, H, W] in [0, 1]; unpaired_index int64 [] (garments row);
-        parsing, body_parts uint8 [H, W]; keypoints float32 [18, 3] in pixels.
+        parsing, body_parts uint8 [H, W]; keypoints float32 [18, 3] in pixels; wearer_parsing,
+        wearer_body_parts uint8 [H, W], zeros for a garment that nobody wears.
         A person without a worn garment gets a garment and a mask of zeros.
         """
         epoch, index = key if isinstance(key, tuple) else (None, key)
@@ -107,11 +113,12 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         if self._unpaired is not None:
             other = int(self._unpaired[index])
             arrays["unpaired_garment"], arrays["unpaired_mask"] = self._garment(other)
+            if self._wearers is not None:
+                wearer = self._wearers.get(other)
+                arrays |= {f"wearer_{k}": v for k, v in self._ids(wearer, person.shape[:2]).items()}
         if self._annotations is not None:
-            row = self._annotations[item]
-            for name in IDS:
-                arrays[name] = decode_ids(row[name], f"{name} of item {item}")
-            points = np.asarray(row["keypoints"], np.float32)
+            arrays |= self._ids(item)
+            points = np.asarray(self._annotations[item]["keypoints"], np.float32)
             arrays["keypoints"] = points.reshape(len(Keypoint), 3)
         if self._fakes is not None:
             rows = self._fake_rows[item]
@@ -120,6 +127,15 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
             arrays["fake"] = decode_rgb(fake["image"], f"fake in row {chosen}")
             arrays["fake_mask"] = decode_gray(fake["mask"], f"mask of the fake in row {chosen}")
         return arrays
+
+    def _ids(
+        self, item: int | None, size: tuple[int, int] = (0, 0)
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Parsing and body parts of an item; for None zeros of `size`."""
+        if item is None:
+            return {name: np.zeros(size, np.uint8) for name in IDS}
+        row = self._annotations[item]
+        return {name: decode_ids(row[name], f"{name} of item {item}") for name in IDS}
 
     def _garment(
         self, row: int, size: tuple[int, int] = (0, 0)
@@ -166,7 +182,7 @@ def to_tensors(arrays: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
     if "fake_mask" in arrays:
         soft = arrays["fake_mask"].astype(np.float32) / 255
         sample["fake_mask"] = torch.from_numpy(soft)[None]
-    for name in IDS:
+    for name in (*IDS, *(f"wearer_{name}" for name in IDS)):
         if name in arrays:
             sample[name] = torch.from_numpy(np.ascontiguousarray(arrays[name]))
     if "keypoints" in arrays:

@@ -103,6 +103,7 @@ HANDS = (BodyPart.RIGHT_HAND, BodyPart.LEFT_HAND)
 ARM_PARTS = tuple(
     BodyPart(i) for i in range(BodyPart.LEFT_UPPER_ARM_INSIDE, BodyPart.RIGHT_FOREARM + 1)
 )
+FOREARMS = ARM_PARTS[4:]
 LEG_PARTS = tuple(BodyPart(i) for i in range(BodyPart.RIGHT_THIGH_BACK, BodyPart.LEFT_CALF + 1))
 SHOES = (Parsing.RIGHT_SHOE, Parsing.LEFT_SHOE)
 LEGS = (Parsing.RIGHT_LEG, Parsing.LEFT_LEG)

@@ -9,7 +9,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pfafn.data.parts import ARMS, FACE, HANDS, REGIONS, BodyPart, Category, Keypoint, Parsing
+from pfafn.data.parts import (
+    ARMS,
+    FACE,
+    FOREARMS,
+    HANDS,
+    REGIONS,
+    BodyPart,
+    Category,
+    Keypoint,
+    Parsing,
+)
 
 POSE_RADIUS = 5  # pixels; half the side of a keypoint's square, at any image size
 
@@ -63,6 +73,21 @@ def pose_map(keypoints: Tensor, size: tuple[int, int]) -> Tensor:
     inside_x = (xs >= (x - POSE_RADIUS).trunc()) & (xs <= (x + POSE_RADIUS).trunc())
     inside_y = (ys >= (y - POSE_RADIUS).trunc()) & (ys <= (y + POSE_RADIUS).trunc())
     return (inside_x & (x > 1)) & (inside_y & (y > 1))
+
+
+def arms_in_front(
+    parsing: Tensor, body_parts: Tensor, wearer_parsing: Tensor, wearer_body_parts: Tensor
+) -> Tensor:
+    """bool [B, 1, H, W]: hands, and forearms too, if the garment is one that leaves them bare.
+
+    That is seen on somebody who wears it: most of the forearms' pixels are skin. All are integer
+    [B, H, W], ids of Parsing and BodyPart; zeros for a garment that nobody wears.
+    """
+    forearms = one_of(wearer_body_parts, FOREARMS)
+    bare = (forearms & one_of(wearer_parsing, ARMS)).sum(dim=(1, 2, 3), keepdim=True)
+    leaves_bare = 2 * bare > forearms.sum(dim=(1, 2, 3), keepdim=True)
+    hands = one_of(parsing, ARMS) & one_of(body_parts, HANDS)
+    return hands | (one_of(body_parts, FOREARMS) & leaves_bare)
 
 
 def represent(

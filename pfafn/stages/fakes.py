@@ -90,7 +90,13 @@ def make(
     """
     per_person = params.fakes.per_person
     sets = [
-        TryOnDataset(artifacts / "prepare", "train", annotate=artifacts / "annotate", unpaired=k)
+        TryOnDataset(
+            artifacts / "prepare",
+            "train",
+            annotate=artifacts / "annotate",
+            unpaired=k,
+            wearers=params.fakes.arms_in_front,
+        )
         for k in range(per_person)
     ]
     total = len(sets[0]) * per_person

@@ -46,9 +46,10 @@ def stages(tmp_path):
     }).to_parquet(prepare / "manifest.parquet")  # fmt: skip
     annotation = {"parsing": pa.binary(), "body_parts": pa.binary(),
                   "keypoints": pa.list_(pa.float32())}  # fmt: skip
-    ids, points = png(photoset.parsing(SIZE)), photoset.keypoints(SIZE).ravel().tolist()
+    points = photoset.keypoints(SIZE).ravel().tolist()
+    parsing = [png(np.roll(photoset.parsing(SIZE), n, axis=0)) for n in range(4)]
     rows(annotate / "shards", annotation,
-         [{"parsing": ids, "body_parts": ids, "keypoints": points}] * 4)  # fmt: skip
+         [{"parsing": ids, "body_parts": ids, "keypoints": points} for ids in parsing])  # fmt: skip
     grays = [png(np.full((*SIZE, 3), 10 * n, np.uint8)) for n in range(6)]
     half = png(np.full(SIZE, 51, np.uint8))
     rows(fakes / "shards", {"image": pa.binary(), "mask": pa.binary()},
@@ -115,6 +116,21 @@ def test_the_kth_unpaired_garment_is_the_manifests(stages, k):
     sample = dataset[0]
     assert sample["unpaired_index"] == index
     torch.testing.assert_close(sample["unpaired_garment"], dataset[index]["garment"])
+
+
+def test_the_wearer_of_an_unpaired_garment_comes_with_its_annotation(stages):
+    dataset = TryOnDataset(stages[0], "train", annotate=stages[1], unpaired=0, wearers=True)
+    sample, wearer = dataset[0], dataset[1]
+    assert sample["unpaired_index"] == dataset.manifest["garment"][1]
+    assert not torch.equal(sample["parsing"], wearer["parsing"])
+    torch.testing.assert_close(sample["wearer_parsing"], wearer["parsing"])
+    torch.testing.assert_close(sample["wearer_body_parts"], wearer["body_parts"])
+
+
+def test_a_garment_that_nobody_of_the_split_wears_has_a_wearer_of_zeros(stages):
+    sample = TryOnDataset(stages[0], "test", annotate=stages[1], unpaired=0, wearers=True)[0]
+    assert sample["wearer_parsing"].shape == sample["parsing"].shape
+    assert not sample["wearer_parsing"].any() and not sample["wearer_body_parts"].any()
 
 
 def test_asking_for_too_many_unpaired_garments_names_the_person(stages):
