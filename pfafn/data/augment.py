@@ -4,7 +4,7 @@ Stateless: what happens to a sample depends on the generator it is given and not
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfafn.data.images import WHITE, missing
-from pfafn.data.parts import LEFT_RIGHT_BODY, LEFT_RIGHT_KEYPOINTS, LEFT_RIGHT_PARSING
+from pfafn.data.parts import LEFT_RIGHT_BODY, LEFT_RIGHT_KEYPOINTS, LEFT_RIGHT_PARSING, Keypoint
 
 if TYPE_CHECKING:
     import albumentations
@@ -24,8 +24,22 @@ Arrays = dict[str, NDArray[Any]]
 PERSON_IMAGES = ("person", "fake")
 PERSON_MASKS = ("fake_mask", "parsing", "body_parts")
 GARMENT_IMAGES = ("garment", "unpaired_garment")
-GARMENT_MASKS = ("garment_mask", "unpaired_mask")
 POINTS = "keypoints"
+
+
+def _exchange(pairs: Sequence[tuple[IntEnum, IntEnum]], size: int) -> NDArray[np.int64]:
+    """The table 0..size-1 with each pair exchanged."""
+    table = np.arange(size)
+    for one, other in pairs:
+        table[[one, other]] = other, one
+    return table
+
+
+MIRRORED_IDS = {
+    "parsing": _exchange(LEFT_RIGHT_PARSING, 256).astype(np.uint8),
+    "body_parts": _exchange(LEFT_RIGHT_BODY, 256).astype(np.uint8),
+}
+MIRRORED_POINTS = _exchange(LEFT_RIGHT_KEYPOINTS, len(Keypoint))
 
 
 class Augment:
@@ -42,34 +56,9 @@ class Augment:
     def __init__(
         self, *, flip: float = 0.0, shift: float = 0.0, scale: float = 0.0, colour: float = 0.0
     ) -> None:
-        # albumentations asks the network for news when it is imported, unless told not to.
-        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-        import albumentations as A
-
         self.flip = flip
-        offset = (-shift, shift)
-        move = A.Affine(
-            scale=(1 - scale, 1 + scale),
-            translate_percent={"x": offset, "y": offset},
-            keep_ratio=True,
-            interpolation=cv2.INTER_LINEAR,
-            mask_interpolation=cv2.INTER_NEAREST,
-            fill=WHITE,
-            p=1,
-        )
-        factor = (max(0.0, 1 - colour), 1 + colour)
-        jitter = A.ColorJitter(
-            brightness=factor, contrast=factor, saturation=factor, hue=(0.0, 0.0), p=1
-        )
-        in_person = {name: "image" for name in PERSON_IMAGES} | dict.fromkeys(PERSON_MASKS, "mask")
-        pictures = dict.fromkeys(PERSON_IMAGES + GARMENT_IMAGES, "image")
-        everything = in_person | pictures | dict.fromkeys(GARMENT_MASKS, "mask")
-        points = A.KeypointParams(format="xy", remove_invisible=False)
-        self._mirror = _compose(A.Compose, A.HorizontalFlip(p=1), everything, points)
-        self._move = None
-        if shift or scale:
-            self._move = _compose(A.Compose, move, in_person, points)
-        self._jitter = _compose(A.Compose, jitter, pictures) if colour else None
+        self._move = _moving(shift, scale) if shift or scale else None
+        self._jitter = _colouring(colour) if colour else None
 
     def __call__(self, sample: Arrays, rng: np.random.Generator) -> Arrays:
         """Return the changed sample; rng alone decides what happens.
@@ -80,7 +69,7 @@ class Augment:
         mirrored = rng.random() < self.flip
         seeds = [int(seed) for seed in rng.integers(2**31, size=2)]
         if mirrored:
-            sample = swap_sides(_apply(self._mirror, sample, seeds[0]))
+            sample = swap_sides(mirror(sample))
         if self._move is not None:
             sample = _apply(self._move, sample, seeds[0])
         if self._jitter is not None:
@@ -88,15 +77,43 @@ class Augment:
         return sample
 
 
-def _compose(
-    compose: Any, transform: Any, targets: Mapping[str, str], points: Any = None
-) -> "albumentations.Compose":
-    return compose(
-        [transform],
-        additional_targets=dict(targets),
-        keypoint_params=points,
-        is_check_shapes=False,
+def _moving(shift: float, scale: float) -> "albumentations.Compose":
+    """Shift and scale of all that lies in the person's frame."""
+    A = _albumentations()
+    offset = (-shift, shift)
+    move = A.Affine(
+        scale=(1 - scale, 1 + scale),
+        translate_percent={"x": offset, "y": offset},
+        keep_ratio=True,
+        interpolation=cv2.INTER_LINEAR,
+        mask_interpolation=cv2.INTER_NEAREST,
+        fill=WHITE,
+        p=1,
     )
+    targets = dict.fromkeys(PERSON_IMAGES, "image") | dict.fromkeys(PERSON_MASKS, "mask")
+    points = A.KeypointParams(format="xy", remove_invisible=False)
+    return A.Compose(
+        [move], additional_targets=targets, keypoint_params=points, is_check_shapes=False
+    )
+
+
+def _colouring(colour: float) -> "albumentations.Compose":
+    """Brightness, contrast and saturation of all pictures."""
+    A = _albumentations()
+    factor = (max(0.0, 1 - colour), 1 + colour)
+    jitter = A.ColorJitter(
+        brightness=factor, contrast=factor, saturation=factor, hue=(0.0, 0.0), p=1
+    )
+    targets = dict.fromkeys(PERSON_IMAGES + GARMENT_IMAGES, "image")
+    return A.Compose([jitter], additional_targets=targets, is_check_shapes=False)
+
+
+def _albumentations() -> Any:
+    """The library. It is slow to import, and asks the network for news unless told not to."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    import albumentations
+
+    return albumentations
 
 
 def _apply(compose: "albumentations.Compose", sample: Arrays, seed: int) -> Arrays:
@@ -131,20 +148,23 @@ def _points(
     return after
 
 
+def mirror(sample: Arrays) -> Arrays:
+    """Exchange the left and right of every picture and map, and move the keypoints along."""
+    mirrored = {name: cv2.flip(a, 1) for name, a in sample.items() if name != POINTS}
+    if POINTS in sample:
+        points = sample[POINTS]
+        height, width = sample["person"].shape[:2]
+        moved = np.column_stack([width - 1 - points[:, 0], points[:, 1]])
+        mirrored[POINTS] = _points(moved, points, height, width)
+    return mirrored
+
+
 def swap_sides(sample: Arrays) -> Arrays:
     """Exchange left and right in the ids of parsing and body parts and the rows of keypoints."""
     swapped = dict(sample)
-    for name, pairs in (("parsing", LEFT_RIGHT_PARSING), ("body_parts", LEFT_RIGHT_BODY)):
+    for name, table in MIRRORED_IDS.items():
         if name in sample:
-            swapped[name] = _exchange(pairs, 256)[sample[name]].astype(np.uint8)
+            swapped[name] = cv2.LUT(sample[name], table)
     if POINTS in sample:
-        swapped[POINTS] = sample[POINTS][_exchange(LEFT_RIGHT_KEYPOINTS, len(sample[POINTS]))]
+        swapped[POINTS] = sample[POINTS][MIRRORED_POINTS]
     return swapped
-
-
-def _exchange(pairs: Sequence[tuple[IntEnum, IntEnum]], size: int) -> NDArray[np.int64]:
-    """The table 0..size-1 with each pair exchanged."""
-    table = np.arange(size)
-    for one, other in pairs:
-        table[[one, other]] = other, one
-    return table

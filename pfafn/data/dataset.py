@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pfafn.data.augment import Augment
-from pfafn.data.images import decode_gray, decode_ids, decode_rgb
+from pfafn.data.images import quick_gray, quick_rgb
 from pfafn.data.parts import Category, Keypoint
 from pfafn.data.shards import Shards
 from pfafn.outputs import require
@@ -22,6 +23,8 @@ PICTURES = ("person", "fake")
 GARMENTS = {"garment": "garment_mask", "unpaired_garment": "unpaired_mask"}
 IDS = ("parsing", "body_parts")
 SOLID = 127  # a garment mask's pixel counts above this value
+# What a byte of a picture is to the networks: -1 .. 1, rounded as torchvision does.
+VALUES = (np.arange(256).astype(np.float32) / 255 - 0.5) / 0.5
 
 
 class TryOnDataset(Dataset[dict[str, Tensor]]):
@@ -106,7 +109,7 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         self, index: int, item: int, rng: np.random.Generator | None
     ) -> dict[str, NDArray[Any]]:
         """The item's uint8 arrays, as stored; rng chooses among its accepted fakes."""
-        person = decode_rgb(self._persons[item]["image"], f"person of item {item}")
+        person = quick_rgb(self._persons[item]["image"], f"person of item {item}")
         arrays: dict[str, NDArray[Any]] = {"person": person}
         worn = int(self._worn[index])
         arrays["garment"], arrays["garment_mask"] = self._garment(worn, person.shape[:2])
@@ -114,28 +117,27 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
             other = int(self._unpaired[index])
             arrays["unpaired_garment"], arrays["unpaired_mask"] = self._garment(other)
             if self._wearers is not None:
-                wearer = self._wearers.get(other)
-                arrays |= {f"wearer_{k}": v for k, v in self._ids(wearer, person.shape[:2]).items()}
+                worn_by = self._worn_by(other, person.shape[:2])
+                arrays |= {f"wearer_{name}": ids for name, ids in worn_by.items()}
         if self._annotations is not None:
-            arrays |= self._ids(item)
-            points = np.asarray(self._annotations[item]["keypoints"], np.float32)
+            row = self._annotations[item]
+            arrays |= _ids(row, item)
+            points = np.asarray(row["keypoints"], np.float32)
             arrays["keypoints"] = points.reshape(len(Keypoint), 3)
         if self._fakes is not None:
             rows = self._fake_rows[item]
             chosen = rows[0] if rng is None else rows[rng.integers(len(rows))]
             fake = self._fakes[chosen]
-            arrays["fake"] = decode_rgb(fake["image"], f"fake in row {chosen}")
-            arrays["fake_mask"] = decode_gray(fake["mask"], f"mask of the fake in row {chosen}")
+            arrays["fake"] = quick_rgb(fake["image"], f"fake in row {chosen}")
+            arrays["fake_mask"] = quick_gray(fake["mask"], f"mask of the fake in row {chosen}")
         return arrays
 
-    def _ids(
-        self, item: int | None, size: tuple[int, int] = (0, 0)
-    ) -> dict[str, NDArray[np.uint8]]:
-        """Parsing and body parts of an item; for None zeros of `size`."""
+    def _worn_by(self, garment: int, size: tuple[int, int]) -> dict[str, NDArray[np.uint8]]:
+        """Parsing and body parts of who wears a garments row; zeros of `size` if nobody does."""
+        item = self._wearers.get(garment)
         if item is None:
             return {name: np.zeros(size, np.uint8) for name in IDS}
-        row = self._annotations[item]
-        return {name: decode_ids(row[name], f"{name} of item {item}") for name in IDS}
+        return _ids(self._annotations[item], item)
 
     def _garment(
         self, row: int, size: tuple[int, int] = (0, 0)
@@ -145,9 +147,14 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
             return np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
         stored = self._garments[row]
         return (
-            decode_rgb(stored["image"], f"garment in row {row}"),
-            decode_gray(stored["mask"], f"mask of the garment in row {row}"),
+            quick_rgb(stored["image"], f"garment in row {row}"),
+            quick_gray(stored["mask"], f"mask of the garment in row {row}"),
         )
+
+
+def _ids(row: dict[str, Any], item: int) -> dict[str, NDArray[np.uint8]]:
+    """Parsing and body parts of an annotation's row."""
+    return {name: quick_gray(row[name], f"{name} of item {item}") for name in IDS}
 
 
 def accepted_fakes(path: Path) -> dict[int, list[int]]:
@@ -178,7 +185,7 @@ def to_tensors(arrays: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
     for name, mask_name in GARMENTS.items():
         if name in arrays:
             sample[mask_name] = mask_tensor(arrays[mask_name])
-            sample[name] = picture_tensor(arrays[name]) * sample[mask_name]
+            sample[name] = picture_tensor(arrays[name]).mul_(sample[mask_name])
     if "fake_mask" in arrays:
         soft = arrays["fake_mask"].astype(np.float32) / 255
         sample["fake_mask"] = torch.from_numpy(soft)[None]
@@ -191,9 +198,11 @@ def to_tensors(arrays: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
 
 
 def picture_tensor(rgb: NDArray[np.uint8]) -> Tensor:
-    """uint8 RGB [H, W, 3] -> float32 [3, H, W] in [-1, 1], rounded as torchvision does."""
-    values = rgb.astype(np.float32) / 255
-    return torch.from_numpy(np.ascontiguousarray(((values - 0.5) / 0.5).transpose(2, 0, 1)))
+    """uint8 RGB [H, W, 3] -> float32 [3, H, W] in [-1, 1]: VALUES."""
+    planes = np.empty((3, *rgb.shape[:2]), np.float32)
+    for plane, channel in zip(planes, cv2.split(rgb), strict=True):
+        cv2.LUT(channel, VALUES, dst=plane)
+    return torch.from_numpy(planes)
 
 
 def mask_tensor(mask: NDArray[np.uint8]) -> Tensor:

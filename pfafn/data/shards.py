@@ -1,7 +1,8 @@
-"""Rows in Arrow IPC files: written once in order, read at random through memory maps.
+"""Rows in Arrow IPC files: written once in order, read at random.
 
 A folder holds 00000.arrow, 00001.arrow, ... with equally many rows each (the last may have fewer).
 Every row is its own record batch, so writing holds one row in memory and reading touches one row.
+Its CRC-32 lies beside it: a row that was changed on its way is never taken for what was written.
 """
 
 import hashlib
@@ -15,11 +16,13 @@ from typing import Any, Self
 import pyarrow as pa
 
 from pfafn.atomic import publish, scratch_of
+from pfafn.data.checksum import checksum, is_sound
 from pfafn.errors import UserError
 
 ROWS_PER_SHARD = 256
 OPEN_SHARDS = 64
 FORMAT = b"ARROW1\0\0"  # how an Arrow file begins
+REMAKE = "bring it back with `dvc checkout --force`, or run the stage that writes it again"
 
 
 class ShardError(UserError, ValueError):
@@ -90,7 +93,7 @@ class ShardWriter:
         self.rows += 1
         if self._writer is None:
             self._writer = pa.ipc.new_file(str(scratch_of(self._shard)), self.schema)
-        self._writer.write_batch(batch)
+        self._writer.write_batch(batch, checksum(batch))
         if self.rows % self.rows_per_shard == 0:
             self._finish()
 
@@ -151,7 +154,10 @@ class Unfinished:
             # A file without its end is still a readable stream, after the format's name.
             file.seek(len(FORMAT))
             stream = pa.ipc.open_stream(file)
-            for batch in stream if stream.schema.equals(self.schema) else ():
+            found = stream.iter_batches_with_custom_metadata()
+            for batch, metadata in found if stream.schema.equals(self.schema) else ():
+                if not is_sound(batch, metadata):
+                    break
                 rows += batch.to_pylist()
         return rows
 
@@ -173,8 +179,9 @@ def _rows(shard: Path) -> int:
 class Shards:
     """Random access to the rows of a shard folder.
 
-    Opens files when first needed and keeps at most OPEN_SHARDS of them mapped; pickles as the
-    folder's name, so loader workers open their own. Raises ShardError if the folder is unusable.
+    Opens files when first needed and keeps at most OPEN_SHARDS of them open; pickles as the
+    folder's name, so loader workers open their own. Raises ShardError if the folder is unusable, or
+    a row is not what was written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -199,12 +206,14 @@ class Shards:
             raise IndexError(f"{self.folder} has rows 0..{len(self) - 1}, asked for {row}")
         shard, offset = divmod(row, self._per_shard)
         reader = self._reader(shard)
+        name = f"{self._files[shard]}: row {offset}"
         try:
-            return reader.get_batch(offset).to_pylist()[0]
-        except (pa.ArrowException, OSError, IndexError) as error:
-            raise ShardError(
-                f"{self._files[shard]}: row {offset} cannot be read: {error}"
-            ) from error
+            found, metadata = reader.get_batch_with_custom_metadata(offset)
+            if is_sound(found, metadata):
+                return found.to_pylist()[0]
+        except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+            raise ShardError(f"{name} cannot be read: {error}; {REMAKE}") from error
+        raise ShardError(f"{name} is damaged: its checksum does not fit; {REMAKE}")
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[row] for row in range(len(self)))
@@ -237,7 +246,8 @@ class Shards:
             return self._open[shard]
         path = self._files[shard]
         try:
-            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            # Not mapped: each page ever read would count as memory of this process.
+            reader = pa.ipc.open_file(pa.OSFile(str(path)))
         except (pa.ArrowException, OSError) as error:
             raise ShardError(f"{path}: not a complete Arrow file ({error}); remake it") from error
         inner = shard < len(self._files) - 1
