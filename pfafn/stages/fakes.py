@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Subset
 from pfafn import runtime
 from pfafn.batches import autocast, to_device
 from pfafn.data.dataset import TryOnDataset
-from pfafn.data.images import decode_rgb, encode_png
+from pfafn.data.images import encode_png, pack, unpack
 from pfafn.data.shards import Shards, ShardWriter, Unfinished
 from pfafn.errors import UserError
 from pfafn.models.tryon import TryOnNet, Worn
@@ -57,7 +57,9 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
         table["accepted"] = accepted(table, params.fakes)
         metrics = summary(table, params.fakes)
         table.to_parquet(output / "fakes.parquet")
-        (output / "fakes.png").write_bytes(picture(Shards(output / "shards"), table))
+        (output / "fakes.png").write_bytes(
+            picture(Shards(output / "shards"), table, params.image.size)
+        )
         write_json(output / "metrics.json", metrics)
         output.samples = len(table)
     return metrics
@@ -75,7 +77,7 @@ def make_all(tutor: TryOnNet, params: Params, artifacts: Path, output: StageOutp
     )
     with shards, scores:
         for row, image, mask in make(tutor, params, artifacts, start):
-            shards.append({"image": encode_png(image), "mask": encode_png(mask)})
+            shards.append({"image": pack(image), "mask": pack(mask)})
             scores.append(row)
     output.take("shards")
     return pd.DataFrame(list(Shards(output.work / "scores")))
@@ -174,16 +176,14 @@ def summary(table: pd.DataFrame, limits: Fakes) -> dict[str, Any]:
     }
 
 
-def picture(shards: Shards, table: pd.DataFrame) -> bytes:
+def picture(shards: Shards, table: pd.DataFrame, size: tuple[int, int]) -> bytes:
     """PNG of three rows of fakes: the worst, the middle and the best by agreement."""
     ranked = table["agreement"].sort_values().index.to_numpy()
     shown = min(SHOWN, len(ranked))
     starts = (0, (len(ranked) - shown) // 2, len(ranked) - shown)
-    rows = [
-        np.hstack([decode_rgb(shards[int(row)]["image"]) for row in ranked[start : start + shown]])
-        for start in starts
-    ]
-    return encode_png(np.vstack(rows))
+    chosen = [ranked[start : start + shown] for start in starts]
+    rows = [[unpack(shards[int(row)]["image"], (*size, 3)) for row in rows] for rows in chosen]
+    return encode_png(np.vstack([np.hstack(row) for row in rows]))
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ def stages(tmp_path):
     parsing = [png(np.roll(photoset.parsing(SIZE), n, axis=0)) for n in range(4)]
     rows(annotate / "shards", annotation,
          [{"parsing": ids, "body_parts": ids, "keypoints": points} for ids in parsing])  # fmt: skip
-    grays = [png(np.full((*SIZE, 3), 10 * n, np.uint8)) for n in range(6)]
-    half = png(np.full(SIZE, 51, np.uint8))
+    grays = [images.pack(np.full((*SIZE, 3), 10 * n, np.uint8)) for n in range(6)]
+    half = images.pack(np.full(SIZE, 51, np.uint8))
     rows(fakes / "shards", {"image": pa.binary(), "mask": pa.binary()},
          [{"image": gray, "mask": half} for gray in grays])  # fmt: skip
     pd.DataFrame({
