@@ -7,11 +7,9 @@ The last two points are kept. Each carries the hash of its content; one that doe
 is set aside, and the one before it, or the beginning, takes its place: the result is the same.
 """
 
-import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,12 +21,11 @@ from torch import Tensor, nn
 
 from pfafn import runtime
 from pfafn.atomic import whole
+from pfafn.digest import Tensors, digest
 
 FILE = "checkpoint.safetensors"
 PREVIOUS = "previous.safetensors"
 DAMAGED = ".damaged"  # suffix of a point that was set aside
-
-Tensors = Mapping[str, Tensor]
 
 
 class ResumePoint(NamedTuple):
@@ -145,16 +142,6 @@ def read_file(path: Path) -> Saved:
         if isinstance(error, FileNotFoundError):
             raise
         raise Damaged(f"{path}: no complete resume point ({error})") from error
-
-
-def digest(tensors: Tensors, told: str) -> str:
-    """Hash over names, shapes and bytes of the tensors and what is told beside them."""
-    found = hashlib.sha256(told.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        found.update(f"{name}:{tensor.dtype}:{list(tensor.shape)}\n".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
-    return found.hexdigest()
 
 
 class Clock:

@@ -8,6 +8,7 @@ from pfafn.errors import UserError
 from pfafn.models.official import read_checkpoint
 from pfafn.models.tryon import load_strictly
 from pfafn.models.vgg import VGG19
+from pfafn.outputs import file_hash
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 SHA256_PREFIX = "dcbb9e9d"  # torchvision's file names carry the first digits of their SHA-256
@@ -15,7 +16,7 @@ CACHE = Path(".work") / "vgg19-dcbb9e9d.pth"
 
 
 class NoPerceptualWeights(UserError, FileNotFoundError):
-    """The VGG19 weights cannot be had; the message says where to put them."""
+    """The VGG19 weights cannot be had, or not as published; the message says what to do."""
 
 
 def load_vgg(weights: str) -> VGG19 | None:
@@ -40,7 +41,7 @@ def load_vgg(weights: str) -> VGG19 | None:
 
 
 def imagenet() -> Path:
-    """torchvision's ImageNet VGG19, downloaded once with its hash checked."""
+    """torchvision's ImageNet VGG19, downloaded once; its hash is checked at each use."""
     if not CACHE.is_file():
         CACHE.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -50,4 +51,9 @@ def imagenet() -> Path:
                 f"perceptual.weights = imagenet: could not fetch {URL} ({error}). Put that file at "
                 f"{CACHE} yourself, or set perceptual.weights to its path, or to none"
             ) from error
+    if not (found := file_hash(CACHE)).startswith(SHA256_PREFIX):
+        raise NoPerceptualWeights(
+            f"{CACHE} is not the file of {URL}: its SHA-256 begins with {found[:8]}, expected "
+            f"{SHA256_PREFIX}; delete it, so that it is fetched again"
+        )
     return CACHE

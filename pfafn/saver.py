@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pfafn import checkpoint
-from pfafn.checkpoint import ResumePoint, Tensors
+from pfafn.checkpoint import ResumePoint
+from pfafn.digest import Tensors
 
 
 class Saver:

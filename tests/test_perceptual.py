@@ -8,6 +8,7 @@ import torch
 from pfafn import perceptual
 from pfafn.models.tryon import ModelError
 from pfafn.models.vgg import VGG19
+from pfafn.outputs import file_hash
 from pfafn.perceptual import NoPerceptualWeights, load_vgg
 
 
@@ -50,20 +51,38 @@ def test_without_a_network_imagenet_says_where_to_put_the_file(
         load_vgg("imagenet")
 
 
-def test_imagenet_is_fetched_once_with_its_hash_checked(
+@pytest.fixture
+def fetched(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetched = []
+) -> list[tuple[str, str]]:
+    """What was asked of the network, which has the file as published."""
+    asked = []
 
     def download(url: str, target: str, hash_prefix: str) -> None:
-        fetched.append((url, hash_prefix))
+        asked.append((url, hash_prefix))
         Path(target).write_bytes(weights.read_bytes())
 
     monkeypatch.setattr(perceptual, "CACHE", tmp_path / ".work" / "vgg19.pth")
+    monkeypatch.setattr(perceptual, "SHA256_PREFIX", file_hash(weights)[:8])
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    return asked
+
+
+def test_imagenet_is_fetched_once_with_its_hash_checked(fetched: list[tuple[str, str]]) -> None:
     load_vgg("imagenet")
     load_vgg("imagenet")
-    assert fetched == [(perceptual.URL, "dcbb9e9d")]
+    assert fetched == [(perceptual.URL, perceptual.SHA256_PREFIX)]
+
+
+def test_imagenet_is_not_believed_if_a_bit_of_its_file_has_flipped(
+    fetched: list[tuple[str, str]],
+) -> None:
+    load_vgg("imagenet")
+    content = bytearray(perceptual.CACHE.read_bytes())
+    content[len(content) // 2] ^= 1
+    perceptual.CACHE.write_bytes(content)
+    with pytest.raises(NoPerceptualWeights, match=r"vgg19\.pth is not the file of .* delete it"):
+        load_vgg("imagenet")
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from pfafn.atomic import whole
+from pfafn.digest import Tensors, digest
 from pfafn.errors import UserError
 from pfafn.models.generator import Generator, composite
 from pfafn.models.warp import Warped, WarpNet
@@ -79,11 +80,12 @@ class TryOnNet(nn.Module):
 
 
 def save(net: TryOnNet, path: Path, card: dict[str, Any]) -> None:
-    """Write weights and card; equal weights and card give equal bytes."""
+    """Write weights, card and the hash of both; equal weights and card give equal bytes."""
     told = {"format": FORMAT, "geometry": GEOMETRY, **net.architecture, **card}
+    weights = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
+    told["sha256"] = content_hash(weights, told)
     # One metadata key: the format does not keep the order of several, and bytes must repeat.
     header = {"card": json.dumps(told, sort_keys=True)}
-    weights = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
     with whole(path) as scratch:
         safetensors.torch.save_file(weights, scratch, metadata=header)
         scratch.chmod(0o644)  # the library writes for the owner alone; a model is to be read
@@ -105,23 +107,47 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
+def content_hash(weights: Tensors, card: dict[str, Any]) -> str:
+    """What the card's `sha256` must be: over the weights and the rest of the card."""
+    rest = {name: value for name, value in card.items() if name != "sha256"}
+    return digest(weights, json.dumps(rest, sort_keys=True))
+
+
 def load(
     path: Path, *, role: str | None = None, architecture: dict[str, Any] | None = None
 ) -> tuple[TryOnNet, dict[str, Any]]:
     """Read a model in eval mode and its card.
 
     Raises ModelError if the role, or an entry of `architecture` (channels, fpn, generator), differs
-    from what the file holds.
+    from what the file holds, or if weights or card are not those that were saved.
     """
     card = read_card(path)
-    wanted = {"role": role or card["role"], **(architecture or {})}
+    wanted = {**({"role": role} if role else {}), **(architecture or {})}
     for name, value in wanted.items():
-        if card[name] != value:
-            raise ModelError(f"{path}: {name} is {card[name]}, expected {value}")
+        if card.get(name) != value:
+            raise ModelError(f"{path}: {name} is {card.get(name)}, expected {value}")
+    weights = read_weights(path)
+    check_content(path, card, weights)
     with torch.device("meta"):  # weights of its own would be drawn only to be replaced
         net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
-    load_strictly(net, read_weights(path), path)
+    load_strictly(net, weights, path)
     return net.eval(), card
+
+
+def check_content(path: Path, card: dict[str, Any], weights: Tensors) -> None:
+    """Raise ModelError unless card and weights are what was saved, to the bit."""
+    expected, found = card.get("sha256"), content_hash(weights, card)
+    if expected is None:
+        raise ModelError(
+            f"{path}: its card has no sha256, so its weights cannot be trusted; make it anew with "
+            "`dvc repro` or `import-official`"
+        )
+    if found != expected:
+        raise ModelError(
+            f"{path} is damaged: its content has the SHA-256 {found[:12]}..., expected "
+            f"{str(expected)[:12]}...; bring it back with `dvc checkout --force {path}` or fetch "
+            "it again, else make it anew with `dvc repro` or `import-official`"
+        )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -1,9 +1,11 @@
 """The networks' shapes, sizes and files."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 import torch.nn.functional as F
 
@@ -122,6 +124,48 @@ def test_what_is_no_model_is_said_to_be_none(tmp_path: Path, content: bytes) -> 
     (tmp_path / "m").write_bytes(content)
     with pytest.raises(ModelError, match="not a readable safetensors file"):
         tryon.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999])
+def test_one_flipped_bit_anywhere_in_a_model_file_is_noticed(share: float, tmp_path: Path) -> None:
+    tryon.save(tiny(), tmp_path / "m", {"image": [64, 96]})
+    content = bytearray((tmp_path / "m").read_bytes())
+    content[int(share * len(content))] ^= 4
+    (tmp_path / "m").write_bytes(content)
+    with pytest.raises(ModelError, match=r"m is damaged|m: not a readable safetensors file"):
+        tryon.load(tmp_path / "m")
+
+
+def test_damaged_weights_are_told_with_both_hashes_and_what_to_do(tmp_path: Path) -> None:
+    tryon.save(tiny(), tmp_path / "m", {})
+    content = bytearray((tmp_path / "m").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "m").write_bytes(content)
+    with pytest.raises(ModelError, match=r"SHA-256 \w{12}\.\.\., expected .* `dvc checkout"):
+        tryon.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("change", [{"image": [96, 64]}, {"fpn": 16}, {"geometry": "another"}])
+def test_a_card_that_was_changed_is_noticed(change: dict[str, object], tmp_path: Path) -> None:
+    tryon.save(tiny(), tmp_path / "m", {"image": [64, 96]})
+    rewrite(tmp_path / "m", tryon.read_card(tmp_path / "m") | change)
+    with pytest.raises(ModelError, match="m is damaged"):
+        tryon.load(tmp_path / "m")
+
+
+def test_a_model_without_a_hash_is_not_believed(tmp_path: Path) -> None:
+    tryon.save(tiny(), tmp_path / "m", {})
+    card = tryon.read_card(tmp_path / "m")
+    del card["sha256"]
+    rewrite(tmp_path / "m", card)
+    with pytest.raises(ModelError, match="m: its card has no sha256"):
+        tryon.load(tmp_path / "m")
+
+
+def rewrite(path: Path, card: dict[str, object]) -> None:
+    """Give a model file another card."""
+    header = {"card": json.dumps(card, sort_keys=True)}
+    safetensors.torch.save_file(tryon.read_weights(path), path, header)
 
 
 def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
