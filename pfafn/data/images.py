@@ -27,6 +27,8 @@ Interpolation = Literal["smooth", "nearest"]
 WHITE = 255
 PNG_COMPRESSION = 6
 PACKING = pa.Codec("zstd")
+# Size of a photo as PNG and packed, of its pixels' bytes, about.
+PNG_SHARE, PACKED_SHARE = 0.5, 0.75
 
 
 class Picture(NamedTuple):

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Subset
 from pfafn import runtime
 from pfafn.batches import autocast, to_device
 from pfafn.data.dataset import TryOnDataset
-from pfafn.data.images import encode_png, pack, unpack
+from pfafn.data.images import PACKED_SHARE, encode_png, pack, unpack
 from pfafn.data.shards import Shards, ShardWriter, Unfinished
 from pfafn.errors import UserError
 from pfafn.models.tryon import TryOnNet, Worn
@@ -29,6 +29,7 @@ from pfafn.pixels import to_pixels
 from pfafn.progress import Progress
 from pfafn.stages.entry import main
 from pfafn.trained import PREPARED, load_model, model_path
+from pfafn.workplace import need
 
 SHOWN = 8  # fakes in a row of the picture
 SCHEMA = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
@@ -72,6 +73,7 @@ def make_all(tutor: TryOnNet, params: Params, artifacts: Path, output: StageOutp
     found = min(Unfinished(place, schema).rows for place, schema in places.items())
     # What a network draws may depend, in the last bits, on how many are drawn together.
     start = found - found % whole
+    room_for(params, artifacts, output, start)
     shards, scores = (
         ShardWriter(place, schema, resume=True, most=start) for place, schema in places.items()
     )
@@ -81,6 +83,14 @@ def make_all(tutor: TryOnNet, params: Params, artifacts: Path, output: StageOutp
             scores.append(row)
     output.take("shards")
     return pd.DataFrame(list(Shards(output.work / "scores")))
+
+
+def room_for(params: Params, artifacts: Path, output: StageOutput, start: int) -> None:
+    """NoSpace unless there is room for all fakes but the first `start`."""
+    split = pd.read_parquet(artifacts / "prepare" / "manifest.parquet", columns=["split"])["split"]
+    left = int((split == "train").sum()) * params.fakes.per_person - start
+    pixels = params.image.height * params.image.width
+    need(output.work, left * 4 * pixels * PACKED_SHARE, "the fakes")
 
 
 def make(

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
-from pfafn.data.images import decode_picture, encode_png, fit, read_bytes, stored
+from pfafn.data.images import PNG_SHARE, decode_picture, encode_png, fit, read_bytes, stored
 from pfafn.data.inspection import Reason, read_mask
 from pfafn.data.layouts import SPLITS, detect
 from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
@@ -31,7 +31,6 @@ from pfafn.workplace import need
 PERSONS = pa.schema([("image", pa.binary())])
 GARMENTS = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
 REASONS_SHOWN = 5
-PNG_SHARE = 0.5  # size of a photo as PNG, of its pixels' bytes, about
 
 Size = tuple[int, int]
 

@@ -1,5 +1,6 @@
 """prepare, annotate and fakes, killed at any item, go on there and end with the same bytes."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pfafn.outputs import file_hash
 from pfafn.params import Params
 from pfafn.signals import Stopped
 from pfafn.stages import annotate, fakes, prepare, tutor_warp
+from pfafn.workplace import NoSpace
 
 SIZE = tinyset.SIZE
 PERSONS, GARMENTS = 9, 9  # of the photos
@@ -170,3 +172,28 @@ def test_fakes_may_die_between_a_picture_and_its_scores(
         patch.setattr(fakes.ShardWriter, "append", lambda self, row: counter(self, row))
         run_fakes(tutored, params())
     assert hashes(run_fakes(tutored, params())) == expected
+
+
+def test_fakes_ask_for_the_room_of_those_that_are_still_to_be_made(
+    tutored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(fakes, "need", lambda folder, size, what: asked.append(size))
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(fakes, "dressed", Counter(fakes.dressed, 2))
+        run_fakes(tutored, params())
+    run_fakes(tutored, params())
+    raw = 4 * SIZE[0] * SIZE[1]  # bytes of a picture and its mask
+    assert asked == [4 * raw / 2, 2 * raw / 2]
+
+
+def test_fakes_are_not_begun_on_a_disk_that_is_too_small(
+    tutored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tutored)._replace(free=1000)
+    monkeypatch.setattr("pfafn.workplace.shutil.disk_usage", lambda _: usage)
+    drawn = Counter(fakes.dressed)
+    monkeypatch.setattr(fakes, "dressed", drawn)
+    with pytest.raises(NoSpace, match="the fakes needs about .* are free: make room"):
+        run_fakes(tutored, params())
+    assert drawn.calls == 0
