@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test slow kills lint install data
+.PHONY: help repro test slow kills lint audit install data
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,11 @@ kills: install ## 200 SIGKILLs in all stages, each at another moment: half an ho
 lint: install ## ruff: rules and format
 	ruff check .
 	ruff format --check .
+
+audit: ## known vulnerabilities of the pinned packages, if PyPI can be asked
+	test -x .work/audit/bin/python || $(PYTHON) -m venv .work/audit
+	.work/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3' || true
+	.work/audit/bin/python .ci/audit.py
 
 install: $(INSTALLED) ## .venv with pinned versions
 
