@@ -93,13 +93,78 @@ def test_a_mask_is_garment_where_it_is_brighter_than_the_middle(student: Any) ->
     assert Mirror.asked[2][:, 0].tolist() == [0, 0, 0, 255, 255, 255]
 
 
-def test_a_picture_may_be_a_file_or_a_data_uri(student: Any, tmp_path: Path) -> None:
-    file = tmp_path / "garment.png"
-    file.write_bytes(encode_png(picture(1)))
-    row = {"person": f"data:image/png;base64,{ROW['person']}", "garment": str(file)}
+def test_a_picture_may_be_a_data_uri(student: Any) -> None:
+    row = {**ROW, "person": f"data:image/png;base64,{ROW['person']}"}
     student.predict(None, pd.DataFrame([row]))
     np.testing.assert_array_equal(Mirror.asked[0], picture(0))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A folder with a picture; beside it one that is nobody's business, and a link to that."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/garment.png").write_bytes(encode_png(picture(1)))
+    (tmp_path / "passport.png").write_bytes(encode_png(picture(2)))
+    (tmp_path / "shop/link.png").symlink_to(tmp_path / "passport.png")
+    return tmp_path / "shop"
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_picture_may_be_a_file_of_the_folder_that_is_open_to_all(
+    student: Any, shop: Path, relative: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFAFN_SERVED_PATHS", str(shop))
+    name = "garment.png" if relative else str(shop / "garment.png")
+    student.predict(None, pd.DataFrame([{**ROW, "garment": name}]))
     np.testing.assert_array_equal(Mirror.asked[1], picture(1))
+
+
+@pytest.mark.parametrize("name", ["../passport.png", "link.png", "{}/passport.png", "no.png", "."])
+def test_no_other_file_is_read(
+    student: Any, shop: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pfafn.served import RequestError
+
+    monkeypatch.setenv("PFAFN_SERVED_PATHS", str(shop))
+    asked = pd.DataFrame([{**ROW, "garment": name.format(shop.parent)}])
+    with pytest.raises(RequestError, match=f"or the path of a file below {shop}, got"):
+        student.predict(None, asked)
+
+
+def test_by_default_no_file_is_read_at_all(student: Any, shop: Path) -> None:
+    from pfafn.served import RequestError
+
+    asked = pd.DataFrame([{**ROW, "garment": str(shop / "garment.png")}])
+    with pytest.raises(RequestError, match="garment: expected base64 of a PNG or JPEG, got"):
+        student.predict(None, asked)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "says"),
+    [
+        ("MOST_ROWS", 1, "expected at most 1 rows, got 2: send fewer"),
+        ("MOST_BYTES", 500, "expected at most 500 bytes in all rows, got"),
+        ("MOST_PIXELS", H * W - 1, f"row 0, person: expected at most 47 pixels, got '{W}x{H}'"),
+        ("SECONDS", -1, "0 of 2 rows took more than .* s: send fewer rows"),
+    ],
+)
+def test_a_request_is_bounded_in_all_it_may_cost(
+    student: Any, limit: str, value: float, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pfafn import served
+
+    monkeypatch.setattr(served, limit, value)
+    with pytest.raises(served.RequestError, match=says):
+        student.predict(None, pd.DataFrame([ROW, ROW]))
+
+
+def test_what_the_bounds_allow_is_answered(student: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pfafn import served
+
+    monkeypatch.setattr(served, "MOST_ROWS", 2)
+    monkeypatch.setattr(served, "MOST_BYTES", 2 * sum(map(len, ROW.values())))
+    monkeypatch.setattr(served, "MOST_PIXELS", H * W)
+    assert len(student.predict(None, pd.DataFrame([ROW, ROW]))) == 2
 
 
 def test_the_tutor_also_gets_parsing_keypoints_and_body_parts(tutor: Any) -> None:
@@ -121,6 +186,9 @@ def test_the_tutor_also_gets_parsing_keypoints_and_body_parts(tutor: Any) -> Non
         ("garment", "no/such/file.png", "row 0, garment: expected base64 of a PNG or JPEG"),
         ("keypoints", "[1, 2, 3]", "row 0, keypoints: expected 54 numbers .* got 3"),
         ("keypoints", "nose", "row 0, keypoints: expected JSON of 54 numbers, got 'nose'"),
+        ("keypoints", f"[1{'0' * 400}]", "row 0, keypoints: expected JSON of 54 numbers"),
+        ("keypoints", "[" * 5000, "row 0, keypoints: expected JSON of 54 numbers"),
+        ("keypoints", "0" * 20_000, "row 0, keypoints: expected at most 10000 characters"),
         ("parsing", None, "row 0, parsing: expected a picture"),
     ],
 )
