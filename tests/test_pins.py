@@ -13,6 +13,7 @@ from packaging.version import Version
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 COMES_WITH_PYTHON = {"setuptools"}  # with what builds the environment, in a version of its own
+OF_TORCH = ("nvidia-", "cuda-", "triton")  # of its build for GPUs, which pins them itself
 
 
 def requirements(lines: list[str]) -> list[Requirement]:
@@ -33,7 +34,8 @@ def closure(wanted: list[Requirement]) -> set[str]:
             extras = one.extras or {""}
             if inner.marker is None or any(inner.marker.evaluate({"extra": e}) for e in extras):
                 todo.append(inner)
-    return {name for name, _ in seen} - COMES_WITH_PYTHON
+    names = {name for name, _ in seen} - COMES_WITH_PYTHON
+    return {name for name in names if not name.startswith(OF_TORCH)}
 
 
 @cache

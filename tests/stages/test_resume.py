@@ -10,6 +10,7 @@ import pytest
 import tinyset
 from tinytrain import stop_after
 
+from pfafn.data.images import PACKED_SHARE
 from pfafn.data.inspection import Inspector
 from pfafn.outputs import file_hash
 from pfafn.params import Params
@@ -183,8 +184,8 @@ def test_fakes_ask_for_the_room_of_those_that_are_still_to_be_made(
         patch.setattr(fakes, "dressed", Counter(fakes.dressed, 2))
         run_fakes(tutored, params())
     run_fakes(tutored, params())
-    raw = 4 * SIZE[0] * SIZE[1]  # bytes of a picture and its mask
-    assert asked == [4 * raw / 2, 2 * raw / 2]
+    each = PACKED_SHARE * 4 * SIZE[0] * SIZE[1]  # bytes of a picture and its mask
+    assert asked == [4 * each, 2 * each]
 
 
 def test_fakes_are_not_begun_on_a_disk_that_is_too_small(
