@@ -85,6 +85,8 @@ def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> R
     occurs again is taken once, and from test rather than from train. The limits count what is
     taken: the whole folder is looked into all the same.
     """
+    # Workers elsewhere may stand in another folder.
+    data = data.absolute()
     catalogue = read_catalogue(data, seed=seed, test_fraction=rules.test_fraction)
     inspector = Inspector(data, catalogue.layout, rules.min_mask, rules.max_mask)
     result = Review(catalogue)
@@ -92,9 +94,15 @@ def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> R
     for split in SPLITS:
         persons = catalogue.splits[split].persons
         garments = list(_garments(catalogue, split, persons))
-        looked = reports(inspector.garment, garments, f"garments of {split}", work)
+        looked = reports(
+            inspector.garment, garments, f"garments of {split}", work,
+            root=data, name=lambda named: named[1].image,
+        )  # fmt: skip
         _add_garments(result, split, garments, looked)
-        looked = reports(inspector.person, persons, f"persons of {split}", work)
+        looked = reports(
+            inspector.person, persons, f"persons of {split}", work,
+            root=data, name=lambda files: files.image,
+        )  # fmt: skip
         _add_persons(result, split, persons, looked)
     _drop_repeated(result)
     _usable_pairs(result)

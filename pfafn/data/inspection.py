@@ -194,7 +194,9 @@ class _Collector:
         except Problem as problem:
             self.add(path, problem.reason, problem.value)
         except ImageError as error:
-            self.add(path, Reason.UNDECODABLE, str(error).removeprefix(f"{path.name}: "))
+            # The finding names the file, and where the data set lies is not told.
+            value = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
+            self.add(path, Reason.UNDECODABLE, value)
         return otherwise
 
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from pfafn.crew import ordered_map
 from pfafn.data.inspection import Finding, Report
-from pfafn.data.pool import ordered_map
 from pfafn.data.shards import Shards, ShardWriter
 
 SCHEMA = pa.schema([("report", pa.string()), ("thumb", pa.binary())])
@@ -17,14 +18,24 @@ Files = TypeVar("Files")
 
 
 def reports(
-    inspect: Callable[[Files], Report], files: Sequence[Files], title: str, work: Path | None
+    inspect: Callable[[Files], Report],
+    files: Sequence[Files],
+    title: str,
+    work: Path | None,
+    *,
+    root: Path,
+    name: Callable[[Files], object],
 ) -> Iterable[Report]:
-    """inspect(f) of each of `files`, in order; with `work`, by way of a folder in it."""
+    """inspect(f) of each of `files`, in order; with `work`, by way of a folder in it.
+
+    root: the data set's folder; name(f): what an error calls f.
+    """
+    inspected = partial(ordered_map, inspect, files, title, reads=[root], name=name)
     if work is None:
-        return ordered_map(inspect, files, title)
+        return inspected()
     folder = work / title.replace(" ", "-")
     with ShardWriter(folder, SCHEMA, resume=True) as kept:
-        for report in ordered_map(inspect, files, title, kept.rows):
+        for report in inspected(start=kept.rows):
             kept.append(to_row(report))
     stored = Shards(folder)
     return map(of_row, stored)

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pfafn.crew import ordered_map
 from pfafn.data.body_parts import derive_body_parts
 from pfafn.data.images import decode_ids, encode_png, fit, fit_points, read_bytes
 from pfafn.data.inspection import decode_body_parts
@@ -24,7 +25,6 @@ from pfafn.data.keypoints import read_keypoints
 from pfafn.data.layouts import LAYOUTS, detect
 from pfafn.data.parsing import canonical
 from pfafn.data.parts import BodyPart, Keypoint, Parsing
-from pfafn.data.pool import ordered_map
 from pfafn.data.shards import ShardWriter
 from pfafn.errors import UserError
 from pfafn.outputs import MissingInput, require, stage_output, write_json
@@ -69,13 +69,16 @@ def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float
     source: BodyPartsFrom = params.annotate.body_parts
     used = {"image": params.image, "annotate": params.annotate}
     with stage_output(out, [data, table], used) as output:
-        persons = [_person(row, data) for row in pd.read_parquet(table).itertuples()]
+        persons = [_person(row, data.absolute()) for row in pd.read_parquet(table).itertuples()]
         if source == "files":
             _need_body_parts(persons, data)
         need(out.parent, len(persons) * params.image.height * params.image.width, "the id maps")
         work = partial(annotate_person, layout=layout.name, source=source, size=params.image.size)
         with ShardWriter(output.work / "shards", SCHEMA, resume=True) as shards:
-            for row in ordered_map(work, persons, "annotate", shards.rows):
+            for row in ordered_map(
+                work, persons, "annotate", shards.rows,
+                reads=[data], name=lambda person: person.name,
+            ):  # fmt: skip
                 shards.append(row)
         output.take("shards")
         output.samples = len(persons)

@@ -4,31 +4,21 @@ reads   artifacts/prepare, artifacts/annotate, artifacts/tutor_tryon
 writes  artifacts/fakes/ (fakes.parquet, shards/, fakes.png, metrics.json, provenance.json)
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Subset
 
-from pfafn import runtime
-from pfafn.batches import autocast, to_device
-from pfafn.data.dataset import TryOnDataset
-from pfafn.data.images import PACKED_SHARE, encode_png, pack, unpack
+from pfafn.data.images import PACKED_SHARE, encode_png, unpack
 from pfafn.data.shards import Shards, ShardWriter, Unfinished
+from pfafn.dressing import make
 from pfafn.errors import UserError
-from pfafn.models.tryon import TryOnNet, Worn
-from pfafn.objectives import redress
 from pfafn.outputs import StageOutput, require, stage_output, write_json
 from pfafn.params import Fakes, Params
-from pfafn.pixels import to_pixels
-from pfafn.progress import Progress
 from pfafn.stages.entry import main
-from pfafn.trained import PREPARED, load_model, model_path
+from pfafn.trained import PREPARED, model_path
 from pfafn.workplace import need
 
 SHOWN = 8  # fakes in a row of the picture
@@ -53,8 +43,7 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
     names = ("seed", "image", "model", "fakes")
     sections = {name: getattr(params, name) for name in names}
     with stage_output(artifacts / "fakes", inputs, sections) as output:
-        tutor = load_model(params, artifacts, "tutor_tryon", "tutor").to(runtime.device())
-        table = make_all(tutor, params, artifacts, output)
+        table = make_all(params, artifacts, inputs, output)
         table["accepted"] = accepted(table, params.fakes)
         metrics = summary(table, params.fakes)
         table.to_parquet(output / "fakes.parquet")
@@ -66,21 +55,22 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
     return metrics
 
 
-def make_all(tutor: TryOnNet, params: Params, artifacts: Path, output: StageOutput) -> pd.DataFrame:
+def make_all(
+    params: Params, artifacts: Path, inputs: list[Path], output: StageOutput
+) -> pd.DataFrame:
     """Write the shards; the table of scores, row by row. Goes on after the last whole batch."""
     places = {output.work / "shards": SCHEMA, output.work / "scores": SCORES}
     whole = params.fakes.batch * params.fakes.per_person
     found = min(Unfinished(place, schema).rows for place, schema in places.items())
-    # What a network draws may depend, in the last bits, on how many are drawn together.
     start = found - found % whole
     room_for(params, artifacts, output, start)
     shards, scores = (
         ShardWriter(place, schema, resume=True, most=start) for place, schema in places.items()
     )
     with shards, scores:
-        for row, image, mask in make(tutor, params, artifacts, start):
-            shards.append({"image": pack(image), "mask": pack(mask)})
-            scores.append(row)
+        for fake in make(params, artifacts, inputs, output.work.name, start):
+            shards.append(fake.pictures)
+            scores.append(fake.scores)
     output.take("shards")
     return pd.DataFrame(list(Shards(output.work / "scores")))
 
@@ -91,69 +81,6 @@ def room_for(params: Params, artifacts: Path, output: StageOutput, start: int) -
     left = int((split == "train").sum()) * params.fakes.per_person - start
     pixels = params.image.height * params.image.width
     need(output.work, left * 4 * pixels * PACKED_SHARE, "the fakes")
-
-
-def make(
-    tutor: TryOnNet, params: Params, artifacts: Path, start: int
-) -> Iterator[tuple[dict[str, Any], np.ndarray, np.ndarray]]:
-    """(table row, fake uint8 [H, W, 3], warped mask uint8 [H, W]), person by person, k by k.
-
-    Leaves out the first `start` of them, which must be whole batches.
-    """
-    per_person = params.fakes.per_person
-    sets = [
-        TryOnDataset(
-            artifacts / "prepare",
-            "train",
-            annotate=artifacts / "annotate",
-            unpaired=k,
-            wearers=params.fakes.arms_in_front,
-        )
-        for k in range(per_person)
-    ]
-    total = len(sets[0]) * per_person
-    left = range(min(start // per_person, len(sets[0])), len(sets[0]))
-    views = [
-        DataLoader(Subset(view, left), batch_size=params.fakes.batch, num_workers=runtime.workers())
-        for view in sets
-    ]
-    with Progress("fakes", total, min(start, total), unit="fakes") as progress:
-        for batches in zip(*views, strict=True):
-            made = [dressed(tutor, batch) for batch in batches]
-            for i in range(len(batches[0]["item"])):
-                for k, (scores, images, masks) in enumerate(made):
-                    row = {
-                        "item": int(batches[k]["item"][i]), "k": k,
-                        "garment": int(batches[k]["unpaired_index"][i]),
-                        **{name: float(values[i]) for name, values in scores.items()},
-                    }  # fmt: skip
-                    progress.advance()
-                    yield row, images[i], masks[i, :, :, 0]
-
-
-def dressed(
-    tutor: TryOnNet, batch: dict[str, Tensor]
-) -> tuple[dict[str, Tensor], np.ndarray, np.ndarray]:
-    """Scores [B], fakes uint8 [B, H, W, 3] and warped masks uint8 [B, H, W, 1] of a batch."""
-    device = next(tutor.parameters()).device
-    with autocast(device):
-        worn = redress(tutor, to_device(batch, device))
-    return quality(worn), to_pixels(worn.image), to_pixels(worn.warped.mask * 2 - 1)
-
-
-def quality(worn: Worn) -> dict[str, Tensor]:
-    """Per fake [B]: is it finite, area of the warped mask in [0, 1], agreement in [0, 1].
-
-    Agreement: one minus the mean absolute difference to the warped garment under its mask, as a
-    share of the value range; what arms rightly hide lowers it, too.
-    """
-    mask = worn.warped.mask
-    difference = ((worn.image - worn.warped.garment).abs() / 2 * mask).sum(dim=(1, 2, 3)) / 3
-    return {
-        "finite": torch.isfinite(worn.image).all(dim=(1, 2, 3)).float(),
-        "area": mask.mean(dim=(1, 2, 3)),
-        "agreement": 1 - difference / mask.sum(dim=(1, 2, 3)).clamp(min=1e-6),
-    }
 
 
 def accepted(table: pd.DataFrame, limits: Fakes) -> pd.Series:

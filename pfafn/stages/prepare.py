@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from pfafn.crew import ordered_map
 from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
 from pfafn.data.images import PNG_SHARE, decode_picture, encode_png, fit, read_bytes, stored
 from pfafn.data.inspection import Reason, read_mask
 from pfafn.data.layouts import SPLITS, detect
 from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
 from pfafn.data.parts import Category
-from pfafn.data.pool import ordered_map
 from pfafn.data.shards import ShardWriter
 from pfafn.data.truth import NO_GARMENT, pairs_of_test, write_truth
 from pfafn.errors import UserError
@@ -88,13 +88,14 @@ def _write(output: StageOutput, found: Review, params: Params) -> None:
     table.to_parquet(output / "garments.parquet", index=False)
     pixels = size[0] * size[1]
     need(output.folder, (3 * len(persons) + 4 * len(listed)) * pixels * PNG_SHARE, "the pictures")
+    known = {"reads": [data], "name": lambda one: one.files.image}
     with ShardWriter(output.work / "persons", PERSONS, resume=True) as shards:
         work = partial(person_row, size=size)
-        for row in ordered_map(work, persons, "write persons", shards.rows):
+        for row in ordered_map(work, persons, "write persons", shards.rows, **known):
             shards.append(row)
     with ShardWriter(output.work / "garments", GARMENTS, resume=True) as shards:
         work = partial(garment_row, size=size)
-        for row in ordered_map(work, listed, "write garments", shards.rows):
+        for row in ordered_map(work, listed, "write garments", shards.rows, **known):
             shards.append(row)
     output.take("persons", "garments")
     sizes = [garment.report.size for garment in listed]

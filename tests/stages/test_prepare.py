@@ -105,7 +105,7 @@ def test_equal_input_gives_equal_bytes(data, tmp_path):
 
 
 def test_the_number_of_processes_changes_no_byte(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("pfafn.data.pool.WORTH_A_POOL", 1)
+    monkeypatch.setattr("pfafn.crew.WORTH", 0.0)
     monkeypatch.setenv("PFAFN_WORKERS", "2")
     many = run(data, tmp_path / "many")
     monkeypatch.setenv("PFAFN_WORKERS", "1")

@@ -10,6 +10,7 @@ import pytest
 import tinyset
 from tinytrain import stop_after
 
+from pfafn import dressing
 from pfafn.data.images import PACKED_SHARE
 from pfafn.data.inspection import Inspector
 from pfafn.outputs import file_hash
@@ -152,11 +153,11 @@ def test_fakes_go_on_with_the_next_whole_batch(
 ) -> None:
     expected = hashes(run_fakes(tutored, params()))
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(fakes, "dressed", Counter(fakes.dressed, last))
+        patch.setattr(dressing, "dressed", Counter(dressing.dressed, last))
         run_fakes(tutored, params())
     with monkeypatch.context() as patch:
-        again = Counter(fakes.dressed)
-        patch.setattr(fakes, "dressed", again)
+        again = Counter(dressing.dressed)
+        patch.setattr(dressing, "dressed", again)
         assert hashes(run_fakes(tutored, params())) == expected
     assert again.calls == left
 
@@ -181,7 +182,7 @@ def test_fakes_ask_for_the_room_of_those_that_are_still_to_be_made(
     asked: list[float] = []
     monkeypatch.setattr(fakes, "need", lambda folder, size, what: asked.append(size))
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(fakes, "dressed", Counter(fakes.dressed, 2))
+        patch.setattr(dressing, "dressed", Counter(dressing.dressed, 2))
         run_fakes(tutored, params())
     run_fakes(tutored, params())
     each = PACKED_SHARE * 4 * SIZE[0] * SIZE[1]  # bytes of a picture and its mask
@@ -193,8 +194,8 @@ def test_fakes_are_not_begun_on_a_disk_that_is_too_small(
 ) -> None:
     usage = shutil.disk_usage(tutored)._replace(free=1000)
     monkeypatch.setattr("pfafn.workplace.shutil.disk_usage", lambda _: usage)
-    drawn = Counter(fakes.dressed)
-    monkeypatch.setattr(fakes, "dressed", drawn)
+    drawn = Counter(dressing.dressed)
+    monkeypatch.setattr(dressing, "dressed", drawn)
     with pytest.raises(NoSpace, match="the fakes needs about .* are free: make room"):
         run_fakes(tutored, params())
     assert drawn.calls == 0
