@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tinyset
@@ -32,3 +34,26 @@ def networks(tiny_artifacts) -> list[TryOnNet]:
     """Tutor and student."""
     stages = (f"{role}_tryon" for role in ("tutor", "student"))
     return [tryon.load(tiny_artifacts / stage / "model.safetensors")[0] for stage in stages]
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Any]:
+    """A Dask cluster of two workers, as somebody starts one elsewhere."""
+    import dask
+    from distributed import LocalCluster
+
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False}, memory_limit=0, silence_logs=50,
+        ) as started,
+    ):  # fmt: skip
+        yield started
+
+
+@pytest.fixture
+def address(workers: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its address, set as the one to work at."""
+    monkeypatch.setenv("PFAFN_SCHEDULER", workers.scheduler_address)
+    return workers.scheduler_address

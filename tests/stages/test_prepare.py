@@ -104,17 +104,6 @@ def test_equal_input_gives_equal_bytes(data, tmp_path):
         assert file.read_bytes() == (two / file.relative_to(one)).read_bytes(), file
 
 
-def test_the_number_of_processes_changes_no_byte(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("pfafn.crew.WORTH", 0.0)
-    monkeypatch.setenv("PFAFN_WORKERS", "2")
-    many = run(data, tmp_path / "many")
-    monkeypatch.setenv("PFAFN_WORKERS", "1")
-    one = run(data, tmp_path / "one")
-    assert (one / "manifest.parquet").read_bytes() == (many / "manifest.parquet").read_bytes()
-    for name in ("persons/00000.arrow", "garments/00000.arrow", "report.json"):
-        assert (one / name).read_bytes() == (many / name).read_bytes(), name
-
-
 def test_metrics_are_flat_numbers(data):
     metrics = json.loads((run(data) / "metrics.json").read_text())
     assert metrics["persons_train"] == 4
