@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from pfafn import cluster, runtime
-from pfafn.batches import autocast, to_device
+from pfafn.batches import autocast, loading, to_device
 from pfafn.cluster import WorkersError
 from pfafn.crew import spread
 from pfafn.data.dataset import TryOnDataset
@@ -83,7 +83,12 @@ class Dresser:
         prepare, annotate = artifacts / "prepare", artifacts / "annotate"
         self.views = [
             TryOnDataset(
-                prepare, "train", annotate=annotate, unpaired=k, wearers=params.fakes.arms_in_front
+                prepare,
+                "train",
+                annotate=annotate,
+                worn=False,
+                unpaired=k,
+                wearers=params.fakes.arms_in_front,
             )
             for k in range(params.fakes.per_person)
         ]
@@ -97,10 +102,8 @@ class Dresser:
 
         loaders: processes that read photos ahead.
         """
-        batches = [
-            DataLoader(Subset(view, persons), batch_size=self.batch, num_workers=loaders)
-            for view in self.views
-        ]
+        how = {"batch_size": self.batch} | loading(runtime.device(), loaders)
+        batches = [DataLoader(Subset(view, persons), **how) for view in self.views]
         for views in zip(*batches, strict=True):
             made = [dressed(self.tutor, batch) for batch in views]
             for i in range(len(views[0]["item"])):

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from pfafn import runtime
 from pfafn.baselines import paste_on_torso
-from pfafn.batches import autocast, to_device
+from pfafn.batches import autocast, loading, to_device
 from pfafn.measures import METRICS
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.objectives import redress
@@ -79,7 +78,7 @@ def evaluate(
 ) -> Iterator[Evaluated]:
     """Every batch of the test split under every protocol; one batch is in memory at a time."""
     device = next(student.parameters()).device
-    loader = DataLoader(test.samples, batch_size=batch_size, num_workers=runtime.workers())
+    loader = DataLoader(test.samples, batch_size=batch_size, **loading(device))
     with Progress("evaluate", len(test.samples) * len(PROTOCOLS), unit="pairs") as progress:
         for batch in loader:
             batch = to_device(batch, device)

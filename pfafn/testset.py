@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pfafn.data.dataset import TryOnDataset
-from pfafn.data.images import decode_rgb
+from pfafn.data.images import quick_rgb
 from pfafn.data.representation import clothes_mask
 from pfafn.data.shards import Shards
 from pfafn.data.truth import decode_flow
@@ -101,7 +101,7 @@ class TestSet:
         name = f"truth of {self.persons[pair.item]} in {self.garments[pair.garment]}"
         image = None
         if stored["tryon"] is not None:
-            pixels = torch.from_numpy(decode_rgb(stored["tryon"], name))
+            pixels = torch.from_numpy(quick_rgb(stored["tryon"], name))
             image = pixels.movedim(-1, 0) / 255
         if stored["flow"] is None:
             return Known(image)

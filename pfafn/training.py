@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pfafn import checkpoint, runtime
+from pfafn.batches import loading
 from pfafn.checkpoint import Clock, ResumePoint
 from pfafn.collapse import Alarm
 from pfafn.curve import Curve
@@ -220,8 +221,7 @@ def loader(
         DataLoader(
             dataset,
             batch_sampler=MicroBatches(len(dataset), plan, seed, per_epoch, start),
-            num_workers=runtime.workers(),
-            pin_memory=fabric.device.type == "cuda",
+            **loading(fabric.device),
             # It draws a number when it starts; from torch's own generator it would be one more
             # after each resume.
             generator=torch.Generator().manual_seed(seed),

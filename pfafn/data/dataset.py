@@ -22,6 +22,7 @@ Key = int | tuple[int, int]
 PICTURES = ("person", "fake")
 GARMENTS = {"garment": "garment_mask", "unpaired_garment": "unpaired_mask"}
 IDS = ("parsing", "body_parts")
+MANIFEST = ["item", "split", "person", "category", "garment", "unpaired"]  # what is used of it
 SOLID = 127  # a garment mask's pixel counts above this value
 # What a byte of a picture is to the networks: -1 .. 1, rounded as torchvision does.
 VALUES = (np.arange(256).astype(np.float32) / 255 - 0.5) / 0.5
@@ -32,12 +33,12 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
 
     prepare, annotate, fakes: the folders of these stages. With `annotate` samples carry parsing,
     body_parts and keypoints; with `unpaired` = k the k-th unpaired garment, and with `wearers` what
-    is annotated of the first person of the split who wears it; with `fakes` a fake
-    image and its warped mask, and only items with an accepted fake are kept. `augment` acts on
-    keys (epoch, i) only, and depends on seed, epoch and item alone.
+    is annotated of the first person of the split who wears it; without `worn` not the garment that
+    the person wears; with `fakes` a fake image and its warped mask, and only items with an accepted
+    fake are kept. `augment` acts on keys (epoch, i) only, and depends on seed, epoch and item alone.
 
-    items: the manifest's item numbers; manifest: their rows. Raises MissingInput for a stage's
-    folder that is not there.
+    items: the manifest's item numbers; manifest: MANIFEST of their rows. Raises MissingInput for a
+    stage's folder that is not there.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         *,
         annotate: Path | None = None,
         fakes: Path | None = None,
+        worn: bool = True,
         unpaired: int | None = None,
         wearers: bool = False,
         augment: Augment | None = None,
         seed: int = 0,
     ) -> None:
-        manifest = pd.read_parquet(require(prepare / "manifest.parquet", "prepare"))
+        table = require(prepare / "manifest.parquet", "prepare")
+        manifest = pd.read_parquet(table, columns=MANIFEST)
         rows = manifest[manifest["split"] == split]
         self._persons = Shards(prepare / "persons")
         self._garments = Shards(prepare / "garments")
@@ -66,7 +69,7 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
             rows = rows[rows["item"].isin(self._fake_rows.keys())]
         self.manifest: pd.DataFrame = rows.reset_index(drop=True)
         self.items: NDArray[np.int64] = self.manifest["item"].to_numpy(np.int64)
-        self._worn = self.manifest["garment"].to_numpy(np.int64)
+        self._worn = self.manifest["garment"].to_numpy(np.int64) if worn else None
         self._category = np.array([Category[c.upper()] for c in self.manifest["category"]], int)
         self._unpaired = None
         if unpaired is not None:
@@ -111,8 +114,9 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         """The item's uint8 arrays, as stored; rng chooses among its accepted fakes."""
         person = quick_rgb(self._persons[item]["image"], f"person of item {item}")
         arrays: dict[str, NDArray[Any]] = {"person": person}
-        worn = int(self._worn[index])
-        arrays["garment"], arrays["garment_mask"] = self._garment(worn, person.shape[:2])
+        if self._worn is not None:
+            worn = int(self._worn[index])
+            arrays["garment"], arrays["garment_mask"] = self._garment(worn, person.shape[:2])
         if self._unpaired is not None:
             other = int(self._unpaired[index])
             arrays["unpaired_garment"], arrays["unpaired_mask"] = self._garment(other)
