@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks import inference
+from benchmarks.data_path import data_path
 from benchmarks.files import from_files
 from benchmarks.machine import ceilings, describe
 from benchmarks.memory import memory
@@ -25,7 +26,7 @@ from benchmarks.training import training
 from benchmarks.variants import networks
 from pfafn import runtime
 
-SECTIONS = ("tryon", "parts", "growth", "gallery", "files", "memory", "training")
+SECTIONS = ("tryon", "parts", "growth", "gallery", "files", "memory", "data", "training")
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
@@ -61,6 +62,7 @@ def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> Iterat
         "memory": lambda: memory(
             network("student", scale.widths), scale.size, (1, scale.batches[-1])
         ),
+        "data": lambda: data_path(scale, device),
         "training": lambda: training(scale, device),
     }
     for name in (section for section in SECTIONS if section in only):
