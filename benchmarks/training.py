@@ -18,7 +18,8 @@ from pfafn.batches import to_device
 from pfafn.models.vgg import VGG19
 from pfafn.objectives import StudentObjective
 from pfafn.params import Params, TryOnStage
-from pfafn.training import Plan, Trainer, start_fabric
+from pfafn.processes import start_fabric
+from pfafn.training import Plan, Trainer
 
 PAPER = Path(__file__).parents[1] / "profiles" / "paper.yaml"
 PARTS = ("tutor", "warp", "generator", "perceptual", "other forward", "backward", "optimizer")
@@ -115,12 +116,11 @@ def own_step(
         fabric = start_fabric()
     params = Params.load(PAPER)
     made = objective(scale.widths)
-    module = fabric.setup_module(made.to(memory_format=torch.channels_last))
     schedule = TryOnStage.model_validate(
         params.tutor_tryon.model_dump() | {"batch": scale.training_batch}
     )
     plan = Plan(schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator})
-    trainer = Trainer(fabric, module, made, plan, params.optimizer)
+    trainer = Trainer(fabric, made, plan, params.optimizer)
     trainer.enter(0)
     observed(made, clocks)
     trainer.fabric.backward = clocks.timed("backward", fabric.backward)

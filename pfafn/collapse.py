@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pfafn.models.joint import joint_divisor
 from pfafn.models.warp import Warped
 
 PATIENCE = 5  # rows of the loss curve, one after the other, that must show a sign
@@ -26,7 +27,7 @@ MOST = {"flow_outside": (0.5, "the flow points outside the garment's picture")}
 @torch.no_grad()
 def warp_signs(warped: Warped, clothes_mask: Tensor) -> dict[str, Tensor]:
     """warped_area and flow_outside of a batch. clothes_mask [B, 1, H, W] in {0, 1}."""
-    covered = clothes_mask.sum().clamp(min=1)
+    covered = joint_divisor(clothes_mask.sum())
     outside = (warped.alignment.grid.abs() > 1).any(dim=1, keepdim=True)
     return {
         "warped_area": warped.mask.float().sum() / covered,
@@ -41,7 +42,7 @@ def tryon_sign(
     """tryon_change of a batch: try-on, what the network saw and the photo, all [B, 3, H, W]."""
     changed = ((tryon - seen).abs() * clothes_mask).float().sum()
     needed = ((photo - seen).abs() * clothes_mask).float().sum()
-    return {"tryon_change": changed / needed.clamp(min=1)}
+    return {"tryon_change": changed / joint_divisor(needed)}
 
 
 def alarms(history: Sequence[dict[str, Any]]) -> dict[str, str]:

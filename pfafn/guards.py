@@ -52,14 +52,17 @@ def check_gradients(
         raise NotFinite([f"gradient of {name}" for name in wrong] or ["gradient's norm"], terms)
 
 
-def record(
-    work: Path, step: int, micro_batches: Sequence[Mapping[str, Tensor]], error: NotFinite
-) -> Path:
+def items_of(micro_batches: Sequence[Mapping[str, Tensor]]) -> list[int]:
+    """The manifest's numbers of all samples, where they have one."""
+    return [int(i) for batch in micro_batches for i in batch.get("item", ())]
+
+
+def record(work: Path, step: int, items: list[int], error: NotFinite) -> Path:
     """Write down the batch that did it; the path of the record."""
     content: dict[str, Any] = {
         "step": step,
         "not_finite": str(error),
-        "items": [int(i) for batch in micro_batches for i in batch.get("item", ())],
+        "items": items,
         "terms": {name: repr(value) for name, value in error.values.items()},
     }
     work.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pfafn.models.geometry import resize, second_order, total_variation, warp
+from pfafn.models.joint import joint_divisor
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Alignment
 
@@ -63,19 +64,20 @@ def trusted(tutor: Tensor, student: Tensor, clothes: Tensor) -> Tensor:
     return error[0] < error[1]
 
 
-def mean_over_trusted(values: Tensor, trust: Tensor) -> Tensor:
-    """Mean of values [B] over the samples with trust [B]; exactly zero if none is trusted."""
-    return (values * trust).sum() / trust.sum().clamp(min=1)
+def mean_over_trusted(levels: list[Tensor], trust: Tensor) -> Tensor:
+    """Mean of each level's values [B] over the samples with trust [B]: [levels].
+
+    Exactly zero if none is trusted. It is a mean over the joint batch of all processes.
+    """
+    sums = [(values * trust).sum() for values in levels]
+    return torch.stack(sums) / joint_divisor(trust.sum())
 
 
 def feature_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tensor) -> Tensor:
     """Squared distance of the person pyramids per level, over the trusted samples: [5] (eq. 5)."""
-    return torch.stack(
-        [
-            mean_over_trusted((t.detach() - s).square().mean(dim=(1, 2, 3)), trust)
-            for s, t in zip(student, tutor, strict=True)
-        ]
-    )
+    pairs = zip(student, tutor, strict=True)
+    distances = [(t.detach() - s).square().mean(dim=(1, 2, 3)) for s, t in pairs]
+    return mean_over_trusted(distances, trust)
 
 
 def flow_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tensor) -> Tensor:
@@ -84,7 +86,7 @@ def flow_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tensor)
     # x and y side by side in memory: a norm over planes would take twenty times as long.
     apart = [(t.detach() - s).movedim(1, -1).contiguous() for s, t in pairs]
     distances = [torch.linalg.vector_norm(d, dim=-1).mean(dim=(1, 2)) for d in apart]
-    return torch.stack([mean_over_trusted(distance, trust) for distance in distances])
+    return mean_over_trusted(distances, trust)
 
 
 class GeneratorTerms(NamedTuple):

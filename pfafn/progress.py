@@ -11,15 +11,18 @@ LINE_EVERY = 30.0  # seconds between two plain lines
 
 
 class Progress:
-    """Counts steps from `start` to `total`; use as a context manager."""
+    """Counts steps from `start` to `total`; use as a context manager. quiet: shows nothing."""
 
-    def __init__(self, name: str, total: int, start: int = 0, unit: str = "steps") -> None:
+    def __init__(
+        self, name: str, total: int, start: int = 0, unit: str = "steps", quiet: bool = False
+    ) -> None:
         self.name, self.total, self.done, self.unit = name, total, start, unit
         self.first = start
         self.began = self.said = time.monotonic()
         self.bar = None
+        self.quiet = quiet
         console = Console(stderr=True)
-        if console.is_terminal:
+        if console.is_terminal and not quiet:
             self.bar = rich_progress.Progress(
                 rich_progress.TextColumn("{task.description}"), rich_progress.BarColumn(),
                 rich_progress.MofNCompleteColumn(), rich_progress.TimeElapsedColumn(),
@@ -62,6 +65,6 @@ class Progress:
             f"{speed:.2f} {self.unit}/s, ETA {left}"
         )
 
-    @staticmethod
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
 """Where and how fast to compute: never a param, for it must not change what comes out.
 
-PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_WORKERS = loader
-processes; PFAFN_CHECKPOINT_SECONDS, PFAFN_CHECKPOINT_STEPS = wall time and steps between two resume
-points.
+PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_PROCESSES = auto |
+how many processes train together; PFAFN_WORKERS = loader processes of each; and, between two resume
+points, PFAFN_CHECKPOINT_SECONDS = wall time, PFAFN_CHECKPOINT_STEPS = steps.
 """
 
 import os
@@ -50,6 +50,16 @@ def has_fast_bfloat16(on: torch.device) -> bool:
 def workers() -> int:
     """PFAFN_WORKERS: loader processes beside the trainer; by default none on few cores."""
     return count("PFAFN_WORKERS", 0 if (os.cpu_count() or 1) <= 2 else 4)
+
+
+def processes() -> int | None:
+    """PFAFN_PROCESSES: how many processes train together on this machine; None for auto.
+
+    auto is one for each GPU, or as many of them as can share a batch evenly.
+    """
+    if os.environ.get("PFAFN_PROCESSES", "auto") == "auto":
+        return None
+    return max(1, count("PFAFN_PROCESSES", 1))
 
 
 def checkpoint_seconds() -> int:

@@ -20,7 +20,8 @@ from pfafn.objectives import Objective
 from pfafn.outputs import StageOutput, require, stage_output, write_json
 from pfafn.params import Params
 from pfafn.perceptual import load_vgg
-from pfafn.training import Plan, fit
+from pfafn.processes import led, start_fabric, together
+from pfafn.training import Plan, Trained, fit
 from pfafn.workplace import need
 
 MODEL = "model.safetensors"
@@ -68,7 +69,8 @@ def train_stage(
     """Train what build() returns and write model, curve, metrics and provenance of `stage`.
 
     models: stages whose models it reads; fakes: whether it trains on the tutor's fake images. Reads
-    and writes below `artifacts`; resume points go to .work/STAGE beside it.
+    and writes below `artifacts`; resume points go to .work/STAGE beside it. Of several processes
+    that train together each one runs this, and the first one writes.
     """
     inputs = [require(artifacts / "prepare" / name, "prepare") for name in PREPARED]
     inputs.append(require(artifacts / "annotate" / "shards", "annotate"))
@@ -77,7 +79,8 @@ def train_stage(
     inputs += [model_path(artifacts, name) for name in models]
     names = ("seed", "image", "model", "augment", "perceptual", "optimizer", "losses", stage)
     sections = {name: getattr(params, name) for name in names}
-    with stage_output(artifacts / stage, inputs, sections) as output:
+    fabric = start_fabric(together(sections[stage], stage))
+    with led(fabric, stage_output(artifacts / stage, inputs, sections)) as output:
         dataset = TryOnDataset(
             artifacts / "prepare",
             "train",
@@ -86,8 +89,10 @@ def train_stage(
             augment=Augment(**params.augment.model_dump()),
             seed=params.seed,
         )
-        objective, plan = build()
-        room_for(objective, output)
+        with fabric.rank_zero_first():  # it may fetch the perceptual loss's weights
+            objective, plan = build()
+        if fabric.is_global_zero:
+            room_for(objective, output)
         trained = fit(
             objective,
             dataset,
@@ -97,25 +102,32 @@ def train_stage(
             work=output.work,
             name=stage,
             on_pace=lambda pace: tell(params, artifacts, stage, pace),
+            fabric=fabric,
         )
-        # Only what decides the weights: equal weights must be equal bytes.
-        card = {
-            "stage": stage,
-            "image": list(params.image.size),
-            "params": output.params,
-            "inputs": output.inputs,
-        }
-        tryon.save(objective.net, output / MODEL, card)
-        write_curve(trained.history, output.folder, stage)
-        metrics = summary(trained.history)
-        write_json(output / "metrics.json", metrics)
-        output.samples = trained.samples
-        output.extra = {
-            "training_seconds": round(trained.seconds, 1),
-            "resume_points_seconds": round(trained.saving, 3),
-            "alarms": alarms(trained.history),
-        }
-    return metrics
+        if fabric.is_global_zero:
+            write(output, stage, params, objective.net, trained)
+            output.extra["processes"] = fabric.world_size
+    return summary(trained.history)
+
+
+def write(output: StageOutput, stage: str, params: Params, net: TryOnNet, trained: Trained) -> None:
+    """Put model, curve and metrics into the stage's folder, and what belongs in provenance.json."""
+    # Only what decides the weights: equal weights must be equal bytes.
+    card = {
+        "stage": stage,
+        "image": list(params.image.size),
+        "params": output.params,
+        "inputs": output.inputs,
+    }
+    tryon.save(net, output / MODEL, card)
+    write_curve(trained.history, output.folder, stage)
+    write_json(output / "metrics.json", summary(trained.history))
+    output.samples = trained.samples
+    output.extra = {
+        "training_seconds": round(trained.seconds, 1),
+        "resume_points_seconds": round(trained.saving, 3),
+        "alarms": alarms(trained.history),
+    }
 
 
 def room_for(objective: Objective, output: StageOutput) -> None:

@@ -2,26 +2,27 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch import Tensor
+from torch.utils.data import Dataset
 
-from pfafn import checkpoint, runtime
-from pfafn.batches import loading
-from pfafn.checkpoint import Clock, ResumePoint
+from pfafn import checkpoint
+from pfafn.checkpoint import Clock, ResumePoint, Saved
 from pfafn.collapse import Alarm
 from pfafn.curve import Curve
-from pfafn.data.dataset import EpochSampler
 from pfafn.errors import UserError
 from pfafn.estimate import Pace
-from pfafn.guards import NotFinite, check_finite, check_gradients, diverged, record
+from pfafn.guards import NotFinite, check_finite, check_gradients, diverged, items_of, record
+from pfafn.loading import loader
+from pfafn.models.joint import join_batch_norms, joint_terms
 from pfafn.objectives import Objective
 from pfafn.params import Optimizer, Schedule
+from pfafn.processes import Dismissed, ProcessesError, agreed, gathered, start_fabric
 from pfafn.progress import Progress
 from pfafn.saver import Saver
 from pfafn.signals import Stopped, stop_signals
@@ -85,24 +86,26 @@ def fit(
     work: Path,
     name: str,
     on_pace: Callable[[float], object] | None = None,
+    fabric: Fabric | None = None,
 ) -> Trained:
     """Train objective.net on dataset by plan, in place.
 
     work: folder for resume points; one found there is continued, bit for bit on a CPU. name: shown
-    in progress and errors. on_pace: told once, early, the seconds per sample. Raises TooFewSamples
-    if a batch is larger than the data set, TrainingDiverged on a loss or gradient that is not
-    finite, Stopped on a signal.
+    in progress and errors. on_pace: told once, early, the seconds per sample. fabric: of all
+    processes that train together, by default this one alone; the first alone writes and tells.
+    Raises TooFewSamples if a batch is larger than the data set, TrainingDiverged on a loss or
+    gradient that is not finite, Stopped on a signal.
     """
-    fabric = start_fabric()
+    fabric = fabric or start_fabric()
+    first = fabric.is_global_zero
     per_epoch = len(dataset) // plan.schedule.batch
     if not per_epoch:
         raise TooFewSamples(
             f"{name}.batch is {plan.schedule.batch}, but there are only {len(dataset)} samples"
         )
-    found = checkpoint.read(work)
+    found = resumed(fabric, work)
     point = found.point if found else ResumePoint(0, {}, 0.0)
-    module = fabric.setup_module(objective.to(memory_format=torch.channels_last))
-    trainer = Trainer(fabric, module, objective, plan, adam)
+    trainer = Trainer(fabric, objective, plan, adam)
     # Of the last step done: the next one may start a phase, with a fresh Adam.
     trainer.enter(max(point.step - 1, 0) / per_epoch)
     if found:
@@ -113,11 +116,11 @@ def fit(
     every = math.ceil(total / ROWS)
     curve = Curve(**point.curve)
     alarm = Alarm(name, curve.rows)
-    pace = Pace(plan.schedule.batch, on_pace)
-    batches = iter(loader(fabric, dataset, plan, seed, per_epoch, point.step))
+    pace = Pace(plan.schedule.batch, on_pace if first else None)
+    batches = iter(loader(fabric, dataset, plan.schedule, seed, point.step))
     clock = Clock(point.seconds, point.step)
     with (
-        Progress(name, total, point.step) as progress,
+        Progress(name, total, point.step, quiet=not first) as progress,
         stop_signals() as stop,
         Saver(work) as saver,
     ):
@@ -128,35 +131,58 @@ def fit(
             try:
                 terms = trainer.step(micro_batches, done)
             except NotFinite as error:
-                kept = record(work, step, micro_batches, error)
+                items = gathered(fabric, items_of(micro_batches))
+                if not first:
+                    raise Dismissed(0) from error
+                kept = record(work, step, items, error)
                 raise diverged(name, f"step {step} of {total}", error, kept) from error
 
             curve.add(terms)
             if step % every == 0 or step == total:
                 curve.row(step, int(done) + 1, plan.rate(done))
-                alarm.look(curve.rows)
+                if first:
+                    alarm.look(curve.rows)
             progress.advance(curve.last)
             pace.step()
-            if clock.due(step) or stop.signal:
+            signal = agreed(fabric, stop.signal)
+            if first and (clock.due(step) or signal):
                 began = time.monotonic()
                 saver.save(trainer.state(), ResumePoint(step, curve.state(), clock.seconds()))
                 clock.done(step, began)
-            if stop.signal:
+            if signal:
                 saver.wait()
-                raise Stopped(128 + stop.signal)
+                fabric.barrier()
+                raise Stopped(128 + signal) if first else Dismissed(0)
     return Trained(curve.rows, total * plan.schedule.batch, clock.seconds(), clock.saving)
+
+
+def resumed(fabric: Fabric, work: Path) -> Saved | None:
+    """The last resume point in work, the same in all processes.
+
+    Raises ProcessesError if another process does not find what the first one does.
+    """
+    with fabric.rank_zero_first():  # it sets damaged ones aside
+        found = checkpoint.read(work)
+    step = found.point.step if found else 0
+    if step != (common := fabric.broadcast(step)):
+        raise ProcessesError(
+            f"{work}: process {fabric.global_rank} finds step {step} there and the first process "
+            f"step {common}: all machines need the project in a folder that they share"
+        )
+    return found
 
 
 class Trainer:
     """Module and optimizer of a phase, and one step of it."""
 
-    def __init__(
-        self, fabric: Fabric, module: nn.Module, objective: Objective, plan: Plan, adam: Optimizer
-    ) -> None:
-        self.fabric, self.module, self.objective = fabric, module, objective
-        self.plan, self.adam = plan, adam
+    def __init__(self, fabric: Fabric, objective: Objective, plan: Plan, adam: Optimizer) -> None:
+        self.fabric, self.plan, self.adam = fabric, plan, adam
+        self.objective = objective.to(memory_format=torch.channels_last)
+        if fabric.world_size > 1:
+            join_batch_norms(objective.net, fabric.device.type)
         self.names = {id(p): name for name, p in objective.net.named_parameters()}
         self.phase = ""
+        self.module: Any = None
         self.optimizer: torch.optim.Optimizer | None = None
 
     def enter(self, done: float) -> None:
@@ -164,7 +190,11 @@ class Trainer:
         phase = "frozen" if done < self.plan.frozen_epochs else "all"
         if phase != self.phase:
             self.phase = phase
-            self.optimizer = self.fabric.setup_optimizers(self.new_optimizer(done))
+            optimizer = self.new_optimizer(done)
+            # Wrapped anew: what several processes exchange is settled by what learns by now.
+            self.module = None
+            self.module = self.fabric.setup_module(self.objective)
+            self.optimizer = self.fabric.setup_optimizers(optimizer)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * self.plan.rate(done)
 
@@ -184,12 +214,14 @@ class Trainer:
         self.module.train()
         self.optimizer.zero_grad()
         summed: dict[str, Tensor] = {}
-        for batch in micro_batches:
-            terms = self.module(batch, late=self.plan.late(done))
-            check_finite(terms)
-            self.fabric.backward(terms["total"] / len(micro_batches))
-            for key, value in terms.items():
-                summed[key] = summed.get(key, 0) + value.detach() / len(micro_batches)
+        for left, batch in zip(reversed(range(len(micro_batches))), micro_batches, strict=True):
+            with self.fabric.no_backward_sync(self.module, enabled=left > 0):
+                terms = self.module(batch, late=self.plan.late(done))
+                joint = joint_terms(terms)
+                check_finite(joint)
+                self.fabric.backward(terms["total"] / len(micro_batches))
+            for key, value in joint.items():
+                summed[key] = summed.get(key, 0) + value / len(micro_batches)
         check_gradients(self.optimizer, self.names, summed)
         self.optimizer.step()
         return summed
@@ -197,51 +229,3 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """Copies of all that the next step depends on."""
         return checkpoint.snapshot(self.objective.net, self.optimizer, self.names)
-
-
-def start_fabric() -> Fabric:
-    """Fabric for this machine, seeded algorithms where the device has them."""
-    on = runtime.device()
-    if on.type == "cpu":
-        torch.use_deterministic_algorithms(True)
-        # This would write every new tensor twice, to show reads of memory that nothing has set.
-        torch.utils.deterministic.fill_uninitialized_memory = False
-    return Fabric(
-        accelerator=on.type,
-        devices=1 if on.type == "cpu" or on.index is None else [on.index],
-        precision="bf16-mixed" if runtime.precision(on) == torch.bfloat16 else "32-true",
-    )
-
-
-def loader(
-    fabric: Fabric, dataset: Dataset, plan: Plan, seed: int, per_epoch: int, start: int
-) -> DataLoader:
-    """Micro-batches from step `start` (0 = the first) to the end of the last epoch."""
-    return fabric.setup_dataloaders(
-        DataLoader(
-            dataset,
-            batch_sampler=MicroBatches(len(dataset), plan, seed, per_epoch, start),
-            **loading(fabric.device),
-            # It draws a number when it starts; from torch's own generator it would be one more
-            # after each resume.
-            generator=torch.Generator().manual_seed(seed),
-        ),
-        use_distributed_sampler=False,
-    )
-
-
-class MicroBatches(Sampler[list[tuple[int, int]]]):
-    """Lists of (epoch, index) keys: each epoch all samples in a seeded order, in whole batches."""
-
-    def __init__(self, samples: int, plan: Plan, seed: int, per_epoch: int, start: int) -> None:
-        self.samples, self.plan, self.seed = samples, plan, seed
-        self.per_epoch, self.start = per_epoch, start
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        batch = self.plan.schedule.batch
-        micro = batch // self.plan.schedule.accumulate
-        for epoch in range(self.start // self.per_epoch + 1, self.plan.epochs + 1):
-            keys = list(EpochSampler(self.samples, self.seed, epoch))[: self.per_epoch * batch]
-            done = max(0, self.start - (epoch - 1) * self.per_epoch) * batch
-            for first in range(done, len(keys), micro):
-                yield keys[first : first + micro]

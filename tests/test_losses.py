@@ -70,7 +70,7 @@ def test_nobody_trusted_is_exactly_zero_and_has_no_gradient() -> None:
 
 def test_the_mean_is_over_trusted_samples_only() -> None:
     values = torch.tensor([2.0, 100.0, 4.0])
-    assert mean_over_trusted(values, torch.tensor([True, False, True])).item() == 3
+    assert mean_over_trusted([values], torch.tensor([True, False, True])).item() == 3
 
 
 def test_feature_distillation_is_the_mean_squared_distance() -> None:

@@ -31,11 +31,13 @@ VALUES = (np.arange(256).astype(np.float32) / 255 - 0.5) / 0.5
 class TryOnDataset(Dataset[dict[str, Tensor]]):
     """The items of one split; row i of the split's manifest is ds[i].
 
-    prepare, annotate, fakes: the folders of these stages. With `annotate` samples carry parsing,
-    body_parts and keypoints; with `unpaired` = k the k-th unpaired garment, and with `wearers` what
-    is annotated of the first person of the split who wears it; without `worn` not the garment that
-    the person wears; with `fakes` a fake image and its warped mask, and only items with an accepted
-    fake are kept. `augment` acts on keys (epoch, i) only, and depends on seed, epoch and item alone.
+    prepare, annotate, fakes: the folders of these stages. What samples carry is chosen:
+      annotate  parsing, body_parts and keypoints
+      worn      the garment that the person wears
+      unpaired  = k: the k-th unpaired garment
+      wearers   what is annotated of the first person of the split who wears the unpaired garment
+      fakes     a fake and its warped mask; only items with an accepted fake are kept
+    `augment` acts on keys (epoch, i) only, and depends on seed, epoch and item alone.
 
     items: the manifest's item numbers; manifest: MANIFEST of their rows. Raises MissingInput for a
     stage's folder that is not there.

@@ -1,0 +1,192 @@
+"""Trainings of seconds in float64, by as many processes as there are: what they must agree on.
+
+As a program it does all of them with two processes, and leaves what came out in a folder.
+"""
+
+import json
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+from safetensors.torch import save_file
+from tinytrain import ADAM, LOSSES, TINY, Samples, W
+from torch import Tensor, nn
+
+from pfafn import training
+from pfafn.collapse import tryon_sign
+from pfafn.guards import TrainingDiverged
+from pfafn.losses import mean_over_trusted
+from pfafn.models.joint import join_batch_norms
+from pfafn.models.tryon import TryOnNet
+from pfafn.objectives import Objective, StudentObjective, TutorObjective, initialise_student
+from pfafn.params import WarpStage
+from pfafn.processes import Dismissed, Layout, start_fabric
+from pfafn.signals import Stopped
+from pfafn.training import Plan, fit
+
+WORLD = 2
+SAMPLES = 9  # two joint batches of four, and one sample left over
+# As published. Faster, and with so small a network, rounding errors grow to visible ones in a few
+# steps, also of one process alone.
+RATES = {"warp": 1e-5, "generator": 1e-5}
+
+
+class Exact(Samples):
+    """Narrow samples in float64, with their numbers."""
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        sample = super().__getitem__(key) | {"item": torch.tensor(100 + key[1])}
+        narrow = {k: v[..., 16:80] if v.shape[-1:] == (W,) else v for k, v in sample.items()}
+        return {k: v.double() if v.is_floating_point() else v for k, v in narrow.items()}
+
+
+def network(role: str, generator: int | None) -> TryOnNet:
+    return TryOnNet(role, **TINY, generator=generator)
+
+
+def student(generator: int | None) -> StudentObjective:
+    tutor, net = network("tutor", 4), network("student", generator)
+    initialise_student(net, tutor)
+    with torch.no_grad():
+        # Flows of some pixels: with those of a fresh network nobody is nearer to the truth.
+        for head in (*tutor.warp.flow.refine, *net.warp.flow.refine):
+            head[-1].weight.mul_(20)
+    return StudentObjective(net, tutor, LOSSES, None, warp_weight=0.25)
+
+
+def regime(name: str) -> tuple[Objective, Plan]:
+    """Objective and plan of a stage, with the micro-batches and the thaw that one of them has."""
+    torch.manual_seed(0)
+    generator = 4 if name.endswith("_tryon") else None
+    rates = RATES if generator else {"warp": RATES["warp"]}
+    accumulate = 2 if name == "tutor_tryon" else 1
+    decay = 1 if name == "student_warp" else 0
+    schedule = WarpStage(epochs=1, decay=decay, batch=4, accumulate=accumulate, lr=1e-3)
+    plan = Plan(schedule, rates)
+    if name.startswith("tutor"):
+        return TutorObjective(network("tutor", generator), LOSSES, None).double(), plan
+    if name == "student_warp":
+        shared = ("warp.garment_encoder", "warp.garment_fpn", "warp.flow.match")
+        plan = plan._replace(frozen=shared, frozen_epochs=1)
+    return student(generator).double(), plan
+
+
+REGIMES = ("tutor_warp", "tutor_tryon", "student_warp", "student_tryon")
+
+
+def train(name: str, work: Path, fabric: Fabric | None = None) -> tuple[Objective, list[dict]]:
+    objective, plan = regime(name)
+    done = fit(objective, Exact(SAMPLES), plan, ADAM, seed=3, work=work, name=name, fabric=fabric)
+    return objective, done.history
+
+
+def weights(objective: Objective) -> dict[str, Tensor]:
+    return {name: value.contiguous() for name, value in objective.net.state_dict().items()}
+
+
+def normed(x: Tensor, weight: Tensor, fabric: Fabric | None = None) -> dict[str, Tensor]:
+    """Forward, backward and running statistics of a batch norm that learns to match `weight`."""
+    torch.manual_seed(1)
+    norm = nn.Sequential(nn.BatchNorm2d(x.shape[1])).double()
+    nn.init.normal_(norm[0].weight)
+    if fabric:
+        join_batch_norms(norm, "cpu")
+    x.requires_grad_()
+    y = norm(x)
+    (y * weight).sum().backward()
+    found = {"y": y.detach(), "x": x.grad, "weight": norm[0].weight.grad, "bias": norm[0].bias.grad}
+    return found | dict(norm.state_dict(prefix="state."))
+
+
+def maps() -> tuple[Tensor, Tensor]:
+    """Input of a batch norm, [4, 3, 5, 6], far from zero, and what its output is weighted with."""
+    generator = torch.Generator().manual_seed(5)
+    drawn = torch.randn(2, 4, 3, 5, 6, generator=generator, dtype=torch.float64)
+    return drawn[0] * torch.arange(1, 5).view(4, 1, 1, 1) + 3, drawn[1]
+
+
+TRUST = torch.tensor([True, False, True, True])
+VALUES = torch.tensor([3.0, 50.0, 5.0, 10.0])
+
+
+def quotients(share: slice) -> dict[str, Tensor]:
+    """Terms that divide by something of the joint batch."""
+    pictures = torch.rand(4, 3, 6, 8, generator=torch.Generator().manual_seed(2))
+    mask = (pictures[:, :1] > 0.5) * torch.arange(4).view(4, 1, 1, 1).gt(1)
+    sign = tryon_sign(pictures[share] * 0.5, pictures[share] * 0.1, pictures[share], mask[share])
+    trust = TRUST[share]
+    return {
+        "trusted": mean_over_trusted([VALUES[share]], trust)[0],
+        "nobody": mean_over_trusted([VALUES[share]], trust & False)[0],
+        "change": sign["tryon_change"],
+    }
+
+
+def stopped(work: Path, fabric: Fabric) -> int:
+    """The last process alone is asked to stop, in the course of the second step; the exit code."""
+    step, calls = training.Trainer.step, 0
+
+    def counted(self: training.Trainer, *args: Any) -> dict[str, Tensor]:
+        nonlocal calls
+        calls += 1
+        if calls == 2 and fabric.global_rank == WORLD - 1:
+            signal.raise_signal(signal.SIGTERM)
+        return step(self, *args)
+
+    training.Trainer.step = counted
+    try:
+        train("student_warp", work, fabric)
+    except (Stopped, Dismissed) as end:
+        return int(end.code)
+    finally:
+        training.Trainer.step = step
+    raise AssertionError("was not stopped")
+
+
+class Broken(TutorObjective):
+    """In its second step its loss is no number."""
+
+    steps = 0
+
+    def forward(self, batch: dict[str, Tensor], late: bool = False) -> dict[str, Tensor]:
+        terms = super().forward(batch, late)
+        self.steps += 1
+        return terms if self.steps < 2 else terms | {"total": terms["total"] * torch.nan}
+
+
+def diverged(work: Path, fabric: Fabric) -> str:
+    """How it ends if the numbers go wrong in the last process alone."""
+    objective, plan = regime("tutor_warp")
+    if fabric.global_rank == WORLD - 1:
+        objective = Broken(objective.net, objective.losses, None)
+    try:
+        fit(objective, Exact(SAMPLES), plan, ADAM, seed=3, work=work, name="it", fabric=fabric)
+    except TrainingDiverged as error:
+        return str(error)
+    except Dismissed:
+        return "dismissed"
+    raise AssertionError("did not diverge")
+
+
+def main(out: Path) -> None:
+    fabric = start_fabric(Layout(1, WORLD, LightningEnvironment()))
+    rank = fabric.global_rank
+    x, weight = (m[rank::WORLD].clone() for m in maps())
+    save_file(normed(x, weight, fabric), out / f"norm{rank}.safetensors")
+    save_file(quotients(slice(rank, None, WORLD)), out / f"quotients{rank}.safetensors")
+    for name in REGIMES:
+        objective, history = train(name, out / "work" / name, fabric)
+        save_file(weights(objective), out / f"{name}{rank}.safetensors")
+        (out / f"{name}{rank}.json").write_text(json.dumps(history))
+    ends = {"stopped": stopped(out / "stopped", fabric), "diverged": diverged(out / "d", fabric)}
+    (out / f"ends{rank}.json").write_text(json.dumps(ends))
+
+
+if __name__ == "__main__":
+    with suppress(Dismissed):
+        main(Path(sys.argv[1]))
