@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import plain
+from benchmarks import data_path, plain, samples
 from benchmarks.__main__ import main
 from benchmarks.rows import Row, markdown, rows, slower
 from benchmarks.subject import QUICK, network
@@ -76,6 +76,22 @@ def test_a_quick_run_reports_and_compares(tmp_path, capsys) -> None:
     again = ["--quick", "--json", str(tmp_path / "c.json"), "--only", "parts"]
     assert main([*again, "--compare", str(out)]) == 1
     assert "Slower than before:" in capsys.readouterr().out
+
+
+def test_a_grown_data_set_is_the_same_samples_over_and_over(tmp_path) -> None:
+    source = samples.write(tmp_path / "source", QUICK.size, 3)
+    few, many = samples.dataset(source), samples.dataset(samples.grown(source, tmp_path / "x", 4))
+    assert (len(few), len(many)) == (3, 12)
+    torch.testing.assert_close(many[7]["person"], few[1]["person"], rtol=0, atol=0)
+    assert not torch.equal(many[7]["person"], many[6]["person"])
+
+
+def test_both_forms_of_reading_give_the_same_batches(tmp_path) -> None:
+    forms = {}
+    for form, packed in data_path.PACKED.items():
+        folder = samples.write(tmp_path / form, QUICK.size, 4, packed)
+        forms[form] = next(data_path.batches(folder, form, 0, {"flip": 0.5}))
+    torch.testing.assert_close(*forms.values(), rtol=0, atol=0)
 
 
 def test_other_settings_are_not_compared(tmp_path, capsys) -> None:

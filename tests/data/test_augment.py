@@ -102,3 +102,10 @@ def test_a_sample_of_person_and_garment_alone_is_enough():
     part = {name: sample()[name] for name in ("person", "garment", "garment_mask")}
     augment = Augment(flip=0.5, shift=0.1, scale=0.1, colour=0.1)
     assert augment(part, np.random.default_rng(0)).keys() == part.keys()
+
+
+def test_a_mirror_needs_no_library(monkeypatch):
+    monkeypatch.setattr("pfafn.data.augment._albumentations", None)
+    Augment(flip=1.0)
+    with pytest.raises(TypeError):
+        Augment(shift=0.1)

@@ -11,7 +11,7 @@ from pfafn.data import images
 from pfafn.data.augment import Augment
 from pfafn.data.dataset import EpochSampler, TryOnDataset
 from pfafn.data.parts import Category
-from pfafn.data.shards import ShardWriter
+from pfafn.data.shards import ShardError, ShardWriter
 from pfafn.outputs import MissingInput
 
 H, W = SIZE = (64, 96)
@@ -81,6 +81,34 @@ def test_a_garment_is_multiplied_by_its_mask(stages):
     assert mask.unique().tolist() == [0, 1]
     assert (sample["garment"] * (1 - mask) == 0).all()
     assert (sample["garment"] * mask != 0).any()
+
+
+def test_samples_are_what_the_strict_decoders_see(stages, monkeypatch):
+    def sample():
+        return TryOnDataset(stages[0], "train", annotate=stages[1], unpaired=0)[1]
+
+    quick = sample()
+    monkeypatch.setattr("pfafn.data.dataset.quick_rgb", images.decode_rgb)
+    monkeypatch.setattr("pfafn.data.dataset.quick_gray", images.decode_ids)
+    assert_same(quick, sample())
+
+
+def test_a_damaged_picture_names_its_shard_and_row(stages):
+    shard = stages[2] / "shards" / "00002.arrow"
+    content = bytearray(shard.read_bytes())
+    content[content.index(images.pack(np.full((*SIZE, 3), 50, np.uint8))) + 9] ^= 1
+    shard.write_bytes(content)
+    dataset = TryOnDataset(stages[0], "train", fakes=stages[2])
+    assert dataset.items.tolist() == [0, 2]
+    dataset[0]
+    with pytest.raises(ShardError, match=r"fakes/shards/00002.arrow: row 1 is damaged"):
+        dataset[1]
+
+
+def test_what_is_worn_can_be_left_out(stages):
+    sample = TryOnDataset(stages[0], "train", worn=False, unpaired=0)[0]
+    assert not {"garment", "garment_mask"} & sample.keys()
+    assert {"person", "unpaired_garment", "unpaired_mask"} <= sample.keys()
 
 
 def test_item_and_category_name_the_row(stages):

@@ -135,3 +135,65 @@ def test_points_move_with_the_picture_and_missing_ones_stay_missing():
     centre = (xs * out).sum() / out.sum(), (ys * out).sum() / out.sum()
     np.testing.assert_allclose(moved[0, :2], centre, atol=0.1)
     assert (moved[1] == 0).all()
+
+
+PHOTO = np.random.default_rng(3).integers(0, 256, (H, W, 3), np.uint8)
+KEPT = {
+    "JPEG": {"quality": 95},
+    "JPEG, all colours": {"quality": 95, "subsampling": 0},
+    "JPEG, progressive": {"progressive": True},
+    "JPEG, gray": {},
+    "PNG": {},
+    "PNG, optimised": {"optimize": True},
+    "WEBP": {"lossless": True},
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_the_quick_decoder_sees_in_what_is_stored_what_the_strict_one_saw(kind):
+    photo = Image.fromarray(PHOTO).convert("L" if "gray" in kind else "RGB")
+    content = encoded(photo, kind.split(",")[0], **KEPT[kind])
+    picture = images.decode_picture(content)
+    kept = images.stored(content, picture, (H, W))
+    assert (kept == content) == (kind.startswith(("JPEG", "PNG")) and "gray" not in kind)
+    np.testing.assert_array_equal(images.quick_rgb(kept), picture.rgb)
+
+
+def test_a_photo_that_the_decoders_see_differently_is_stored_as_png(monkeypatch):
+    content = encoded(Image.fromarray(PHOTO), "JPEG")
+    picture = images.decode_picture(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "quick_rgb", lambda content: picture.rgb ^ 1)
+        kept = images.stored(content, picture, (H, W))
+    assert kept == images.encode_png(picture.rgb)
+
+
+def test_all_ids_come_back_exactly():
+    ids = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    np.testing.assert_array_equal(images.quick_gray(images.encode_png(ids)), ids)
+
+
+@pytest.mark.parametrize("array", [ramp(), np.zeros((H, W), np.uint16)])
+def test_ids_are_gray_of_eight_bits_or_refused(array):
+    with pytest.raises(ImageError, match="ids of item 3: expected 8-bit gray, found uint"):
+        images.quick_gray(images.encode_png(array), "ids of item 3")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", encoded(Image.fromarray(ramp()))[:50]])
+def test_broken_bytes_in_a_shard_name_the_picture(content):
+    with pytest.raises(ImageError, match="person of item 3: damaged picture in a shard"):
+        images.quick_rgb(content, "person of item 3")
+
+
+@pytest.mark.parametrize("shape", [(H, W, 3), (H, W), (1, 1)])
+def test_packed_pixels_come_back_exactly(shape):
+    array = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    packed = images.pack(np.asfortranarray(array))
+    assert packed == images.pack(array)
+    np.testing.assert_array_equal(images.unpack(packed, shape), array)
+
+
+@pytest.mark.parametrize("content", [b"", images.pack(ramp())[:-3], images.pack(ramp()[1:])])
+def test_packed_pixels_of_another_shape_are_refused(content):
+    with pytest.raises(ImageError, match="fake in row 3: no packed picture of"):
+        images.unpack(content, (H, W, 3), "fake in row 3")

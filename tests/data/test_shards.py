@@ -78,3 +78,38 @@ def test_a_missing_file_in_the_middle_is_an_error(tmp_path):
     (folder / "00001.arrow").unlink()
     with pytest.raises(ShardError, match="00000.arrow..00001.arrow"):
         len(Shards(folder))
+
+
+def test_a_changed_byte_names_the_file_and_the_row(tmp_path):
+    file = written(tmp_path / "s", 7) / "00001.arrow"
+    content = bytearray(file.read_bytes())
+    content[content.index(bytes([5]) * 5)] ^= 1
+    file.write_bytes(content)
+    shards = Shards(tmp_path / "s")
+    assert shards[4]["number"] == 4
+    with pytest.raises(ShardError, match="00001.arrow: row 2 is damaged.*run the stage"):
+        shards[5]
+
+
+def test_no_changed_bit_is_taken_for_what_was_written(tmp_path):
+    """From the first row's bytes to the last one's, with all that Arrow says between them."""
+    file = written(tmp_path / "s", 3) / "00000.arrow"
+    rows, content = list(Shards(tmp_path / "s")), file.read_bytes()
+    refused = 0
+    for place in range(content.index(bytes([1])), content.rindex(bytes([2, 2])), 3):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        file.write_bytes(changed)
+        try:
+            assert list(Shards(tmp_path / "s")) == rows
+        except ShardError:
+            refused += 1
+    assert refused > 10
+
+
+def test_a_row_without_its_checksum_is_refused(tmp_path):
+    (tmp_path / "s").mkdir()
+    with pa.ipc.new_file(str(tmp_path / "s" / "00000.arrow"), SCHEMA) as writer:
+        writer.write_batch(pa.RecordBatch.from_pylist([{"number": 1, "image": b""}], SCHEMA))
+    with pytest.raises(ShardError, match="row 0 is damaged"):
+        Shards(tmp_path / "s")[0]

@@ -119,3 +119,16 @@ def test_a_finished_folder_needs_nothing_more(folder: Path, undisturbed: dict[st
     assert finished(folder) == ROWS
     assert contents(folder) == undisturbed
     assert len(Shards(folder)) == ROWS
+
+
+def test_a_damaged_row_and_those_after_it_are_written_again(
+    folder: Path, undisturbed: dict[str, bytes]
+) -> None:
+    unfinished = scratch_of(killed(folder, 6) / "00001.arrow")
+    if not unfinished.is_file():
+        unfinished = next(folder.glob("*1.arrow"))
+    content = bytearray(unfinished.read_bytes())
+    content[content.index(bytes([4]) * 4)] ^= 1
+    unfinished.write_bytes(content)
+    assert finished(folder) == 3
+    assert contents(folder) == undisturbed
