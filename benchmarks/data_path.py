@@ -93,7 +93,7 @@ def reading(folder: Path, size: tuple[int, int], scale: Scale) -> list[Row]:
             taken: dict[str, list[float]] = {form: [] for form in FORMS}
             for _ in range(scale.rounds):
                 for form, source in sources.items():
-                    taken[form].append(pace(source, number // BATCH, AHEAD * workers))
+                    taken[form].append(pace(source, number // BATCH, workers))
             case = f"{size[0]}x{size[1]}, {name}, {workers} workers"
             notes = {form: in_cores(taken[form], workers) for form in FORMS}
             found += rows(READING, case, taken, base=PLAIN, notes=notes)
@@ -122,14 +122,18 @@ def keys(number: int) -> Iterator[list[tuple[int, int]]]:
         yield from (order[i : i + BATCH] for i in range(0, number, BATCH))
 
 
-def pace(source: Iterator[Any], number: int, ready: int) -> float:
-    """Seconds per sample of so many batches, after those that were ready already."""
-    for _ in range(1 + ready):
+def pace(source: Iterator[Any], number: int, workers: int) -> float:
+    """Seconds per sample of so many batches, after those that were ready already.
+
+    Without workers those of a processor, so that others on this machine do not count.
+    """
+    clock = time.perf_counter if workers else time.process_time
+    for _ in range(1 + AHEAD * workers):
         next(source)
-    began = time.perf_counter()
+    began = clock()
     for _ in range(number):
         next(source)
-    return (time.perf_counter() - began) / number / BATCH
+    return (clock() - began) / number / BATCH
 
 
 def in_cores(taken: list[float], workers: int) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from pfafn.data.dataset import TryOnDataset
 from pfafn.data.images import encode_png, pack
 from pfafn.data.shards import ShardWriter
 from pfafn.data.studio.dataset import draw_sample
-from pfafn.data.studio.flat import lay_flat
-from pfafn.data.studio.scene import keypoints, photograph
+from pfafn.data.studio.flat import FlatGarment, lay_flat
+from pfafn.data.studio.person import Person
+from pfafn.data.studio.scene import Photograph, keypoints, photograph
 from pfafn.stages import annotate, fakes, prepare
 from pfafn.tryon_files import encode_jpeg
 
-DRAWN = 16  # different samples
+DRAWN = 8  # different samples
 SCHEMAS = {
     "prepare/persons": prepare.PERSONS,
     "prepare/garments": prepare.GARMENTS,
@@ -27,14 +29,20 @@ SCHEMAS = {
 }
 
 
-def drawn(number: int, size: tuple[int, int], packed: Callable[..., bytes]) -> dict[str, Any]:
-    """One sample's rows, by shard folder. Photos are JPEG, as a shop delivers them."""
+@lru_cache(DRAWN)
+def drawn(number: int, size: tuple[int, int]) -> tuple[Person, FlatGarment, Photograph, Photograph]:
+    """A person, what she wears laid flat, her photo, and the photo in another garment."""
     sample, other = (draw_sample(1, "train", n, n) for n in (number, number + 1))
     flat, unworn = lay_flat(sample.garment, *size), lay_flat(other.garment, *size)
     photo = photograph(sample.person, sample.garment, flat)
-    fake = photograph(sample.person, other.garment, unworn)
+    return sample.person, flat, photo, photograph(sample.person, other.garment, unworn)
+
+
+def stored(number: int, size: tuple[int, int], packed: Callable[..., bytes]) -> dict[str, Any]:
+    """One sample's rows, by shard folder. Photos are JPEG, as a shop delivers them."""
+    person, flat, photo, fake = drawn(number, size)
     maps = {"parsing": encode_png(photo.parsing), "body_parts": encode_png(photo.body_parts)}
-    points = keypoints(sample.person, *size).ravel().tolist()
+    points = keypoints(person, *size).ravel().tolist()
     return {
         "prepare/persons": {"image": encode_jpeg(photo.picture)},
         "prepare/garments": {"image": encode_jpeg(flat.picture), "mask": encode_png(flat.mask)},
@@ -49,7 +57,7 @@ def write(
     folder: Path, size: tuple[int, int], count: int, packed: Callable[..., bytes] = pack
 ) -> Path:
     """Artifacts of `count` samples, one shard each; those drawn over and over."""
-    found = [drawn(number, size, packed) for number in range(min(count, DRAWN))]
+    found = [stored(number, size, packed) for number in range(min(count, DRAWN))]
     for place, schema in SCHEMAS.items():
         with ShardWriter(folder / place, schema, count) as shards:
             for number in range(count):
