@@ -93,10 +93,6 @@ class Dresser:
             for k in range(params.fakes.per_person)
         ]
 
-    def __len__(self) -> int:
-        """How many persons there are."""
-        return len(self.views[0])
-
     def fakes(self, persons: range, loaders: int) -> Iterator[Fake]:
         """The fakes of these rows of the split, person by person, k by k; from whole batches on.
 
