@@ -72,7 +72,9 @@ def start_fabric(layout: Layout | None = None) -> Fabric:
     precision = "bf16-mixed" if runtime.precision(on) == torch.bfloat16 else "32-true"
     if layout is None or layout.world == 1:
         alone = 1 if on.type == "cpu" or on.index is None else [on.index]
-        return Fabric(accelerator=on.type, devices=alone, precision=precision)
+        # What a cluster says of other processes does not concern one that is alone.
+        by_hand = LightningEnvironment()
+        return Fabric(accelerator=on.type, devices=alone, precision=precision, plugins=by_hand)
     strategy = DDPStrategy(
         cluster_environment=layout.started_by,
         timeout=TIMEOUT,
@@ -115,11 +117,13 @@ def _layout(schedule: Schedule) -> Layout:
         each = int(os.environ["LOCAL_WORLD_SIZE"])
         return Layout(torchrun.world_size() // each, each, torchrun)
     wanted = runtime.processes()
-    if wanted is None and SLURMEnvironment.detect():
-        slurm = SLURMEnvironment()
+    if wanted is None and int(os.environ.get("SLURM_NTASKS", 1)) > 1 and SLURMEnvironment.detect():
+        try:
+            slurm = SLURMEnvironment()
+        except RuntimeError as error:  # --ntasks-per-node is missing
+            raise ProcessesError(str(error)) from error
         machines = int(os.environ.get("SLURM_NNODES", 1))
-        if slurm.world_size() > 1:
-            return Layout(machines, slurm.world_size() // machines, slurm)
+        return Layout(machines, slurm.world_size() // machines, slurm)
     return Layout(1, _here(wanted, schedule), LightningEnvironment())
 
 
