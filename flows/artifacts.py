@@ -14,6 +14,7 @@ from prefect.artifacts import (
 )
 
 from pfafn import measures, registry
+from pfafn.errors import public
 from pfafn.markdown import decision, evaluation
 from pfafn.registry.stamp import Outcome, Stamp
 from pfafn.registry.store import PAGES
@@ -94,7 +95,7 @@ def against(student: dict[str, Any], other: dict[str, Any] | None) -> str:
 
 def links(student: dict[str, Any]) -> str:
     """Where MLflow has the version and its run: links if it is known where MLflow is served."""
-    base = os.environ.get(PAGES, "").rstrip("/")
+    base = public(os.environ.get(PAGES, "")).rstrip("/")
     name, version = student["name"], student["version"]
     run, experiment = student["sources"]["run"], student["sources"]["experiment"]
     if not base:

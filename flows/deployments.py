@@ -25,6 +25,7 @@ from prefect.runner import Runner
 from prefect.settings import get_current_settings
 
 from flows.dvc import ROOT
+from pfafn.errors import public
 
 PREFECT_YAML = ROOT / "prefect.yaml"
 SILENCE = timedelta(seconds=120)  # four heartbeats, see prefect.toml
@@ -113,7 +114,7 @@ def no_server() -> str:
         return "no server to register with: set PREFECT_API_URL, or run `pfafn ui`, which has one"
     with get_client(sync_client=True) as client:
         error = client.api_healthcheck()
-    return f"no Prefect server answers at PREFECT_API_URL={url}: {error}" if error else ""
+    return public(f"no Prefect server answers at PREFECT_API_URL={url}: {error}") if error else ""
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from rich.table import Table
 from flows import dvc
 from flows.process import GRACE
 from flows.services import Service, Services, answers, ended_by_signals, says
-from pfafn.errors import UserError
+from pfafn.errors import UserError, public
 from pfafn.registry import store
 
 HOST = "127.0.0.1"
@@ -47,7 +47,7 @@ def run(root: Path, prefect_port: int | None = None, mlflow_port: int | None = N
         if left := services.stop_leftovers("Deployments", "MLflow", "Prefect"):
             console.print(f"stopped {len(left)} processes that a killed `pfafn ui` had left")
         port = free_port("--prefect-port", prefect_port, PREFECT_PORT)
-        where = {"Prefect": f"http://{HOST}:{port}", "MLflow": store.uri(root)}
+        where = {"Prefect": f"http://{HOST}:{port}", "MLflow": public(store.uri(root))}
         servers = [prefect(root, port)]
         if not where["MLflow"].startswith("http"):  # a registry that is a server needs no other
             port = free_port("--mlflow-port", mlflow_port, MLFLOW_PORT)
@@ -120,10 +120,12 @@ def prefect(root: Path, port: int) -> Service:
 def mlflow(root: Path, port: int) -> Service:
     """The server that shows the project's own store."""
     words = ("mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1")
-    words += ("--backend-store-uri", store.uri(root), "--no-serve-artifacts")
-    words += ("--default-artifact-root", (root / "mlartifacts").as_uri())
-    # Its jobs are for judging language models: eight more processes.
-    environment = SILENT | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    words += ("--no-serve-artifacts", "--default-artifact-root", (root / "mlartifacts").as_uri())
+    environment = SILENT | {
+        "MLFLOW_BACKEND_STORE_URI": store.uri(root),  # a command line is seen by everybody
+        # Its jobs are for judging language models: eight more processes.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
     ready = answers(f"http://{HOST}:{port}/health")
     return Service("MLflow", _python(*words), ready, environment)
 

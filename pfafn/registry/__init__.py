@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pfafn.lock import exclusive
 from pfafn.registry.stamp import Outcome, Stamp
-from pfafn.registry.store import RegistryError, connect, home
+from pfafn.registry.store import RegistryError, connect, home, usable
 
 if TYPE_CHECKING:
     from pfafn.registry.choice import Change
@@ -34,6 +34,7 @@ CHAMPION = "models:/pfafn-student@champion"
 CHALLENGER = "models:/pfafn-student@challenger"
 
 
+@usable()
 def sync(workspace: Path | None = None) -> Outcome:
     """Make MLflow agree with workspace/dvc.lock and its artifacts; at once if it already does.
 
@@ -58,6 +59,7 @@ def sync(workspace: Path | None = None) -> Outcome:
     return outcome
 
 
+@usable()
 def resolve(uri: str) -> Path:
     """Local path of the weights behind models:/NAME@ALIAS or models:/NAME/VERSION.
 
@@ -69,6 +71,7 @@ def resolve(uri: str) -> Path:
     return weights_of(store, find(store, uri))
 
 
+@usable()
 def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
     """Make a registered student the champion by hand; see `pfafn.registry.choice.promote`."""
     store = connect(home())
@@ -78,6 +81,7 @@ def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
         return choice.promote(store, uri, reason, force)
 
 
+@usable()
 def rollback(reason: str = "") -> "Change":
     """Make the last champion champion again; see `pfafn.registry.choice.rollback`."""
     store = connect(home())
@@ -87,6 +91,7 @@ def rollback(reason: str = "") -> "Change":
         return choice.rollback(store, reason)
 
 
+@usable()
 def listing(data: str = "", commit: str = "") -> list[dict[str, Any]]:
     """All registered versions of both models, newest first, as `describe` gives them.
 
@@ -99,6 +104,7 @@ def listing(data: str = "", commit: str = "") -> list[dict[str, Any]]:
     return list_all(store, data=data, commit=commit)
 
 
+@usable()
 def compare(a: str = CHALLENGER, b: str = CHAMPION) -> dict[str, Any]:
     """Two versions: scores, the gain of a over b in the gate's metric, what made them differ."""
     root = home()
@@ -111,6 +117,7 @@ def compare(a: str = CHALLENGER, b: str = CHAMPION) -> dict[str, Any]:
     return comparison.compare(store, find(store, a), find(store, b), metric)
 
 
+@usable()
 def describe(uri: str = CHAMPION) -> dict[str, Any]:
     """One version: name, version, aliases, scores, the gate's word, lineage and sources."""
     store = connect(home())

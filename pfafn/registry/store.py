@@ -6,6 +6,8 @@ folder.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlparse
@@ -20,7 +22,13 @@ VARIABLE = "MLFLOW_TRACKING_URI"
 PROMOTE = "PFAFN_PROMOTE"  # environment: "no" if this run may make no champion
 PAGES = "PFAFN_MLFLOW_URL"  # environment: where people open MLflow in a browser, for links
 EXPERIMENT = "pfafn"
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+# Unless the environment says otherwise. Of a server that is gone one is told within a minute.
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
+}
+ITS_OWN = {"mlflow", "sqlalchemy", "sqlite3", "alembic"}  # whose errors are the store's
 
 
 class RegistryError(UserError, RuntimeError):
@@ -96,8 +104,33 @@ def connect(root: Path, *, create: bool = False) -> Store:
     return Store(client, found.experiment_id, root)
 
 
+@contextmanager
+def usable() -> Iterator[None]:
+    """Whatever MLflow or its database raises becomes a RegistryError that says what to do.
+
+    Also serves as a decorator.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not ITS_OWN & {kind.__module__.partition(".")[0] for kind in type(error).__mro__}:
+            raise
+        root = home()
+        advice = (
+            "if no other program has it open, move mlflow.db and mlartifacts aside and run "
+            "`dvc repro`, which rebuilds both"
+            if is_own(root)
+            else f"set it right, or unset {VARIABLE}, and run `dvc repro`"
+        )
+        why = str(error).partition("\n")[0]
+        raise RegistryError(
+            f"the registry at {uri(root)} cannot be used ({why}): no training is lost, it only "
+            f"mirrors files; {advice}"
+        ) from error
+
+
 def _open(tracking_uri: str) -> "MlflowClient":
-    for name, value in QUIET.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     import mlflow
 

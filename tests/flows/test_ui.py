@@ -213,3 +213,13 @@ def test_after_a_sigkill_the_next_one_clears_up_and_starts(project: Path) -> Non
         assert f"stopped {left} processes" in running.log.read_text()
         assert running.end(signal.SIGTERM) == 0
     assert clone.processes(project) == []
+
+
+def test_a_password_of_the_store_is_on_no_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = "postgresql://me:s3cr3t@db/mlflow"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    service = ui.mlflow(tmp_path, 1)
+    assert "s3cr3t" not in " ".join(service.command)
+    assert service.environment["MLFLOW_BACKEND_STORE_URI"] == uri
