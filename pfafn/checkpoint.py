@@ -69,22 +69,33 @@ class Saved(NamedTuple):
         set_generators(self.tensors)
 
 
-def snapshot(
+def state(
     net: nn.Module, optimizer: torch.optim.Optimizer, names: dict[int, str]
 ) -> dict[str, Tensor]:
-    """Copies of all that a resume point holds, on the CPU; the training may go on.
+    """All that a resume point holds, as it is now: the next step changes most of it.
 
     names: parameter name of each id(parameter) in the optimizer.
     """
-    tensors = {f"net.{key}": value for key, value in net.state_dict().items()}
-    for parameter, state in optimizer.state.items():
-        for key, value in state.items():
+    tensors = {f"net.{key}": value.detach() for key, value in net.state_dict().items()}
+    for parameter, values in optimizer.state.items():
+        for key, value in values.items():
             tensors[f"adam.{names[id(parameter)]}.{key}"] = torch.as_tensor(value)
-    copies = {
-        key: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        for key, value in tensors.items()
-    }
-    return copies | generators()
+    return tensors | generators()
+
+
+def copied(tensors: Tensors, into: Tensors) -> dict[str, Tensor]:
+    """Copies on the CPU, after which the training may go on.
+
+    into: earlier copies, whose memory is used again where name, shape and dtype are the same. New
+    memory has to be given by the system page by page, which takes longer than the copying.
+    """
+    copies = {}
+    for name, tensor in tensors.items():
+        old = into.get(name)
+        if old is None or (old.shape, old.dtype) != (tensor.shape, tensor.dtype):
+            old = torch.empty(tensor.shape, dtype=tensor.dtype)
+        copies[name] = old.copy_(tensor)
+    return copies
 
 
 def generators() -> dict[str, Tensor]:

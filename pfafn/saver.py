@@ -12,21 +12,24 @@ from pfafn.digest import Tensors
 class Saver:
     """Saves into a folder, one point at a time; use as a context manager, which waits at its end.
 
-    What goes wrong while writing is raised by the next call.
+    What goes wrong while writing is raised by the next call. The copy's memory, three times that of
+    the weights, is kept for the next one.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="resume-point")
         self.writing: Future[None] | None = None
+        self.copies: Tensors = {}
 
     def __enter__(self) -> "Saver":
         return self
 
     def save(self, tensors: Tensors, point: ResumePoint) -> None:
-        """Begin to write; waits for the point before."""
+        """Copy the tensors and begin to write; waits for the point before."""
         self.wait()
-        self.writing = self.pool.submit(checkpoint.save, self.folder, tensors, point)
+        self.copies = checkpoint.copied(tensors, self.copies)
+        self.writing = self.pool.submit(checkpoint.save, self.folder, self.copies, point)
 
     def wait(self) -> None:
         """Until all is written; raises what went wrong."""

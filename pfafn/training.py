@@ -227,5 +227,5 @@ class Trainer:
         return summed
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of all that the next step depends on."""
-        return checkpoint.snapshot(self.objective.net, self.optimizer, self.names)
+        """All that the next step depends on, as it is now."""
+        return checkpoint.state(self.objective.net, self.optimizer, self.names)

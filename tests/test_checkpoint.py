@@ -150,6 +150,29 @@ def test_what_fails_while_writing_is_told_by_the_next_call(tmp_path: Path) -> No
         saver.wait()
 
 
+def test_a_point_is_what_the_training_was_when_it_was_taken(tmp_path: Path) -> None:
+    weights = torch.zeros(1000).reshape(1, 10, 10, 10).to(memory_format=torch.channels_last)
+    with Saver(tmp_path) as saver:
+        for step in range(1, 4):
+            weights.fill_(step)
+            saver.save({"net.a": weights}, ResumePoint(step, {}, 0.0))
+            weights.fill_(-1)  # the next step
+    for name, step in ((FILE, 3), (PREVIOUS, 2)):
+        assert (checkpoint.read_file(tmp_path / name).tensors["net.a"] == step).all()
+
+
+def test_the_memory_of_a_copy_is_used_again_where_it_fits() -> None:
+    live = {"a": torch.ones(2, 3), "b": torch.ones(2), "c": torch.ones(2)}
+    first = checkpoint.copied(live, {})
+    places = {name: copy.data_ptr() for name, copy in first.items()}
+    changed = {"a": torch.full((2, 3), 2.0), "b": torch.ones(5), "c": torch.ones(2).double()}
+    second = checkpoint.copied(changed, first)
+    assert second["a"].data_ptr() == places["a"] != changed["a"].data_ptr()
+    assert all(torch.equal(second[name], changed[name]) for name in changed)
+    assert all(second[name].dtype == changed[name].dtype for name in changed)
+    assert checkpoint.copied({"a": live["a"]}, second).keys() == {"a"}
+
+
 def ticking(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still but for what the test adds."""
     now = [100.0]
