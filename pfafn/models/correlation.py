@@ -32,16 +32,15 @@ class _Correlation(torch.autograd.Function):
         ctx.save_for_backward(garment, person)
         ctx.radius = radius
         batch, channels, height, width = garment.shape
-        rows, windows = _rows(garment, radius), _windows(person, radius)
-        side, (blocks, block) = 2 * radius + 1, _blocks(width)
-        products = _products(rows, windows, side)
-        costs = rows.new_empty(batch, height, blocks, block, side, side)
-        for index in range(blocks):
-            reach = _reach(windows[index], side)
-            torch.bmm(reach, rows[index, : len(reach)].mT, out=products[: len(reach)])
-            costs[:, :, index] = _band(products, costs[:, :, index].shape)
-        costs = costs.view(batch, height, blocks * block, side * side)[:, :, :width]
-        return costs.permute(0, 3, 1, 2).div_(channels)
+        side = 2 * radius + 1
+        costs = garment.new_empty(batch, height, width, side, side)
+        for block in _blocks(width):
+            rows, window = _rows(garment, block, radius), _window(person, block, radius)
+            products, reach = _products(rows, window, side), _reach(window, side)
+            torch.bmm(reach, rows[: len(reach)].mT, out=products[: len(reach)])
+            wanted = costs[:, :, block]
+            wanted.copy_(_band(products, batch, side)[:, :, : wanted.shape[2]])
+        return costs.flatten(3).permute(0, 3, 1, 2).div_(channels)
 
     @staticmethod
     @once_differentiable
@@ -49,98 +48,78 @@ class _Correlation(torch.autograd.Function):
         garment, person = ctx.saved_tensors
         radius, side = ctx.radius, 2 * ctx.radius + 1
         batch, channels, height, width = garment.shape
-        rows, windows = _rows(garment, radius), _windows(person, radius)
-        blocks, block = _blocks(width)
-        wanted = grad.new_zeros(batch, height, blocks * block, side * side)
-        wanted[:, :, :width] = (grad / channels).permute(0, 2, 3, 1)
-        wanted = wanted.view(batch, height, blocks, block, side, side)
-        # Only the band is ever written; what is beside it stays zero.
-        products = _products(rows, windows, side).zero_()
-        of_rows, of_windows = torch.zeros_like(rows), torch.zeros_like(windows)
-        for index in range(blocks):
-            _band(products, wanted[:, :, index].shape).copy_(wanted[:, :, index])
+        wanted = (grad / channels).permute(0, 2, 3, 1).unflatten(3, (side, side))
+        blocks = _blocks(width)
+        of_garment = grad.new_empty(batch, height, width, channels)
+        of_person = grad.new_zeros(batch, height, blocks[-1].stop + 2 * radius, channels)
+        for block in blocks:
+            rows, window = _rows(garment, block, radius), _window(person, block, radius)
+            products = _products(rows, window, side).zero_()  # also beside the band
+            inside = wanted[:, :, block]
+            _band(products, batch, side)[:, :, : inside.shape[2]] = inside
+            of_rows, of_window = rows.new_zeros(rows.shape), torch.zeros_like(window)
             used = slice(len(products) - 2 * radius)
             for dy, part in enumerate(products[used].chunk(side, dim=1)):
                 shifted = slice(dy, dy + len(part))
-                of_rows[index, used].baddbmm_(part.mT, windows[index, shifted])
-                of_windows[index, shifted].baddbmm_(part, rows[index, used])
-        return _unrowed(of_rows, garment), _unwindowed(of_windows, radius, person), None
+                of_rows[used].baddbmm_(part.mT, window[shifted])
+                of_window[shifted].baddbmm_(part, rows[used])
+            of_garment[:, :, block] = _images(of_rows, batch)[:, :height, : inside.shape[2]]
+            reached = of_person[:, :, block.start : block.stop + 2 * radius]
+            reached += _images(of_window, batch)[:, radius : radius + height]
+        of_person = of_person[:, :, radius : radius + width]
+        return of_garment.permute(0, 3, 1, 2), of_person.permute(0, 3, 1, 2), None
 
 
-def _blocks(width: int) -> tuple[int, int]:
-    """Number and width of the blocks of a row."""
+def _blocks(width: int) -> list[slice]:
+    """The blocks of a row; the last one may reach beyond its end, where all is zero."""
     block = min(BLOCK, width)
-    return -(-width // block), block
+    return [slice(at, at + block) for at in range(0, width, block)]
 
 
-def _cut(features: Tensor) -> Tensor:
-    """[B, C, H, W] -> [blocks, B, H, block, C], filled up with zeros; a view if nothing is."""
+def _rows(features: Tensor, block: slice, radius: int) -> Tensor:
+    """A block of [B, C, H, W] -> [B (H + 2r), w, C]: 2r rows of zeros below each image.
+
+    A view without them where nothing has to be filled up.
+    """
+    rows = features[..., block].permute(0, 2, 3, 1)
+    batch, height, inside, channels = rows.shape
+    width = block.stop - block.start
+    if batch == 1 and inside == width:
+        return rows[0]
+    spaced = rows.new_zeros(batch, height + 2 * radius, width, channels)
+    spaced[:, :height, :inside] = rows
+    return spaced.flatten(0, 1)
+
+
+def _window(features: Tensor, block: slice, radius: int) -> Tensor:
+    """What a block of [B, C, H, W] can reach, zero outside: [B (H + 2r), w + 2r, C]."""
     batch, channels, height, width = features.shape
-    blocks, block = _blocks(width)
-    rows = features.permute(0, 2, 3, 1)
-    if blocks * block != width:
-        filled = features.new_zeros(batch, height, blocks * block, channels)
-        filled[:, :, :width] = rows
-        rows = filled
-    return rows.unflatten(2, (blocks, block)).movedim(2, 0)
+    left, right = max(block.start - radius, 0), min(block.stop + radius, width)
+    room = batch, height + 2 * radius, block.stop - block.start + 2 * radius, channels
+    window, shift = features.new_zeros(room), radius - block.start
+    inside = window[:, radius : radius + height, left + shift : right + shift]
+    inside.copy_(features[..., left:right].permute(0, 2, 3, 1))
+    return window.flatten(0, 1)
 
 
-def _rows(features: Tensor, radius: int) -> Tensor:
-    """[B, C, H, W] -> [blocks, B (H + 2r), block, C]: 2r rows of zeros below each image."""
-    cut = _cut(features)
-    if cut.shape[1] == 1:
-        return cut[:, 0]
-    height = cut.shape[2]
-    rows = cut.new_zeros(*cut.shape[:2], height + 2 * radius, *cut.shape[3:])
-    rows[:, :, :height] = cut
-    return rows.flatten(1, 2)
-
-
-def _windows(features: Tensor, radius: int) -> Tensor:
-    """[B, C, H, W] -> [blocks, B (H + 2r), block + 2r, C]: what a block can reach, zero outside."""
-    cut = _cut(features)
-    blocks, batch, height, block, channels = cut.shape
-    windows = cut.new_zeros(blocks, batch, height + 2 * radius, block + 2 * radius, channels)
-    inner = windows[:, :, radius : radius + height]
-    inner[..., radius : radius + block, :] = cut
-    if blocks > 1:
-        inner[1:, ..., :radius, :] = cut[:-1, ..., block - radius :, :]
-        inner[:-1, ..., radius + block :, :] = cut[1:, ..., :radius, :]
-    return windows.flatten(1, 2)
-
-
-def _reach(windows: Tensor, side: int) -> Tensor:
+def _reach(window: Tensor, side: int) -> Tensor:
     """[N + side - 1, w, C] -> [N, side w, C], a view: what each row can reach, dy slow."""
-    return windows.unfold(0, side, 1).permute(0, 3, 1, 2).flatten(1, 2)
+    return window.unfold(0, side, 1).permute(0, 3, 1, 2).flatten(1, 2)
 
 
-def _products(rows: Tensor, windows: Tensor, side: int) -> Tensor:
-    """Room for those of a block with what it can reach, [B (H + 2r), side (block + 2r), block]."""
-    return windows.new_empty(windows.shape[1], side * windows.shape[2], rows.shape[2])
+def _products(rows: Tensor, window: Tensor, side: int) -> Tensor:
+    """Room for those of a block with what it can reach, [B (H + 2r), side (w + 2r), w]."""
+    return window.new_empty(len(window), side * window.shape[1], rows.shape[1])
 
 
-def _band(products: Tensor, shape: torch.Size) -> Tensor:
-    """The wanted products, [B, H, block, dy, dx], a view: place i of a block has column dx + i."""
-    batch, _, block, side, _ = shape
-    image, row = products.stride(0) * (len(products) // batch), products.stride(0)
-    reach = products.shape[1] // side
-    return products.as_strided(shape, (image, row, block + 1, reach * block, block))
+def _band(products: Tensor, batch: int, side: int) -> Tensor:
+    """The wanted products, [B, H, w, dy, dx], a view: place i of a block has column dx + i."""
+    rows, (row, _, _) = len(products) // batch, products.stride()
+    reach, block = products.shape[1] // side, products.shape[2]
+    shape = batch, rows - side + 1, block, side, side
+    return products.as_strided(shape, (rows * row, row, block + 1, reach * block, block))
 
 
-def _unrowed(rows: Tensor, like: Tensor) -> Tensor:
-    """[blocks, B (H + 2r), block, C] -> [B, C, H, W], back from `_rows`."""
-    batch, _, height, width = like.shape
-    images = rows.unflatten(1, (batch, -1))[:, :, :height]
-    return images.movedim(0, 2).flatten(2, 3)[:, :, :width].permute(0, 3, 1, 2)
-
-
-def _unwindowed(windows: Tensor, radius: int, like: Tensor) -> Tensor:
-    """The adjoint of `_windows`: what overlapping windows say of each place, added up."""
-    batch, channels, height, width = like.shape
-    blocks, block = _blocks(width)
-    padded = windows.new_zeros(batch, height, blocks * block + 2 * radius, channels)
-    inner = windows.unflatten(1, (batch, -1))[:, :, radius : radius + height]
-    for index in range(blocks):
-        start = index * block
-        padded[:, :, start : start + block + 2 * radius] += inner[index]
-    return padded[:, :, radius : radius + width].permute(0, 3, 1, 2)
+def _images(rows: Tensor, batch: int) -> Tensor:
+    """[B N, w, C] -> [B, N, w, C]."""
+    return rows.unflatten(0, (batch, -1))

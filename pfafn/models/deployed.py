@@ -11,13 +11,15 @@ Exact algebra, so that only rounding differs:
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.models.packed import can_pack, give_back, pack
+from pfafn.models.generator import ConvResidual
+from pfafn.models.packed import Accumulate, can_pack, pack, weights_apart
 from pfafn.models.precision import ExactConv2d, ExactConvTranspose2d, lower
 from pfafn.models.sampling import sample
 from pfafn.models.tryon import TryOnNet
-from pfafn.models.warp import FlowHead, FlowNet, Pyramid
+from pfafn.models.warp import SLOPE, FlowNet, Pyramid, ResidualBlock
 
 # [4, 3]: which taps of a 3-wide filter, run over a picture of doubled pixels, meet a pixel of it.
 DOUBLED = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
@@ -31,6 +33,7 @@ class Seen(NamedTuple):
 
 
 @torch.no_grad()
+@weights_apart()
 def deploy(
     net: TryOnNet, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> TryOnNet:
@@ -44,15 +47,17 @@ def deploy(
     for layers in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
         fold_norms(layers)
         fold_doubling(layers)
+    accumulate_residuals(net)
     warp = net.warp
     warp.garment_fpn = MergedPyramid(warp.garment_fpn)
     warp.person_fpn = SeenPyramid(MergedPyramid(warp.person_fpn), warp.flow)
     warp.flow = SplitFlowNet(warp.flow)
-    lower(net, dtype)
-    give_back()
-    net.requires_grad_(False).to(device, memory_format=torch.channels_last)
+    net.requires_grad_(False)
     if torch.device(device).type == "cpu" and can_pack(dtype):
-        pack(net)
+        pack(net, dtype)
+    else:
+        lower(net, dtype)
+        net.to(device, memory_format=torch.channels_last)
     return net
 
 
@@ -72,6 +77,26 @@ def fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
     conv.weight.mul_(scale.view(-1, 1, 1, 1))
     conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+
+
+def accumulate_residuals(net: nn.Module) -> None:
+    """Make the residual blocks of a network add to their input in its own memory, in place."""
+    for name, child in list(net.named_children()):
+        if isinstance(child, ResidualBlock | ConvResidual):
+            setattr(net, name, Residual(child.block, relu=isinstance(child, ConvResidual)))
+        else:
+            accumulate_residuals(child)
+
+
+class Residual(nn.Module):
+    """A residual block [B, C, H, W] -> the same, which overwrites its input."""
+
+    def __init__(self, block: nn.Sequential, *, relu: bool) -> None:
+        super().__init__()
+        self.first, self.last = block[:-1], Accumulate(block[-1], relu=relu)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.first(x), x)
 
 
 def fold_doubling(layers: nn.Sequential) -> None:
@@ -121,6 +146,7 @@ class MergedPyramid(nn.Module):
             # Per pixel C F + 9 F F products become 9 C F + 4 F F.
             if level and 8 * lateral.in_channels < 5 * lateral.out_channels:
                 self.merged[str(level)] = Merged(lateral, smooth)
+                pyramid.lateral[level] = pyramid.smooth[level] = nn.Identity()  # in it by now
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
         pyramid: list[Tensor] = []
@@ -140,13 +166,13 @@ class Merged(nn.Module):
         super().__init__()
         weight = torch.einsum("omij,mc->ocij", smooth.weight, lateral.weight[:, :, 0, 0])
         shape = (lateral.in_channels, smooth.out_channels, 3)
-        self.own = with_weights(nn.Conv2d, weight, smooth.bias, shape, padding=1)
+        self.own = Accumulate(with_weights(nn.Conv2d, weight, smooth.bias, shape, padding=1))
         self.up = doubling(smooth)
         self.up.bias = None
         self.bias = nn.Parameter(lateral.bias.view(-1, 1, 1))
 
     def forward(self, feature: Tensor, above: Tensor) -> Tensor:
-        return self.own(feature).add_(self.up(above + self.bias))
+        return self.own(feature, self.up(above + self.bias))
 
 
 class SeenPyramid(nn.Module):
@@ -170,26 +196,14 @@ def half(conv: nn.Conv2d, *, person: bool) -> nn.Conv2d:
     return with_weights(nn.Conv2d, weight.clone(), bias, shape, padding=1)
 
 
-class SplitHead(nn.Module):
-    """`FlowHead` of the refinement, told the person's half of its first layer."""
-
-    def __init__(self, head: FlowHead) -> None:
-        super().__init__()
-        self.of_garment = half(head[0], person=False)
-        self.rest = nn.Sequential(*list(head)[1:])
-
-    def forward(self, both: tuple[Tensor, Tensor]) -> Tensor:
-        garment, evidence = both
-        return self.rest(self.of_garment(garment).add_(evidence))
-
-
 class SplitFlowNet(FlowNet):
-    """`FlowNet` over a person pyramid of `Seen`."""
+    """`FlowNet` over a person pyramid of `Seen`: told the person's half of what it refines by."""
 
     def __init__(self, flow: FlowNet) -> None:
         nn.Module.__init__(self)  # its heads are another's
         self.match = flow.match
-        self.refine = nn.ModuleList(SplitHead(head) for head in flow.refine)
+        self.of_garment = nn.ModuleList(half(head[0], person=False) for head in flow.refine)
+        self.refine = nn.ModuleList(nn.Sequential(*list(head)[2:]) for head in flow.refine)
 
     def moved(self, level: Tensor, grid: Tensor) -> Tensor:
         return sample(level, grid) if level.device.type == "cpu" else super().moved(level, grid)
@@ -197,5 +211,10 @@ class SplitFlowNet(FlowNet):
     def costs(self, moved: Tensor, person: Seen) -> Tensor:
         return super().costs(moved, person.feature)
 
-    def evidence(self, moved: Tensor, person: Seen) -> tuple[Tensor, Tensor]:
-        return moved, person.evidence
+    def evidence(self, level: int, moved: Tensor, person: Seen) -> Tensor:
+        """What the refinement's first layer, activation included, makes of both: [B, F / 2, h, w].
+
+        The larger moved level is given back before the other layers run.
+        """
+        both = self.of_garment[level](moved).add_(person.evidence)
+        return F.leaky_relu_(both, SLOPE)

@@ -9,10 +9,16 @@ them. tests/models/test_packed.py says what is relied on.
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from pfafn.models.precision import lower
+
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+PAGES_FROM, HEAP_UP_TO = 128 * 2**10, 32 * 2**20  # bytes; glibc's first and its largest threshold
 ACTIVATIONS = {nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu"}
 
 
@@ -23,30 +29,59 @@ def can_pack(dtype: torch.dtype) -> bool:
     return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
-def pack(net: nn.Module) -> None:
-    """Replace the convolutions of a network on the CPU, and activations behind them, in place."""
+def pack(net: nn.Module, dtype: torch.dtype) -> None:
+    """Replace the convolutions of a network on the CPU, and activations behind them, in place.
+
+    dtype: what those that need not be exact compute in. One after the other, so that the old
+    weights are given back as the new ones come.
+    """
     for name, child in list(net.named_children()):
-        if isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(child, Accumulate):
+            lower(child.conv, dtype)
+            setattr(net, name, PackedAccumulate(child))
+        elif isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
+            lower(child, dtype)
             setattr(net, name, Packed(child))
         else:
-            pack(child)
+            pack(child, dtype)
     if isinstance(net, nn.Sequential):
         for i in range(len(net) - 1, 0, -1):
             if isinstance(net[i - 1], Packed) and type(net[i]) in ACTIVATIONS:
                 net[i - 1].activate(net[i])
                 del net[i]
-    give_back()
 
 
-def give_back() -> None:
-    """Hand freed memory back to the system, where the C library needs to be told to.
+@contextmanager
+def weights_apart() -> Iterator[None]:
+    """Weights made and dropped meanwhile leave no holes in the C library's heap, where it is glibc.
 
-    Weights replaced by others of slightly larger size leave holes that fit none of them.
+    Each gets pages of its own, which go back to the system with it. Holes would fit none of the
+    weights that replace others of slightly smaller size, nor the features computed later.
     """
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim:
-            trim(0)
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    tune = getattr(library, "mallopt", None)
+    if tune is None:
+        yield
+        return
+    tune(MMAP_THRESHOLD, PAGES_FROM)
+    try:
+        yield
+    finally:
+        # What glibc comes to by itself once a large block was dropped: features reuse their memory.
+        tune(MMAP_THRESHOLD, HEAP_UP_TO)
+        tune(TRIM_THRESHOLD, 2 * HEAP_UP_TO)
+
+
+class Accumulate(nn.Module):
+    """total += conv(x), in the memory of total, a ReLU over it if wanted; knows no gradient."""
+
+    def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
+        super().__init__()
+        self.conv, self.relu = conv, relu
+
+    def forward(self, x: Tensor, total: Tensor) -> Tensor:
+        total.add_(self.conv(x))
+        return total.relu_() if self.relu else total
 
 
 class Packed(nn.Module):
@@ -80,3 +115,19 @@ class Packed(nn.Module):
         return self.operator(
             x, self.weight, self.bias, *self.geometry, self.groups, name, slope, ""
         )
+
+
+class PackedAccumulate(Accumulate):
+    """The same in one operator, without room for what is added."""
+
+    def __init__(self, plain: Accumulate) -> None:
+        super().__init__(Packed(plain.conv), relu=plain.relu)
+
+    def forward(self, x: Tensor, total: Tensor) -> Tensor:
+        conv = self.conv
+        if conv.dtype != torch.float32:  # here the operator would round once instead of twice
+            return super().forward(x, total)
+        return torch.ops.mkldnn._convolution_pointwise_.binary(
+            total, x.contiguous(memory_format=torch.channels_last), conv.weight, conv.bias,
+            *conv.geometry, conv.groups, "add", None, "relu" if self.relu else None, [], "",
+        )  # fmt: skip

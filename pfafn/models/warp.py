@@ -16,6 +16,7 @@ from pfafn.models.geometry import compose, grid_of, upsample, warp
 from pfafn.models.precision import ExactConv2d
 
 RADIUS = 3
+SLOPE = 0.1  # of the leaky ReLUs
 LEVELS = 5
 
 
@@ -111,7 +112,7 @@ class FlowHead(nn.Sequential):
         widths = (channels, fpn // 2, fpn // 4, fpn // 8)
         layers: list[nn.Module] = []
         for before, after in zip(widths, widths[1:], strict=False):
-            layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(0.1)]
+            layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(SLOPE)]
         super().__init__(*layers, ExactConv2d(widths[-1], 2, 3, padding=1))
 
 
@@ -130,14 +131,16 @@ class FlowNet(nn.Module):
     def forward(self, garment: list[Tensor], person: list[Tensor]) -> Alignment:
         grid = None
         found = Alignment([], [], [])
-        for g, p, match, refine in zip(garment, person, self.match, self.refine, strict=True):
+        for level, (g, p) in enumerate(zip(garment, person, strict=True)):
+            # No name keeps a moved level: without a gradient, only its reader needs it.
             # The correlation teaches the features, not the flow so far: that one is detached.
-            moved = g if grid is None else self.moved(g, grid.detach())
-            offset = match(self.costs(moved, p))
+            offset = self.match[level](
+                self.costs(g if grid is None else self.moved(g, grid.detach()), p)
+            )
             grid = grid_of(offset) if grid is None else compose(grid, offset)
             found.match.append(offset)
 
-            offset = refine(self.evidence(self.moved(g, grid), p))
+            offset = self.refine[level](self.evidence(level, self.moved(g, grid), p))
             grid = upsample(compose(grid, offset))
             found.refine.append(offset)
             found.grids.append(grid)
@@ -149,9 +152,9 @@ class FlowNet(nn.Module):
 
     def costs(self, moved: Tensor, person: Tensor) -> Tensor:
         """What matching reads, [B, 49, h, w], of a warped garment level and a person level."""
-        return F.leaky_relu(cost_volume(moved, person, RADIUS), 0.1)
+        return F.leaky_relu(cost_volume(moved, person, RADIUS), SLOPE)
 
-    def evidence(self, moved: Tensor, person: Tensor) -> Tensor:
+    def evidence(self, level: int, moved: Tensor, person: Tensor) -> Tensor:
         """What refinement reads, [B, 2F, h, w], of a warped garment level and a person level."""
         # Sampled in full precision, in which the person's half would be converted there and back.
         return torch.cat([moved.to(person.dtype), person], dim=1)

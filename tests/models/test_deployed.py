@@ -87,6 +87,15 @@ def test_deployed_for_bfloat16_flow_and_colour_stay_exact() -> None:
     assert (worn.image - lively().wear(*inputs()).image).abs().mean() < 0.02
 
 
+@torch.inference_mode()
+def test_what_is_known_of_a_person_and_a_garment_serves_again() -> None:
+    """What computes in its inputs' memory must not reach the features that a gallery keeps."""
+    net, (person, garment, mask) = deploy(lively()), inputs()
+    seen, known = net.warp.encode_person(person), net.warp.encode_garment(garment)
+    first, second = (net.warp.align(seen, known, garment, mask).alignment for _ in range(2))
+    assert all(map(torch.equal, first.refine, second.refine))
+
+
 @pytest.mark.parametrize("kind", [nn.Conv2d, ExactConv2d])
 def test_doubling_is_nearest_upsampling_and_convolution_up_to_the_border(kind: type) -> None:
     torch.manual_seed(0)
@@ -99,7 +108,7 @@ def test_a_merged_pyramid_is_the_pyramid_up_to_the_border() -> None:
     torch.manual_seed(0)
     pyramid = Pyramid([2, 4, 9], 8)  # the widest is not worth it
     features = [torch.randn(2, c, 8 // s, 12 // s) for c, s in ((2, 1), (4, 2), (9, 4))]
-    merged = MergedPyramid(pyramid)
+    merged = MergedPyramid(copy.deepcopy(pyramid))
     assert set(merged.merged) == {"1", "2"}
     for a, b in zip(merged(features), pyramid(features), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)

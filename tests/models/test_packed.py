@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pfafn.models.packed import Packed, can_pack, pack
+from pfafn.models.packed import Accumulate, Packed, can_pack, pack
 from pfafn.models.precision import ExactConv2d
 
 pytestmark = pytest.mark.skipif(not can_pack(torch.float32), reason="torch was built without them")
@@ -35,9 +35,28 @@ def test_the_activation_behind_it_is_part_of_it(activation: nn.Module) -> None:
     ).eval()
     x = torch.randn(1, 3, H, W)
     expected = layers(x)
-    pack(layers)
+    pack(layers, torch.float32)
     assert [type(layer) for layer in layers] == [nn.BatchNorm2d, nn.ReLU, Packed, Packed]
     torch.testing.assert_close(layers(x), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("relu", [False, True])
+@torch.inference_mode()
+def test_accumulated_it_adds_to_the_total_in_place(relu: bool, dtype: torch.dtype) -> None:
+    if not can_pack(dtype):
+        pytest.skip("this CPU has no bfloat16")
+    both = nn.ModuleList([Accumulate(nn.Conv2d(3, 8, 3, padding=1), relu=relu)]).to(dtype)
+    x, total = (
+        torch.randn(2, n, H, W).to(dtype, memory_format=torch.channels_last) for n in (3, 8)
+    )
+    expected = both[0].conv(x) + total
+    expected = expected.relu() if relu else expected
+    assert both[0](x, other := total.clone()) is other
+    pack(both, dtype)
+    assert both[0](x, total).data_ptr() == total.data_ptr()
+    torch.testing.assert_close(total, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(other, expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.skipif(not can_pack(torch.bfloat16), reason="this CPU has no bfloat16")
