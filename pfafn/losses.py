@@ -15,6 +15,7 @@ from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Alignment
 
 FIRST_GUIDED_FLOW = 2  # the tutor guides the flows of the three finest levels only
+EPSILON = 1e-4  # of a logarithm's argument, for masks that are all but 0 or 1
 
 
 class WarpTerms(NamedTuple):
@@ -109,6 +110,18 @@ def generator_terms(
         *reconstruction(rendered, photo, vgg, known),
         (1 - mask).abs().mean(),
     )
+
+
+def misplaced(composition: Tensor, warped: Tensor, clothes: Tensor) -> Tensor:
+    """Cross entropy of the composition mask and the clothes' mask where the warped garment is.
+
+    All [B, 1, H, W] in [0, 1]; the mean over all pixels. Not in the paper, whose terms say nothing
+    of the mask where something is in front of the garment, such as an arm; there it alone shows
+    that at inference. Teaches the generator, not the warp.
+    """
+    kept, left = composition.float() + EPSILON, 1 - composition.float() + EPSILON
+    entropy = -(clothes * kept.log() + (1 - clothes) * left.log())
+    return (warped.detach() * entropy).mean()
 
 
 def reconstruction(

@@ -14,6 +14,7 @@ from pfafn.losses import (
     feature_distillation,
     flow_distillation,
     generator_terms,
+    misplaced,
     reconstruction,
     trusted,
     warp_terms,
@@ -78,9 +79,7 @@ class Objective(nn.Module):
         mask = worn.mask * seen.clothes_mask
         image = composite(worn.rendered, worn.warped.garment, mask)
         terms = generator_terms(image, worn.rendered, mask, batch["person"], self.vgg)
-        # The paper's terms say nothing of the mask elsewhere, where alone it shows at inference
-        # that an arm is in front of the garment.
-        occlusion = (worn.mask * (1 - seen.clothes_mask)).mean()
+        occlusion = misplaced(worn.composition, worn.warped.mask, seen.clothes_mask)
         weight = self.losses.generator
         total = (
             weight.l1 * (terms.l1 + terms.rendered_l1)

@@ -132,7 +132,7 @@ class GeneratorLoss(Section):
     l1: NonNegativeFloat
     vgg: NonNegativeFloat
     mask: NonNegativeFloat
-    occlusion: NonNegativeFloat  # of garment over what is no clothes in the photo; ours, paper: 0
+    occlusion: NonNegativeFloat  # composition mask against the clothes' mask; ours, paper: 0
     skin_l1: NonNegativeFloat
     skin_vgg: NonNegativeFloat
     skin_late: NonNegativeFloat  # factor on both skin weights once the learning rate decays
@@ -193,6 +193,7 @@ class StudentTryOnStage(TryOnStage):
     """Stage `student_tryon`."""
 
     generator: Literal["fresh", "tutor"]  # what it starts from; fresh in the paper
+    photos: Fraction  # of samples: the person's own photo stands for the fake; paper: 0
 
 
 class Fakes(Section):

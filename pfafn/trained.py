@@ -65,12 +65,14 @@ def train_stage(
     *,
     models: tuple[str, ...] = (),
     fakes: bool = False,
+    photos: float = 0.0,
 ) -> dict[str, Any]:
     """Train what build() returns and write model, curve, metrics and provenance of `stage`.
 
-    models: stages whose models it reads; fakes: whether it trains on the tutor's fake images. Reads
-    and writes below `artifacts`; resume points go to .work/STAGE beside it. Of several processes
-    that train together each one runs this, and the first one writes.
+    models: stages whose models it reads; fakes: whether it trains on the tutor's fake images;
+    photos: share of the samples in which the photo stands for the fake. Reads and writes below
+    `artifacts`; resume points go to .work/STAGE beside it. Of several processes that train together
+    each one runs this, and the first one writes.
     """
     inputs = [require(artifacts / "prepare" / name, "prepare") for name in PREPARED]
     inputs.append(require(artifacts / "annotate" / "shards", "annotate"))
@@ -86,6 +88,7 @@ def train_stage(
             "train",
             annotate=artifacts / "annotate",
             fakes=artifacts / "fakes" if fakes else None,
+            photos=photos,
             augment=Augment(**params.augment.model_dump()),
             seed=params.seed,
         )

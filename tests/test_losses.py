@@ -1,5 +1,7 @@
 """Losses: their zero, their gradient, and when the tutor is trusted."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from pfafn.losses import (
     flow_distillation,
     generator_terms,
     mean_over_trusted,
+    misplaced,
     trusted,
     warp_terms,
 )
@@ -103,3 +106,20 @@ def test_the_loss_does_not_depend_on_the_batch_size(batch: int) -> None:
     photo, drawn = torch.zeros(batch, 3, H, W), torch.full((batch, 3, H, W), 0.5)
     terms = generator_terms(drawn, drawn, torch.ones(batch, 1, H, W), photo, None)
     assert terms.l1.item() == 0.5
+
+
+def test_a_misplaced_composition_costs_its_cross_entropy_where_the_warped_garment_is() -> None:
+    clothes = torch.tensor([1.0, 1.0, 0.0, 0.0]).view(1, 1, 2, 2)
+    warped = torch.tensor([1.0, 0.0, 1.0, 0.5]).view(1, 1, 2, 2)
+    undecided = misplaced(torch.full_like(clothes, 0.5), warped, clothes)
+    torch.testing.assert_close(undecided, torch.tensor(2.5 / 4 * math.log(2)), rtol=1e-3, atol=0)
+    right = misplaced(clothes, warped, clothes)
+    torch.testing.assert_close(right, torch.tensor(0.0), rtol=0, atol=1e-4)
+
+
+def test_a_mask_that_hides_an_arm_for_sure_is_still_drawn_back_and_the_warp_is_not() -> None:
+    composition = torch.full((1, 1, 2, 3), 1.0, requires_grad=True)
+    warped = torch.ones(1, 1, 2, 3, requires_grad=True)
+    misplaced(composition, warped, torch.zeros(1, 1, 2, 3)).backward()
+    assert (composition.grad > 100).all()
+    assert warped.grad is None

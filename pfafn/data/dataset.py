@@ -37,6 +37,8 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
       unpaired  = k: the k-th unpaired garment
       wearers   what is annotated of the first person of the split who wears the unpaired garment
       fakes     a fake and its warped mask; only items with an accepted fake are kept
+      photos    the share of keys (epoch, i) for which the photo stands for the fake, with an empty
+                mask: nothing was put over it
     `augment` acts on keys (epoch, i) only, and depends on seed, epoch and item alone.
 
     items: the manifest's item numbers; manifest: MANIFEST of their rows. Raises MissingInput for a
@@ -50,6 +52,7 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         *,
         annotate: Path | None = None,
         fakes: Path | None = None,
+        photos: float = 0.0,
         worn: bool = True,
         unpaired: int | None = None,
         wearers: bool = False,
@@ -79,6 +82,7 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
         self._wearers = None
         if wearers:
             self._wearers = self.manifest.groupby("garment")["item"].first().to_dict()
+        self._photos = photos
         self._augment = augment
         self._seed = seed
 
@@ -137,6 +141,8 @@ class TryOnDataset(Dataset[dict[str, Tensor]]):
             name = f"fake in row {chosen}"
             arrays["fake"] = unpack(fake["image"], person.shape, name)
             arrays["fake_mask"] = unpack(fake["mask"], person.shape[:2], f"mask of the {name}")
+            if self._photos and rng is not None and rng.random() < self._photos:
+                arrays |= {"fake": person, "fake_mask": np.zeros_like(arrays["fake_mask"])}
         return arrays
 
     def _worn_by(self, garment: int, size: tuple[int, int]) -> dict[str, NDArray[np.uint8]]:

@@ -34,6 +34,7 @@ class Worn(NamedTuple):
     rendered: Tensor  # [B, 3, H, W] in [-1, 1]
     mask: Tensor  # [B, 1, H, W] in [0, 1], share of the warped garment in the try-on
     warped: Warped
+    composition: Tensor  # [B, 1, H, W] in [0, 1], the generator's part in the mask
 
 
 class TryOnNet(nn.Module):
@@ -65,7 +66,7 @@ class TryOnNet(nn.Module):
         rendered = self.generator(torch.cat([seen, warped.garment, warped.mask, *extra], dim=1))
         mask = rendered.mask * warped.mask
         image = composite(rendered.image, warped.garment, mask)
-        return Worn(image, rendered.image, mask, warped)
+        return Worn(image, rendered.image, mask, warped, rendered.mask)
 
     def wear(self, person: Tensor, garment: Tensor, mask: Tensor) -> Worn:
         """The student's try-on: person, garment [B, 3, H, W] in [-1, 1]; mask [B, 1, H, W] {0, 1}.

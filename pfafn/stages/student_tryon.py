@@ -36,7 +36,13 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
         )
 
     return train_stage(
-        STAGE, params, artifacts, build, models=("tutor_tryon", "student_warp"), fakes=True
+        STAGE,
+        params,
+        artifacts,
+        build,
+        models=("tutor_tryon", "student_warp"),
+        fakes=True,
+        photos=schedule.photos,
     )
 
 

@@ -180,6 +180,27 @@ def test_the_epoch_draws_among_accepted_fakes(stages):
     assert drawn == {0, 10}
 
 
+def test_a_share_of_the_keys_has_the_photo_for_a_fake_and_nothing_over_it(stages):
+    photos, share = 0, 0.25
+    dataset = TryOnDataset(stages[0], "train", fakes=stages[2], photos=share)
+    for epoch in range(200):
+        sample = dataset[(epoch, 0)]
+        is_photo = torch.equal(sample["fake"], sample["person"])
+        assert is_photo == (not sample["fake_mask"].any())
+        photos += is_photo
+    assert abs(photos / 200 - share) < 4 * (share * (1 - share) / 200) ** 0.5
+    assert not torch.equal(dataset[0]["fake"], dataset[0]["person"]), "a plain key has the fake"
+
+
+def test_without_photos_the_draw_of_fakes_is_as_ever(stages):
+    drawn = [
+        [TryOnDataset(stages[0], "train", fakes=stages[2], photos=share)[(e, 0)] for e in range(20)]
+        for share in (0.0, 1e-12)
+    ]
+    for one, other in zip(*drawn, strict=True):
+        assert_same(one, other)
+
+
 def test_augmentation_depends_on_seed_epoch_and_item_alone(stages):
     def dataset(seed):
         augment = Augment(flip=0.5, shift=0.2, colour=0.2)
