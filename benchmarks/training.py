@@ -14,7 +14,9 @@ from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch, network, precision
 from benchmarks.timing import interleaved
 from benchmarks.variants import PLAIN, PRECISIONS
+from pfafn import runtime
 from pfafn.batches import to_device
+from pfafn.models.recompute import recompute
 from pfafn.models.vgg import VGG19
 from pfafn.objectives import StudentObjective
 from pfafn.params import Params, TryOnStage
@@ -116,6 +118,8 @@ def own_step(
         fabric = start_fabric()
     params = Params.load(PAPER)
     made = objective(scale.widths)
+    if runtime.recompute():
+        recompute(made)
     schedule = TryOnStage.model_validate(
         params.tutor_tryon.model_dump() | {"batch": scale.training_batch}
     )

@@ -1,8 +1,9 @@
 """Where and how fast to compute: never a param, for it must not change what comes out.
 
 PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_PROCESSES = auto |
-how many processes train together; PFAFN_WORKERS = loader processes of each; and, between two resume
-points, PFAFN_CHECKPOINT_SECONDS = wall time, PFAFN_CHECKPOINT_STEPS = steps.
+how many processes train together; PFAFN_WORKERS = loader processes of each; PFAFN_RECOMPUTE = 1 to
+train in less memory; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall time,
+PFAFN_CHECKPOINT_STEPS = steps.
 """
 
 import os
@@ -70,6 +71,11 @@ def checkpoint_seconds() -> int:
 def checkpoint_steps() -> int:
     """PFAFN_CHECKPOINT_STEPS: steps between two resume points, default 0 = by time alone."""
     return count("PFAFN_CHECKPOINT_STEPS", 0)
+
+
+def recompute() -> bool:
+    """PFAFN_RECOMPUTE: whether a training computes activations twice to hold less; default no."""
+    return bool(count("PFAFN_RECOMPUTE", 0))
 
 
 def count(name: str, default: int) -> int:

@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pfafn import checkpoint
+from pfafn import checkpoint, runtime
 from pfafn.checkpoint import Clock, ResumePoint, Saved
 from pfafn.collapse import Alarm
 from pfafn.curve import Curve
@@ -20,6 +20,7 @@ from pfafn.estimate import Pace
 from pfafn.guards import NotFinite, check_finite, check_gradients, diverged, items_of, record
 from pfafn.loading import loader
 from pfafn.models.joint import join_batch_norms, joint_terms
+from pfafn.models.recompute import recompute
 from pfafn.objectives import Objective
 from pfafn.params import Optimizer, Schedule
 from pfafn.processes import Dismissed, ProcessesError, agreed, gathered, start_fabric
@@ -105,6 +106,8 @@ def fit(
         )
     found = resumed(fabric, work)
     point = found.point if found else ResumePoint(0, {}, 0.0)
+    if runtime.recompute():
+        recompute(objective)
     trainer = Trainer(fabric, objective, plan, adam)
     # Of the last step done: the next one may start a phase, with a fresh Adam.
     trainer.enter(max(point.step - 1, 0) / per_epoch)

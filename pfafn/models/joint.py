@@ -89,7 +89,8 @@ class JointBatchNorm2d(nn.BatchNorm2d):
     @torch.no_grad()
     def track(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running statistics towards those [C] of a joint batch of `count` pixels."""
-        self.num_batches_tracked += 1
+        if self.num_batches_tracked is not None:  # as it is while a block is computed again
+            self.num_batches_tracked += 1
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
 
