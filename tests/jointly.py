@@ -30,7 +30,7 @@ from pfafn.signals import Stopped
 from pfafn.training import Plan, fit
 
 WORLD = 2
-SAMPLES = 9  # two joint batches of four, and one sample left over
+SAMPLES = 5  # a joint batch of four, and one sample left over
 # As published. Faster, and with so small a network, rounding errors grow to visible ones in a few
 # steps, also of one process alone.
 RATES = {"warp": 1e-5, "generator": 1e-5}
@@ -64,9 +64,9 @@ def regime(name: str) -> tuple[Objective, Plan]:
     torch.manual_seed(0)
     generator = 4 if name.endswith("_tryon") else None
     rates = RATES if generator else {"warp": RATES["warp"]}
-    accumulate = 2 if name == "tutor_tryon" else 1
-    decay = 1 if name == "student_warp" else 0
-    schedule = WarpStage(epochs=1, decay=decay, batch=4, accumulate=accumulate, lr=1e-3)
+    accumulate = 2 if name == "tutor_warp" else 1
+    epochs = 3 if name == "student_warp" else 1
+    schedule = WarpStage(epochs=epochs, decay=0, batch=4, accumulate=accumulate, lr=1e-3)
     plan = Plan(schedule, rates)
     if name.startswith("tutor"):
         return TutorObjective(network("tutor", generator), LOSSES, None).double(), plan
@@ -128,17 +128,15 @@ def quotients(share: slice) -> dict[str, Tensor]:
 
 
 def stopped(work: Path, fabric: Fabric) -> int:
-    """The last process alone is asked to stop, in the course of the second step; the exit code."""
-    step, calls = training.Trainer.step, 0
+    """The last process alone is asked to stop, in the course of the first step; the exit code."""
+    step = training.Trainer.step
 
-    def counted(self: training.Trainer, *args: Any) -> dict[str, Tensor]:
-        nonlocal calls
-        calls += 1
-        if calls == 2 and fabric.global_rank == WORLD - 1:
+    def asked(self: training.Trainer, *args: Any) -> dict[str, Tensor]:
+        if fabric.global_rank == WORLD - 1:
             signal.raise_signal(signal.SIGTERM)
         return step(self, *args)
 
-    training.Trainer.step = counted
+    training.Trainer.step = asked
     try:
         train("student_warp", work, fabric)
     except (Stopped, Dismissed) as end:
@@ -149,14 +147,14 @@ def stopped(work: Path, fabric: Fabric) -> int:
 
 
 class Broken(TutorObjective):
-    """In its second step its loss is no number."""
+    """In its second micro-batch its loss is no number."""
 
-    steps = 0
+    calls = 0
 
     def forward(self, batch: dict[str, Tensor], late: bool = False) -> dict[str, Tensor]:
         terms = super().forward(batch, late)
-        self.steps += 1
-        return terms if self.steps < 2 else terms | {"total": terms["total"] * torch.nan}
+        self.calls += 1
+        return terms if self.calls < 2 else terms | {"total": terms["total"] * torch.nan}
 
 
 def diverged(work: Path, fabric: Fabric) -> str:
