@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from pfafn import cli_registry
 from pfafn.errors import UserError
+from pfafn.workplace import check_folder
 
 CHAMPION = "models:/pfafn-student@champion"
 BAD = 1  # exit code: something could not be used
@@ -23,6 +24,7 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:
         try:
+            check_folder()
             return super().invoke(ctx)
         except UserError as error:
             typer.echo(f"error: {error}", err=True)

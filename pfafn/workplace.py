@@ -23,8 +23,23 @@ class StageBusy(UserError):
     """The same stage is running in another process; the message names it."""
 
 
+class NoFolder(UserError, FileNotFoundError):
+    """The current folder has been removed; nothing can be found from it."""
+
+
 class NoSpace(UserError, OSError):
     """A disk is too small for what is to be written; the message says how much is needed."""
+
+
+def check_folder() -> None:
+    """Raise NoFolder if the current folder is gone: libraries would crash one after the other."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        raise NoFolder(
+            "the current folder has been removed: change to the project's root (`cd`, also if it "
+            "is there again) and run the same again"
+        ) from None
 
 
 def place(out: Path) -> Path:

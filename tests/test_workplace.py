@@ -9,10 +9,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+import verbs
 
 from pfafn import workplace
 from pfafn.errors import UserError
 from pfafn.outputs import DamagedInput, file_hash, stage_output
+from pfafn.stages import entry
 from pfafn.workplace import NoSpace, StageBusy, alone, need, place, prune
 
 
@@ -152,3 +154,31 @@ def test_too_small_a_disk_is_told_before_anything_is_written(
     with pytest.raises(NoSpace, match=r"the pictures needs about 2.10 GB, 2.00 GB are free"):
         need(tmp_path, 2.1e9, "the pictures")
     assert issubclass(NoSpace, UserError)
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder has been removed."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+
+def test_a_stage_in_a_folder_that_is_gone_says_so(nowhere: None) -> None:
+    with pytest.raises(SystemExit, match="error: the current folder has been removed: change to"):
+        entry.main(lambda params, artifacts: None)
+
+
+def test_a_verb_in_a_folder_that_is_gone_says_so(nowhere: None) -> None:
+    assert "the current folder has been removed" in verbs.refused("registry", "show")
+
+
+def test_a_stage_in_another_folder_says_where_it_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        SystemExit, match=r"error: params\.yaml: no such file; run in the project's"
+    ):
+        entry.main(lambda params, artifacts: None)
+    assert not (tmp_path / "artifacts").exists()

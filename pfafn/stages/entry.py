@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from pfafn import lock
 from pfafn.errors import UserError
 from pfafn.params import Params
+from pfafn.workplace import check_folder
 
 ARTIFACTS = Path("artifacts")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -24,6 +25,7 @@ def main(run: Callable[[Params, Path], object]) -> None:
     on and that this process is no part of, and a disk that is full or cannot be read.
     """
     try:
+        check_folder()
         with lock.shared(lock.LOCK):
             run(Params.load(), ARTIFACTS)
     except UserError as error:
