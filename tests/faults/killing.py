@@ -4,6 +4,7 @@ The processes are forked from one that has imported everything, so that what is 
 not the start of Python.
 """
 
+import itertools
 import multiprocessing
 import os
 import resource
@@ -11,6 +12,7 @@ import runpy
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -91,11 +93,14 @@ def run(
     changes: Any = None,
     largest_file: int | None = None,
     environment: dict[str, str] | None = None,
+    turned_back: bool = False,
+    folder: str = ".",
 ) -> None:
     """In the process: the stage's program, in the project's folder.
 
     die_at: kill itself at this change of the project's files; changes: a shared number to count
-    them in; largest_file: bytes after which a file cannot grow, as on a full disk.
+    them in; largest_file: bytes after which a file cannot grow, as on a full disk; turned_back:
+    the wall clock goes back by an hour each time that it is looked at; folder: where it is started.
     """
     os.chdir(root)
     os.environ |= {"PFAFN_CHECKPOINT_STEPS": "1"} | (environment or {})
@@ -104,6 +109,10 @@ def run(
     sys.stderr = os.fdopen(2, "w", buffering=1)
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    if turned_back:
+        looks, real = itertools.count(), time.time
+        time.time = lambda: real() - 3600 * next(looks)
+    os.chdir(folder)
     sys.addaudithook(watcher(die_at, changes))
     sys.modules.pop(f"pfafn.stages.{stage}")  # imported already; runpy would warn
     runpy.run_module(f"pfafn.stages.{stage}", run_name="__main__", alter_sys=True)

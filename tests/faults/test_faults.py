@@ -153,3 +153,27 @@ def test_a_clock_that_jumps_changes_nothing(
     os.utime(project.root / "artifacts/prepare/manifest.parquet", (2**31, 2**31))
     project.finish("tutor_warp", environment={"TZ": "Pacific/Kiritimati"})
     assert project.hashes("tutor_warp") == undisturbed["tutor_warp"]
+
+
+@pytest.mark.parametrize("stage", ["prepare", "annotate", "tutor_warp", "fakes"])
+def test_a_clock_that_is_turned_back_all_the_time_changes_nothing(
+    project: Project, undisturbed: dict[str, dict[str, str]], stage: str
+) -> None:
+    project.finish(stage, turned_back=True)
+    assert project.hashes(stage) == undisturbed[stage]
+
+
+def test_files_of_the_future_and_of_long_ago_are_files(
+    project: Project, undisturbed: dict[str, dict[str, str]]
+) -> None:
+    for number, file in enumerate(sorted((project.root / "data").rglob("*.*"))):
+        os.utime(file, (2**31, 2**31) if number % 2 else (1, 1))
+    mend(project, undisturbed, "prepare")
+
+
+def test_a_stage_in_another_folder_stops_and_leaves_all_as_it_is(
+    project: Project, undisturbed: dict[str, dict[str, str]]
+) -> None:
+    project.refused("prepare", folder="data")
+    assert project.said().startswith("error: params.yaml: no such file; run in the project's root")
+    assert project.hashes("prepare") == undisturbed["prepare"]
