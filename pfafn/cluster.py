@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -55,10 +56,21 @@ def worker_count() -> int:
 
 @contextmanager
 def client() -> Iterator["Client"]:
-    """A connection to at least one worker; those that it starts end with it."""
+    """A connection to at least one worker; those that it starts end with it.
+
+    Raises WorkersError if there is none, or if the scheduler is lost while it is used.
+    """
+    from distributed.comm import CommClosedError
+
     there = address()
-    with _local(worker_count()) if there is None else _at(there) as connected:
-        yield connected
+    try:
+        with _local(worker_count()) if there is None else _at(there) as connected:
+            yield connected
+    except (CancelledError, CommClosedError) as lost:
+        raise WorkersError(
+            f"the scheduler at {there or 'this machine'} is gone: start it again, and its workers; "
+            "what is done is kept, run the same again"
+        ) from lost
 
 
 @contextmanager

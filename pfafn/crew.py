@@ -7,7 +7,6 @@ comes out is the same. A worker that dies costs the chunks it had: others do the
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from itertools import count, repeat
 from pathlib import Path
@@ -153,17 +152,11 @@ class _Window:
     def take(self) -> Iterator[Any]:
         """The results of the first chunk."""
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
 
         try:
             results, error = self._outcome(self.waiting[0][1])
         except KilledWorker as killed:
             raise self._deadly(killed.allowed_failures + 1) from killed
-        except (CancelledError, CommClosedError) as lost:
-            raise WorkersError(
-                f"the scheduler at {self.client.scheduler.address} is gone: start it again, and "
-                "its workers; what is done is kept, run the same again"
-            ) from lost
         self.waiting.popleft()
         yield from results
         if error is not None:

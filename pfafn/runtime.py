@@ -3,7 +3,8 @@
 PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_PROCESSES = auto |
 how many processes train together; PFAFN_WORKERS = loader processes of each; PFAFN_RECOMPUTE = 1 to
 train in less memory; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall time,
-PFAFN_CHECKPOINT_STEPS = steps.
+PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.cluster`, which
+needs no torch.
 """
 
 import os

@@ -3,11 +3,13 @@
 import os
 import signal
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
+from distributed.comm import CommClosedError
 
 from pfafn import cluster, crew
 from pfafn.crew import AHEAD, CHUNK, WorkersError, ordered_map
@@ -138,6 +140,16 @@ def test_without_workers_it_says_how_to_start_some(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("PFAFN_SCHEDULER", empty.scheduler_address)
         with pytest.raises(WorkersError, match=f"dask worker {empty.scheduler_address}"):
             list(ordered_map(square, ITEMS, "x"))
+
+
+def test_a_lost_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PFAFN_SCHEDULER", "tcp://10.0.0.5:8786")
+    monkeypatch.setattr(cluster, "_at", nullcontext)
+    with (
+        pytest.raises(WorkersError, match="tcp://10.0.0.5:8786 is gone.*run the same again"),
+        cluster.client(),
+    ):
+        raise CommClosedError
 
 
 @pytest.mark.parametrize(
