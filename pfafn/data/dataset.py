@@ -1,5 +1,6 @@
 """The torch view of the prepared data: a manifest row in, a sample of tensors out."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,9 +173,12 @@ def _ids(row: dict[str, Any], item: int) -> dict[str, NDArray[np.uint8]]:
 
 def accepted_fakes(path: Path) -> dict[int, list[int]]:
     """Shard rows of the accepted fakes of every item, from fakes.parquet."""
-    fakes = pd.read_parquet(path, columns=["item", "accepted"]).reset_index(drop=True)
-    accepted = fakes[fakes["accepted"]]
-    return {int(item): list(rows) for item, rows in accepted.groupby("item").groups.items()}
+    fakes = pd.read_parquet(path, columns=["item", "accepted"])
+    items = fakes["item"].tolist()
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for row in np.flatnonzero(fakes["accepted"]).tolist():
+        found[items[row]].append(row)
+    return dict(found)
 
 
 def _column(manifest: pd.DataFrame, k: int) -> NDArray[np.int64]:
