@@ -1,0 +1,98 @@
+"""A store that is broken or gone stops with what to do; what it mirrored is kept and comes back."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from retraining import Project
+
+from pfafn import registry
+from pfafn.registry import RegistryError
+from pfafn.registry.store import usable
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PREFECT_API_KEY",
+           "AWS_SECRET_ACCESS_KEY", "GIT_TOKEN")  # fmt: skip
+
+
+def refused(error: Exception) -> str:
+    """What is said of an error from the store."""
+    with pytest.raises(RegistryError) as told, usable():
+        raise error
+    return str(told.value)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_an_own_database_that_fails_is_named_with_the_way_to_rebuild_it(root: Path) -> None:
+    said = refused(sqlite3.OperationalError("database is locked"))
+    assert f"{root / 'mlflow.db'} cannot be used (database is locked): no training is lost" in said
+    assert "move mlflow.db and mlartifacts aside and run `dvc repro`" in said
+
+
+def test_a_server_that_fails_is_named_without_its_password(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    uri = "http://me:s3cr3t@host:1"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    said = refused(MlflowException(f"API request to {uri}/api failed\nand more"))
+    assert "registry at http://host:1 cannot be used (API request to http://host:1/api" in said
+    assert "unset MLFLOW_TRACKING_URI, and run `dvc repro`" in said
+    assert "s3cr3t" not in said
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), RegistryError("no such version")])
+def test_what_is_not_the_stores_fault_stays_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error), match=str(error)), usable():
+        raise error
+
+
+def test_no_secret_of_the_environment_is_written_anywhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, f"s3cr3t-{name}")
+    project.retrain()
+    registry.sync()
+    files = [path for path in project.root.rglob("*") if path.is_file()]
+    assert any(path.name == "mlflow.db" for path in files)
+    assert [path for path in files if b"s3cr3t" in path.read_bytes()] == []
+
+
+@pytest.mark.slow
+def test_a_damaged_store_is_told_of_and_rebuilt_with_the_same_champion(project: Project) -> None:
+    project.retrain("a", 20)
+    registry.sync()
+    before = registry.describe()
+    (project.root / ".work/registry.json").unlink()  # the note that says all is up to date
+    database = project.root / "mlflow.db"
+    os.truncate(database, database.stat().st_size // 2)
+    with pytest.raises(RegistryError, match="move mlflow.db and mlartifacts aside"):
+        registry.sync()
+    database.unlink()
+    shutil.rmtree(project.root / "mlartifacts")
+    # Another process, as it would be: in this one MLflow has the old file open.
+    command = (sys.executable, "-m", "pfafn", "registry")
+    subprocess.run([*command, "sync"], cwd=project.root, check=True, capture_output=True)
+    after = json.loads(subprocess.check_output([*command, "show", "--json"], cwd=project.root))
+    for told in (before, after):
+        del told["lineage"]["evaluation.run"]  # runs get new names
+    for same in ("version", "aliases", "scores", "lineage"):
+        assert after[same] == before[same]
