@@ -4,6 +4,7 @@ Chunks of items go to Dask workers (`pfafn.cluster`); few items are worked on in
 comes out is the same. A worker that dies costs the chunks it had: others do them again.
 """
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,7 +145,8 @@ class _Window:
     def full(self) -> bool:
         threads = self.client.nthreads()
         if lost := len(self.workers - threads.keys()):
-            Progress.say(f"workers lost: {lost}; what they had is done again by others")
+            told = f"workers lost: {lost}; what they had is done again by others"
+            print(told, file=sys.stderr, flush=True)
         self.workers = set(threads)
         # A worker that was lost may be about to come back.
         return len(self.waiting) >= AHEAD * max(1, sum(threads.values()))
