@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks import inference
+from benchmarks.ablation import ablation
 from benchmarks.data_path import data_path
 from benchmarks.files import from_files
 from benchmarks.machine import ceilings, describe
@@ -26,7 +27,8 @@ from benchmarks.training import training
 from benchmarks.variants import networks
 from pfafn import runtime
 
-SECTIONS = ("tryon", "parts", "growth", "gallery", "files", "memory", "data", "training")
+USUAL = ("tryon", "parts", "growth", "gallery", "files", "memory", "data", "training")
+SECTIONS = (*USUAL, "ablation")
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
@@ -35,8 +37,8 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
         "python -m benchmarks", description=lines[0], epilog=" ".join(lines[4:])
     )
     parser.add_argument("--quick", action="store_true", help="tiny networks: does it all run?")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="NAME",
-                        help=f"some of: {' '.join(SECTIONS)}")  # fmt: skip
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=USUAL, metavar="NAME",
+                        help=f"some of: {' '.join(SECTIONS)}; default: but ablation")  # fmt: skip
     parser.add_argument("--threads", type=int, help="of torch; by default as torch chooses")
     parser.add_argument("--rounds", type=int, help="how often each variant is measured")
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), metavar="FILE",
@@ -64,10 +66,11 @@ def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> Iterat
         ),
         "data": lambda: data_path(scale, device),
         "training": lambda: training(scale, device),
+        "ablation": lambda: ablation(scale, device),
     }
     for name in (section for section in SECTIONS if section in only):
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        if name == "training":
+        if name in ("training", "ablation"):
             nets.clear()
         yield sections[name]()
 

@@ -114,23 +114,29 @@ def own_step(
     scale: Scale, given: dict[str, Tensor], dtype: torch.dtype, clocks: Clocks
 ) -> Callable[[], None]:
     """A step of the training loop itself, with whatever it does to be fast."""
-    with precision(dtype):
-        fabric = start_fabric()
-    params = Params.load(PAPER)
     made = objective(scale.widths)
     if runtime.recompute():
         recompute(made)
+    trainer = set_up(made, scale, dtype)
+    observed(made, clocks)
+    trainer.fabric.backward = clocks.timed("backward", trainer.fabric.backward)
+    trainer.optimizer.step = clocks.timed("optimizer", trainer.optimizer.step)
+    own = to_device(given, trainer.fabric.device)
+    return lambda: trainer.step([own], 0)
+
+
+def set_up(made: StudentObjective, scale: Scale, dtype: torch.dtype) -> Trainer:
+    """The training loop's, before its first step."""
+    with precision(dtype):
+        fabric = start_fabric()
+    params = Params.load(PAPER)
     schedule = TryOnStage.model_validate(
         params.tutor_tryon.model_dump() | {"batch": scale.training_batch}
     )
     plan = Plan(schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator})
     trainer = Trainer(fabric, made, plan, params.optimizer)
     trainer.enter(0)
-    observed(made, clocks)
-    trainer.fabric.backward = clocks.timed("backward", fabric.backward)
-    trainer.optimizer.step = clocks.timed("optimizer", trainer.optimizer.step)
-    own = to_device(given, fabric.device)
-    return lambda: trainer.step([own], 0)
+    return trainer
 
 
 def training(scale: Scale, device: torch.device) -> list[Row]:

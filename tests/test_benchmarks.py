@@ -7,9 +7,11 @@ import torch
 
 from benchmarks import data_path, plain, samples
 from benchmarks.__main__ import main
+from benchmarks.ablation import ALL, SAVINGS, ablation
 from benchmarks.rows import Row, markdown, rows, slower
 from benchmarks.subject import QUICK, network
 from benchmarks.timing import Spread
+from pfafn.models import vgg
 from pfafn.models.correlation import cost_volume
 from pfafn.models.tryon import save
 
@@ -98,3 +100,13 @@ def test_other_settings_are_not_compared(tmp_path, capsys) -> None:
     (tmp_path / "b.json").write_text(json.dumps({"settings": {"size": [1, 1]}, "rows": []}))
     assert main(["--quick", "--compare", str(tmp_path / "b.json")]) == 2
     assert "measured with {'size': [1, 1]}" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_an_ablation_leaves_out_one_saving_at_a_time(monkeypatch) -> None:
+    narrow = tuple(w if isinstance(w, str) else w // 16 for w in vgg.WIDTHS)
+    monkeypatch.setattr(vgg, "WIDTHS", narrow)
+    monkeypatch.setenv("PFAFN_PRECISION", "bf16")
+    found = ablation(QUICK, torch.device("cpu"))
+    assert [row.variant for row in found] == [ALL, *(f"without {saving}" for saving in SAVINGS)]
+    assert all("as fast" in row.note for row in found[1:])
