@@ -84,6 +84,8 @@ def _local(workers: int) -> Iterator["Client"]:
         "distributed.worker.multiprocessing-method": "forkserver",
         # No chunk waits at a worker that may die of another one.
         "distributed.scheduler.worker-saturation": 1.0,
+        # A killed worker on this machine is known at once; elsewhere it may be a slow network.
+        "distributed.comm.timeouts.connect": "5s",
         # Dask always opens ports for HTTP: nothing is served there unless it is asked for.
         "distributed.worker.http.routes": [],
     }

@@ -43,7 +43,12 @@ def workers() -> Iterator[Any]:
     from distributed import LocalCluster
 
     with (
-        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        dask.config.set(
+            {
+                "distributed.worker.multiprocessing-method": "forkserver",
+                "distributed.comm.timeouts.connect": "5s",
+            }
+        ),
         LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False}, memory_limit=0, silence_logs=50,
