@@ -98,7 +98,9 @@ def test_everything_listens_on_this_machine_only_and_keeps_its_state_in_the_proj
         words = list(service.command)
         assert words[words.index("--host") + 1] == "127.0.0.1"
         assert service.environment["DO_NOT_TRACK"] == "1"
-    assert f"sqlite:///{tmp_path}/mlflow.db" in ui.mlflow(tmp_path, 2).command
+    pages = ui.mlflow(tmp_path, 2)
+    assert pages.environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{tmp_path}/mlflow.db"
+    assert not any("mlflow.db" in word for word in pages.command), "everybody sees command lines"
     for service in (ui.prefect(tmp_path, 1), ui.deployments(tmp_path, WHERE)):
         assert service.environment["PREFECT_HOME"] == f"{tmp_path}/.work/prefect"
         assert service.environment["PREFECT_API_URL"] == f"{WHERE['Prefect']}/api"
