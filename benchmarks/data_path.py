@@ -34,7 +34,8 @@ from pfafn.data.dataset import EpochSampler
 from pfafn.objectives import StudentObjective
 from pfafn.outputs import file_hash
 from pfafn.params import Params
-from pfafn.training import Plan, Trainer, start_fabric
+from pfafn.processes import start_fabric
+from pfafn.training import Plan, Trainer
 
 EVERYTHING = {"flip": 0.5, "shift": 0.1, "scale": 0.1, "colour": 0.1}
 STRENGTHS = {"as it is": {}, "all augmentations": EVERYTHING}
@@ -164,10 +165,8 @@ def step(params: Params, batch: dict[str, Tensor], device: torch.device) -> Call
     schedule, widths = params.student_tryon, params.model.model_dump()
     nets = (network(role, widths) for role in ("student", "tutor"))
     objective = StudentObjective(*nets, params.losses, None, schedule.warp_weight)
-    fabric = start_fabric()
-    module = fabric.setup_module(objective.to(memory_format=torch.channels_last))
     plan = Plan(schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator})
-    trainer = Trainer(fabric, module, objective, plan, params.optimizer)
+    trainer = Trainer(start_fabric(), objective, plan, params.optimizer)
     trainer.enter(0)
     given = to_device(batch, device)
     return lambda: trainer.step([given], 0)

@@ -96,6 +96,12 @@ def test_both_forms_of_reading_give_the_same_batches(tmp_path) -> None:
     torch.testing.assert_close(*forms.values(), rtol=0, atol=0)
 
 
+def test_reading_is_measured_against_steps_of_the_training_loop(tmp_path) -> None:
+    source = samples.write(tmp_path / "source", QUICK.size, 4)
+    found = data_path.against_training(source, QUICK, torch.device("cpu"))
+    assert [row.variant for row in found] == ["training", "reading"]
+
+
 def test_other_settings_are_not_compared(tmp_path, capsys) -> None:
     (tmp_path / "b.json").write_text(json.dumps({"settings": {"size": [1, 1]}, "rows": []}))
     assert main(["--quick", "--compare", str(tmp_path / "b.json")]) == 2
