@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pfafn.models import tryon
+from pfafn.models.geometry import warp
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import RADIUS, FlowNet
@@ -28,11 +29,14 @@ def cost_volume(garment: Tensor, person: Tensor, radius: int = RADIUS) -> Tensor
 
 
 class PlainFlowNet(FlowNet):
-    """`FlowNet` with that cost volume."""
+    """`FlowNet` with that cost volume, and torch's own sampling."""
 
     def __init__(self, flow: FlowNet) -> None:
         nn.Module.__init__(self)  # its heads are another's
         self.match, self.refine = flow.match, flow.refine
+
+    def moved(self, level: Tensor, grid: Tensor) -> Tensor:
+        return warp(level, grid)
 
     def costs(self, moved: Tensor, person: Tensor) -> Tensor:
         return F.leaky_relu(cost_volume(moved, person), 0.1)

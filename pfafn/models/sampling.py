@@ -1,4 +1,4 @@
-"""Sampling features for inference on a CPU, ten times as fast as torch's grid sampling."""
+"""Sampling features on a CPU: ten times as fast as torch's grid sampling, with gradients twice."""
 
 import torch
 import torch.nn.functional as F
@@ -9,14 +9,14 @@ def sample(source: Tensor, grid: Tensor) -> Tensor:
     """`geometry.warp` with border padding: source [B, C, h, w], grid [B, 2, H, W] -> [B, C, H, W].
 
     A pixel is the weighted sum of four places with all their channels, which lie together in
-    memory: a bag of four embeddings, in torch's terms. Places and weights are float32; in a source
-    of lower precision the weights are rounded to it.
+    memory: a bag of four embeddings, in torch's terms. Places and weights are float32 at least; in
+    a source of lower precision the weights are rounded to it, and so is what a grid learns.
     """
     batch, channels, h, w = source.shape
     # A place that is no number, of a level one pixel wide or a broken model, must be some place.
-    x, y = (grid.float() + 1).nan_to_num(0).unbind(1)
-    x, y = (x * ((w - 1) / 2)).clamp(0, w - 1), (y * ((h - 1) / 2)).clamp(0, h - 1)
-    left, top = x.floor(), y.floor()
+    grid = (grid.to(torch.promote_types(grid.dtype, torch.float32)) + 1).nan_to_num(0)
+    x, y = (_inside(axis, size) for axis, size in zip(grid.unbind(1), (w, h), strict=True))
+    left, top = x.detach().floor(), y.detach().floor()
     right_share, bottom_share = x - left, y - top
     left, top = left.int(), top.int()
     right, bottom = (left + 1).clamp(max=w - 1), (top + 1).clamp(max=h - 1)
@@ -37,3 +37,10 @@ def sample(source: Tensor, grid: Tensor) -> Tensor:
         per_sample_weights=torch.stack(shares, dim=-1).view(-1, 4).to(source.dtype),
     )
     return sampled.view(batch, *grid.shape[-2:], channels).permute(0, 3, 1, 2)
+
+
+def _inside(axis: Tensor, size: int) -> Tensor:
+    """Pixels of an axis in [0, 2]; on the border and beyond, the border, which teaches nothing."""
+    place = axis * ((size - 1) / 2)
+    kept = place.detach().clamp(0, size - 1)
+    return torch.where((kept > 0) & (kept < size - 1), place, kept)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pfafn.models.correlation import cost_volume
 from pfafn.models.geometry import compose, grid_of, upsample, warp
 from pfafn.models.precision import ExactConv2d
+from pfafn.models.sampling import sample
 
 RADIUS = 3
 SLOPE = 0.1  # of the leaky ReLUs
@@ -147,8 +148,10 @@ class FlowNet(nn.Module):
         return found
 
     def moved(self, level: Tensor, grid: Tensor) -> Tensor:
-        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says."""
-        return warp(level, grid)
+        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says, in full precision."""
+        if level.device.type != "cpu":
+            return warp(level, grid)
+        return sample(level.to(torch.promote_types(level.dtype, torch.float32)), grid)
 
     def costs(self, moved: Tensor, person: Tensor) -> Tensor:
         """What matching reads, [B, 49, h, w], of a warped garment level and a person level."""
