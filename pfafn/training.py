@@ -19,6 +19,7 @@ from pfafn.errors import UserError
 from pfafn.estimate import Pace
 from pfafn.guards import NotFinite, check_finite, check_gradients, diverged, items_of, record
 from pfafn.loading import loader
+from pfafn.models import heap
 from pfafn.models.joint import join_batch_norms, joint_terms
 from pfafn.models.recompute import recompute
 from pfafn.objectives import Objective
@@ -123,6 +124,7 @@ def fit(
     batches = iter(loader(fabric, dataset, plan.schedule, seed, point.step))
     clock = Clock(point.seconds, point.step)
     with (
+        heap.kept(),
         Progress(name, total, point.step, quiet=not first) as progress,
         stop_signals() as stop,
         Saver(work) as saver,

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pfafn.models.generator import ConvResidual
-from pfafn.models.packed import Accumulate, can_pack, pack, weights_apart
+from pfafn.models.heap import weights_apart
+from pfafn.models.packed import Accumulate, can_pack, pack
 from pfafn.models.precision import ExactConv2d, ExactConvTranspose2d, lower
 from pfafn.models.sampling import sample
 from pfafn.models.tryon import TryOnNet

@@ -7,18 +7,11 @@ NOTE: these are the operators that torch.compile generates on a CPU; torch has n
 them. tests/models/test_packed.py says what is relied on.
 """
 
-import ctypes
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 
 from pfafn.models.precision import lower
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-PAGES_FROM, HEAP_UP_TO = 128 * 2**10, 32 * 2**20  # bytes; glibc's first and its largest threshold
 ACTIVATIONS = {nn.ReLU: "relu", nn.LeakyReLU: "leaky_relu"}
 
 
@@ -49,27 +42,6 @@ def pack(net: nn.Module, dtype: torch.dtype) -> None:
             if isinstance(net[i - 1], Packed) and type(net[i]) in ACTIVATIONS:
                 net[i - 1].activate(net[i])
                 del net[i]
-
-
-@contextmanager
-def weights_apart() -> Iterator[None]:
-    """Weights made and dropped meanwhile leave no holes in the C library's heap, where it is glibc.
-
-    Each gets pages of its own, which go back to the system with it. Holes would fit none of the
-    weights that replace others of slightly smaller size, nor the features computed later.
-    """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    tune = getattr(library, "mallopt", None)
-    if tune is None:
-        yield
-        return
-    tune(MMAP_THRESHOLD, PAGES_FROM)
-    try:
-        yield
-    finally:
-        # What glibc comes to by itself once a large block was dropped: features reuse their memory.
-        tune(MMAP_THRESHOLD, HEAP_UP_TO)
-        tune(TRIM_THRESHOLD, 2 * HEAP_UP_TO)
 
 
 class Accumulate(nn.Module):
