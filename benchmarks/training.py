@@ -2,20 +2,23 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.apart import in_turns
 from benchmarks.plain import PlainVGG, plain
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch, network, precision
-from benchmarks.timing import interleaved
 from benchmarks.variants import PLAIN, PRECISIONS
 from pfafn import runtime
 from pfafn.batches import to_device
+from pfafn.models import heap
 from pfafn.models.recompute import recompute
 from pfafn.models.vgg import VGG19
 from pfafn.objectives import StudentObjective
@@ -91,23 +94,40 @@ def observed(objective: StudentObjective, clocks: Clocks) -> None:
     clocks.watch(objective.vgg, "perceptual")
 
 
-def plain_step(
-    scale: Scale, given: dict[str, Tensor], device: torch.device, clocks: Clocks
-) -> Callable[[], None]:
-    """Forward, backward and a default Adam in float32, nothing else."""
+@contextmanager
+def plain_step(scale: Scale, device: torch.device) -> Iterator[Callable[[], dict[str, float]]]:
+    """Forward, backward and a default Adam in float32, nothing else; gives seconds by part."""
+    clocks = Clocks(device)
     made = objective(scale.widths, plain, PlainVGG).to(device).train()
     observed(made, clocks)
     adam = torch.optim.Adam(made.net.parameters(), lr=1e-5, betas=(0.5, 0.999))
+    given = batch(scale.training_batch, scale.size)
     own = {name: value.to(device) for name, value in given.items()}
     step = clocks.timed("optimizer", adam.step)
 
-    def run() -> None:
+    def run() -> dict[str, float]:
         adam.zero_grad()
         total = made(own)["total"]
         clocks.timed("backward", total.backward)()
         step()
+        return clocks.take()
 
-    return run
+    yield run
+
+
+@contextmanager
+def loop_step(scale: Scale, dtype: torch.dtype) -> Iterator[Callable[[], dict[str, float]]]:
+    """A step of the training loop itself, in the loop's memory; gives seconds by part."""
+    clocks = Clocks(runtime.device())
+    given = batch(scale.training_batch, scale.size)
+    step = own_step(scale, given, dtype, clocks)
+
+    def run() -> dict[str, float]:
+        step()
+        return clocks.take()
+
+    with heap.kept():
+        yield run
 
 
 def own_step(
@@ -141,27 +161,14 @@ def set_up(made: StudentObjective, scale: Scale, dtype: torch.dtype) -> Trainer:
 
 def training(scale: Scale, device: torch.device) -> list[Row]:
     """Seconds per image of the last stage, and of its parts."""
-    given = batch(scale.training_batch, scale.size)
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    clocks = {name: Clocks(device) for name in (PLAIN, *PRECISIONS.values())}
-    work = {PLAIN: plain_step(scale, given, device, clocks[PLAIN])}
-    for dtype, name in PRECISIONS.items():
-        work[name] = own_step(scale, given, dtype, clocks[name])
-    spent: dict[str, list[dict[str, float]]] = {name: [] for name in work}
-
-    def noted(name: str) -> Callable[[], None]:
-        def run() -> None:
-            work[name]()
-            spent[name].append(clocks[name].take())
-
-        return run
-
-    taken = interleaved({name: noted(name) for name in work}, scale.training_rounds, device)
-    torch.use_deterministic_algorithms(deterministic)
+    makers = {PLAIN: partial(plain_step, scale, device)}
+    makers |= {name: partial(loop_step, scale, dtype) for dtype, name in PRECISIONS.items()}
+    turns = in_turns(makers, scale.training_rounds, device)
+    taken = {name: [turn.seconds for turn in each] for name, each in turns.items()}
     case = f"{scale.size[0]}x{scale.size[1]}, batch {scale.training_batch}"
     count = scale.training_batch
     found = rows("Last training stage, per image", case, taken, per=count)
     for part in PARTS:
-        of_part = {name: [each[part] for each in spent[name][1:]] for name in work}
+        of_part = {name: [turn.result[part] for turn in each] for name, each in turns.items()}
         found += rows("Last training stage, part by part, per image", part, of_part, per=count)
     return found

@@ -1,0 +1,73 @@
+"""Variants in processes of their own, which take turns.
+
+How the C library keeps memory belongs to what is compared, and a process has but one way of it.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import torch
+
+from benchmarks.timing import seconds
+
+Makers = Mapping[str, Callable[[], AbstractContextManager[Callable[[], Any]]]]
+
+
+class Turn(NamedTuple):
+    """What one call gave, and how long it took."""
+
+    result: Any
+    seconds: float
+
+
+def in_turns(makers: Makers, rounds: int, device: torch.device) -> dict[str, list[Turn]]:
+    """Rounds that call what each maker gives in its process, after one call that is not counted.
+
+    The makers must be what pickle can carry: a module's functions, or partials of them.
+    """
+    with processes(makers, device) as pipes:
+        turns: dict[str, list[Turn]] = {name: [] for name in makers}
+        for _ in range(rounds + 1):
+            for name, pipe in pipes.items():
+                pipe.send("your turn")
+                turns[name].append(pipe.recv())
+    return {name: each[1:] for name, each in turns.items()}
+
+
+@contextmanager
+def processes(makers: Makers, device: torch.device) -> Iterator[dict[str, Connection]]:
+    """A process for each maker, with as many threads as this one has."""
+    context = multiprocessing.get_context("spawn")
+    pipes, started = {}, []
+    try:
+        for name, maker in makers.items():
+            pipes[name], theirs = context.Pipe()
+            given = theirs, maker, device, torch.get_num_threads()
+            started.append(context.Process(target=serve, args=given, daemon=True))
+            started[-1].start()
+            theirs.close()  # so that the end of the process is the end of what comes from it
+        yield pipes
+    finally:
+        for pipe in pipes.values():
+            pipe.close()
+        for process in started:
+            process.join()
+
+
+def serve(
+    pipe: Connection,
+    maker: Callable[[], AbstractContextManager[Callable[[], Any]]],
+    device: torch.device,
+    threads: int,
+) -> None:
+    """In the process: call what the maker gives, whenever it is its turn."""
+    torch.set_num_threads(threads)
+    found: list[Any] = []
+    with maker() as work, suppress(EOFError):
+        while pipe.recv():
+            found.clear()
+            took = seconds(lambda: found.append(work()), device)
+            pipe.send(Turn(found[0], took))
