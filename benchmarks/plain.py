@@ -43,7 +43,10 @@ class PlainFlowNet(FlowNet):
 
 
 class PlainVGG(VGG19):
-    """`VGG19` that computes the features of a target anew for each image compared with it."""
+    """`VGG19` as it is read, its targets' features anew for each image compared with them."""
+
+    def prepare(self, kind: str) -> None:
+        pass
 
     def target(self, image: Tensor) -> Tensor:
         return image

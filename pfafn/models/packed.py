@@ -1,4 +1,4 @@
-"""Convolutions whose weights lie as oneDNN reads them: for inference on a CPU.
+"""Convolutions whose weights lie as oneDNN reads them: for what does not learn, on a CPU.
 
 Plain ones are reordered in every call, which at batch 1 takes as long as computing the coarse
 levels. The activation behind a convolution is applied while its result is still in the cache.
@@ -7,8 +7,11 @@ NOTE: these are the operators that torch.compile generates on a CPU; torch has n
 them. tests/models/test_packed.py says what is relied on.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from pfafn.models.precision import lower
 
@@ -19,7 +22,9 @@ def can_pack(dtype: torch.dtype) -> bool:
     """Whether this CPU and this build of torch have the operators in a precision."""
     if not torch.backends.mkldnn.is_available():
         return False
-    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if dtype == torch.bfloat16:
+        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return dtype == torch.float32
 
 
 def pack(net: nn.Module, dtype: torch.dtype) -> None:
@@ -103,3 +108,38 @@ class PackedAccumulate(Accumulate):
             total, x.contiguous(memory_format=torch.channels_last), conv.weight, conv.bias,
             *conv.geometry, conv.groups, "add", None, "relu" if self.relu else None, [], "",
         )  # fmt: skip
+
+
+class Frozen(nn.Module):
+    """A convolution of stride 1 that never learns and the ReLU behind it; its input may learn."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.there = Packed(conv)
+        self.there.activate(nn.ReLU())
+        # What reaches the input is a convolution as well: filters turned round, channels swapped.
+        back = nn.Conv2d(
+            conv.out_channels, conv.in_channels, conv.kernel_size,
+            padding=conv.padding, bias=False, device="meta",
+        )  # fmt: skip
+        turned = conv.weight.detach().flip(2, 3).transpose(0, 1)
+        back.weight = nn.Parameter(turned, requires_grad=False)
+        self.back = Packed(back)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _Frozen.apply(x.to(self.there.dtype), self)
+
+
+class _Frozen(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, layer: Frozen) -> Tensor:
+        found = layer.there(x)
+        ctx.save_for_backward(found)
+        ctx.layer = layer
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (found,) = ctx.saved_tensors
+        return ctx.layer.back(torch.ops.aten.threshold_backward(grad, found, 0)), None
