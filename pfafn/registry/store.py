@@ -80,15 +80,21 @@ def connect(root: Path, *, create: bool = False) -> Store:
     """Open the store of the project at root.
 
     create: make database and experiment if they are not there (takes seconds, once).
-    Raises RegistryError if there is none, or if it was made at another place.
+    Raises RegistryError if there is none, if it was made at another place, or if a file lies where
+    its artifact folder belongs.
     """
     own = is_own(root)
+    artifacts = root / "mlartifacts"
+    if own and artifacts.exists() and not artifacts.is_dir():
+        raise RegistryError(
+            f"{artifacts} is a file, and has to be the folder of the registry's artifacts: move it "
+            "aside and run `registry sync`, which brings the folder back"
+        )
     if own and not create and not database(root).is_file():
         raise RegistryError(
             f"no registry at {database(root)}: run `dvc repro` or `pfafn registry sync`"
         )
     client = _open(uri(root))
-    artifacts = root / "mlartifacts"
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None and not create:
         raise RegistryError(f"{uri(root)} has no experiment {EXPERIMENT}: run `registry sync`")

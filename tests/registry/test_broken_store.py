@@ -76,6 +76,24 @@ def test_no_secret_of_the_environment_is_written_anywhere(
     assert [path for path in files if b"s3cr3t" in path.read_bytes()] == []
 
 
+def test_a_file_in_place_of_the_artifact_folder_is_told_of_and_the_folder_comes_back(
+    project: Project,
+) -> None:
+    project.retrain()
+    registry.sync()
+    before = registry.describe()
+    artifacts = project.root / "mlartifacts"
+    artifacts.rename(project.root / "old")
+    artifacts.write_text("not a folder")
+    for use in (registry.sync, registry.describe):
+        with pytest.raises(RegistryError, match="mlartifacts is a file, .*: move it aside and run"):
+            use()
+    artifacts.unlink()
+    registry.sync()
+    assert registry.describe() == before
+    assert registry.resolve("models:/pfafn-student@champion").is_file()
+
+
 @pytest.mark.slow
 def test_a_damaged_store_is_told_of_and_rebuilt_with_the_same_champion(project: Project) -> None:
     project.retrain("a", 20)
