@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 from prefect.automations import Automation
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, StateType
 from prefect.client.schemas.schedules import CronSchedule
@@ -22,14 +21,16 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger, EventTrigger, Posture
 from prefect.events.actions import ChangeFlowRunState
 from prefect.runner import Runner
-from prefect.settings import get_current_settings
 
+from flows import server
 from flows.dvc import ROOT
-from pfafn.errors import public
 
 PREFECT_YAML = ROOT / "prefect.yaml"
 SILENCE = timedelta(seconds=120)  # four heartbeats, see prefect.toml
 HEARTBEAT = "prefect.flow-run.heartbeat"
+NO_SERVER = (
+    "no server to register with: set PREFECT_API_URL, or run `pfafn ui`, which has one of its own"
+)
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
@@ -107,21 +108,15 @@ class Runs(Runner):
         self.execute_in_background(self.astop)
 
 
-def no_server() -> str:
-    """Why nothing can be registered, or nothing."""
-    url = get_current_settings().api.url
-    if not url:
-        return "no server to register with: set PREFECT_API_URL, or run `pfafn ui`, which has one"
-    with get_client(sync_client=True) as client:
-        error = client.api_healthcheck()
-    return public(f"no Prefect server answers at PREFECT_API_URL={url}: {error}") if error else ""
-
-
 def main() -> None:
     """Register and serve until told to stop."""
     os.chdir(ROOT)  # the runs start where the project is
-    if missing := no_server():
-        sys.exit(missing)
+    if not server.url():
+        sys.exit(f"error: {NO_SERVER}")
+    try:
+        server.check()
+    except server.ServerError as error:
+        sys.exit(f"error: {error}")
     ensure(crash_watch())
     # Not paused at the end: a pause belongs to the people in front of the UI.
     runs = Runs(pause_on_shutdown=False)

@@ -6,19 +6,21 @@ each, so it ends where `dvc repro` would. `python -m flows.retrain` needs no ser
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, NamedTuple, get_args
 
+from httpx import HTTPError
 from prefect import flow, get_run_logger, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import dvc
+from flows import dvc, server
 from flows.artifacts import show_result, show_stages
 from flows.dvc import DATA
 from flows.parameters import AS_IT_IS, Profile, applied
@@ -205,6 +207,8 @@ def main() -> None:
     # A terminated run must stop its stage as Ctrl-C does, not leave it behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
+        if server.url():
+            server.check()
         retrain(
             given.profile,
             given.set,
@@ -215,6 +219,10 @@ def main() -> None:
         )
     except (UserError, CommandFailed) as error:
         sys.exit(f"error: {error}")  # where it happened is in the log already
+    except HTTPError as error:  # after the retries of Prefect's client
+        print(f"error: {server.lost(error)}", file=sys.stderr, flush=True)
+        # Not sys.exit: Prefect would then try for minutes to send each event and log that is left.
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,98 @@
+"""A Prefect server that is not there, or goes away, ends in one sentence that says what to do."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows import retrain, server
+from flows.dvc import ROOT
+
+NOBODY = "http://me:s3cr3t@127.0.0.1:9/api"
+
+
+@pytest.fixture
+def nobody_there() -> Iterator[None]:
+    with temporary_settings({PREFECT_API_URL: NOBODY}):
+        yield
+
+
+@pytest.mark.parametrize("command", ["flows.retrain", "flows.deployments"])
+def test_with_nobody_at_its_address_a_command_ends_with_one_line(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", command],
+        cwd=ROOT,
+        env=os.environ | {"PREFECT_API_URL": NOBODY},
+        capture_output=True,
+        text=True,
+        timeout=60,  # much less than a minute of retries, on a busy machine too
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(
+        "error: no Prefect server answers at PREFECT_API_URL=http://127.0.0.1:9/api: "
+    )
+    assert "start it, or set PREFECT_API_URL right" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_deployments_need_a_server() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.deployments"],
+        cwd=ROOT,
+        env=os.environ | {"PREFECT_API_URL": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no server to register with: set PREFECT_API_URL, or run")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("address", ["nonsense", "ftp://127.0.0.1", "http://127.0.0.1:9"])
+def test_an_address_that_leads_nowhere_is_named(address: str) -> None:
+    told = pytest.raises(server.ServerError, match=f"answers at PREFECT_API_URL={address}: ")
+    with temporary_settings({PREFECT_API_URL: address}), told:
+        server.check()
+
+
+class Exited(Exception):
+    """In the place of the end of the process."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("connection refused"),
+        httpx.ReadTimeout("timed out"),
+        httpx.HTTPStatusError("503", request=httpx.Request("GET", NOBODY), response=None),
+    ],
+)
+def test_a_server_that_stopped_answering_is_told_of_without_its_password(
+    error: Exception,
+    nobody_there: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    def leave(code: int) -> None:
+        raise Exited(code)
+
+    monkeypatch.setattr("flows.server.check", lambda: None)
+    monkeypatch.setattr("flows.retrain.retrain", fail)
+    monkeypatch.setattr("flows.retrain.signal.signal", lambda *_: None)
+    monkeypatch.setattr("flows.retrain.os._exit", leave)
+    monkeypatch.setattr(sys, "argv", ["retrain"])
+    with pytest.raises(Exited, match="1"):
+        retrain.main()
+    assert capsys.readouterr().err == (
+        "error: the Prefect server at http://127.0.0.1:9/api stopped answering "
+        f"({error}), so it does not know how this run ended. What the stages made is kept: "
+        "start the server again and run the same again, or run `dvc repro`\n"
+    )
