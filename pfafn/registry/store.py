@@ -28,7 +28,7 @@ SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
 }
-ITS_OWN = {"mlflow", "sqlalchemy", "sqlite3", "alembic"}  # whose errors are the store's
+ITS_OWN = {"mlflow", "sqlalchemy", "sqlite3", "alembic", "requests"}  # whose errors are the store's
 
 
 class RegistryError(UserError, RuntimeError):
@@ -126,7 +126,7 @@ def usable() -> Iterator[None]:
             "if no other program has it open, move mlflow.db and mlartifacts aside and run "
             "`dvc repro`, which rebuilds both"
             if is_own(root)
-            else f"set it right, or unset {VARIABLE}, and run `dvc repro`"
+            else f"start that server again, or unset {VARIABLE}, and run `dvc repro`"
         )
         why = str(error).partition("\n")[0]
         raise RegistryError(

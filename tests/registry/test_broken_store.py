@@ -58,6 +58,17 @@ def test_a_server_that_fails_is_named_without_its_password(
     assert "s3cr3t" not in said
 
 
+def test_a_file_that_a_server_refuses_is_an_error_of_the_server(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from requests import HTTPError
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://host:1")
+    said = refused(HTTPError("503 Server Error: Service Unavailable"))
+    assert "registry at http://host:1 cannot be used (503 Server Error" in said
+    assert "start that server again" in said
+
+
 @pytest.mark.parametrize("error", [ValueError("a bug"), RegistryError("no such version")])
 def test_what_is_not_the_stores_fault_stays_as_it_is(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)), usable():
