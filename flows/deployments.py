@@ -109,14 +109,19 @@ class Runs(Runner):
 
 
 def main() -> None:
-    """Register and serve until told to stop."""
+    """Register and serve until told to stop, or until the server is gone for good."""
     os.chdir(ROOT)  # the runs start where the project is
     if not server.url():
         sys.exit(f"error: {NO_SERVER}")
     try:
         server.check()
+        serve()
     except server.ServerError as error:
         sys.exit(f"error: {error}")
+
+
+def serve() -> None:
+    """Register the deployments and run what is due. Raises ServerError if the server is gone."""
     ensure(crash_watch())
     # Not paused at the end: a pause belongs to the people in front of the UI.
     runs = Runs(pause_on_shutdown=False)
@@ -124,7 +129,11 @@ def main() -> None:
         runs.add_deployment(wanted)
     print("serving", ", ".join(wanted.full_name for wanted in served))
     signal.signal(signal.SIGINT, runs.handle_sigterm)
-    asyncio.run(runs.start())
+    try:
+        asyncio.run(runs.start())
+    except Exception:
+        server.check()  # Prefect itself only says that too many of its own errors came together
+        raise
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import retrain, server
+from flows import deployments, retrain, server
 from flows.dvc import ROOT
 
 NOBODY = "http://me:s3cr3t@127.0.0.1:9/api"
@@ -96,3 +96,20 @@ def test_a_server_that_stopped_answering_is_told_of_without_its_password(
         f"({error}), so it does not know how this run ended. What the stages made is kept: "
         "start the server again and run the same again, or run `dvc repro`\n"
     )
+
+
+def test_serving_that_ends_for_want_of_a_server_says_so(
+    nobody_there: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def give_up(_: deployments.Runs) -> None:
+        raise ExceptionGroup("unhandled errors", [RuntimeError("Service exceeded its threshold")])
+
+    monkeypatch.setattr(deployments, "ensure", lambda _: None)
+    monkeypatch.setattr(deployments, "deployments", lambda: [])
+    monkeypatch.setattr(deployments.Runs, "start", give_up)
+    monkeypatch.setattr("flows.deployments.signal.signal", lambda *_: None)
+    with pytest.raises(server.ServerError, match="no Prefect server answers"):
+        deployments.serve()
+    monkeypatch.setattr(server, "check", lambda: None)
+    with pytest.raises(ExceptionGroup):  # another fault stays what it is
+        deployments.serve()
