@@ -47,6 +47,7 @@ def test_deployments_need_a_server() -> None:
         env=os.environ | {"PREFECT_API_URL": ""},
         capture_output=True,
         text=True,
+        timeout=60,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("error: no server to register with: set PREFECT_API_URL, or run")
