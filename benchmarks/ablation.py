@@ -1,44 +1,63 @@
 """What each saving in the last training stage gives: its step with all of them, and less one."""
 
 import copy
-import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.plain import PlainFlowNet, PlainVGG
+from benchmarks import plain
+from benchmarks.apart import in_turns
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch
-from benchmarks.timing import Spread, interleaved
+from benchmarks.timing import Spread
 from benchmarks.training import objective, set_up
 from pfafn import runtime
 from pfafn.batches import to_device
+from pfafn.models import heap
+from pfafn.models.geometry import warp
 from pfafn.models.recompute import recompute
 from pfafn.models.vgg import VGG19
+from pfafn.models.warp import SLOPE
 from pfafn.objectives import StudentObjective
 
 ALL = "with all"
 SAVINGS = (
     "bf16",
     "banded cost volume",
+    "sampling as bags",
     "channels_last",
     "no_grad tutor",
     "photo's VGG features once",
+    "packed VGG",
     "fused Adam",
+    "memory kept",
     "activations kept",
 )
 
 
-def step(
-    scale: Scale, given: dict[str, Tensor], device: torch.device, less: str = ""
-) -> Callable[[], object]:
+class UnpackedVGG(VGG19):
+    """`VGG19` whose weights oneDNN puts in order in each call."""
+
+    def pack(self) -> None:
+        pass
+
+
+VGGS = {"photo's VGG features once": plain.AnewVGG, "packed VGG": UnpackedVGG}
+
+
+@contextmanager
+def step(scale: Scale, device: torch.device, less: str = "") -> Iterator[Callable[[], None]]:
     """A step of the training loop without one of the savings."""
-    vgg = PlainVGG if less == "photo's VGG features once" else VGG19
-    made = objective(scale.widths, copy.deepcopy, vgg)
-    if less == "banded cost volume":
-        for net in (made.net, made.tutor):
-            net.warp.flow = PlainFlowNet(net.warp.flow)
+    made = objective(scale.widths, copy.deepcopy, VGGS.get(less, VGG19))
+    for net in (made.net, made.tutor):
+        if less == "banded cost volume":
+            net.warp.flow.costs = plain_costs
+        if less == "sampling as bags":
+            net.warp.flow.moved = warp
     if less == "no_grad tutor":
         with_graph(made)
     if less == "activations kept":
@@ -48,11 +67,21 @@ def step(
     if less == "fused Adam":
         for group in trainer.optimizer.param_groups:
             group["fused"] = False
-    own = to_device(given, trainer.fabric.device)
+    own = to_device(batch(scale.training_batch, scale.size), trainer.fabric.device)
     if less == "channels_last":
         made.to(memory_format=torch.contiguous_format)
         own = {name: value.contiguous() for name, value in own.items()}
-    return lambda: trainer.step([own], 0)
+
+    def run() -> None:
+        trainer.step([own], 0)
+
+    with nullcontext() if less == "memory kept" else heap.kept():
+        yield run
+
+
+def plain_costs(moved: Tensor, person: Tensor) -> Tensor:
+    """`FlowNet.costs` by the formula."""
+    return F.leaky_relu(plain.cost_volume(moved.to(person.dtype), person), SLOPE)
 
 
 def with_graph(made: StudentObjective) -> None:
@@ -61,26 +90,21 @@ def with_graph(made: StudentObjective) -> None:
     made.tutor.warp.forward = torch.enable_grad()(made.tutor.warp.forward)
 
 
-def ablation(scale: Scale, device: torch.device) -> list[Row]:
+def ablation(scale: Scale, device: torch.device, savings: tuple[str, ...] = SAVINGS) -> list[Row]:
     """Seconds per image with all savings and without one, two at a time for their memory."""
-    given = batch(scale.training_batch, scale.size)
-    deterministic = torch.are_deterministic_algorithms_enabled()
     case = f"{scale.size[0]}x{scale.size[1]}, batch {scale.training_batch}"
-    found = []
-    full = step(scale, given, device)
-    for saving in SAVINGS:
+    found: list[Row] = []
+    for saving in savings:
         if saving == "bf16" and runtime.precision(device) != torch.bfloat16:
             continue
         name = f"without {saving}"
-        work = {ALL: full, name: step(scale, given, device, saving)}
-        taken = interleaved(work, scale.training_rounds, device)
+        makers = {ALL: partial(step, scale, device), name: partial(step, scale, device, saving)}
+        turns = in_turns(makers, scale.training_rounds, device)
+        taken = {variant: [turn.seconds for turn in each] for variant, each in turns.items()}
         pairs = zip(taken[name], taken[ALL], strict=True)
         gives = Spread.of([less / everything for less, everything in pairs]).median
         notes = {name: f"{saving} makes it {gives:.2f}x as fast"}
         both = rows("Ablation of a training step, per image", case, taken,
                     per=scale.training_batch, base=ALL, notes=notes)  # fmt: skip
         found += both[1:] if found else both
-        del work
-        gc.collect()
-    torch.use_deterministic_algorithms(deterministic)
     return found

@@ -42,17 +42,21 @@ class PlainFlowNet(FlowNet):
         return F.leaky_relu(cost_volume(moved, person), 0.1)
 
 
-class PlainVGG(VGG19):
-    """`VGG19` as it is read, its targets' features anew for each image compared with them."""
-
-    def prepare(self, kind: str) -> None:
-        pass
+class AnewVGG(VGG19):
+    """`VGG19` that computes the features of a target anew for each image compared with it."""
 
     def target(self, image: Tensor) -> Tensor:
         return image
 
     def distance(self, image: Tensor, target: Tensor) -> Tensor:
         return super().distance(image, super().target(target))
+
+
+class PlainVGG(AnewVGG):
+    """The same, its weights as they were read."""
+
+    def prepare(self, kind: str) -> None:
+        pass
 
 
 def plain(net: TryOnNet) -> TryOnNet:

@@ -7,10 +7,11 @@ import torch
 
 from benchmarks import data_path, plain, samples
 from benchmarks.__main__ import main
-from benchmarks.ablation import ALL, SAVINGS, ablation
+from benchmarks.ablation import ALL, SAVINGS, ablation, step
 from benchmarks.rows import Row, markdown, rows, slower
 from benchmarks.subject import QUICK, network
 from benchmarks.timing import Spread
+from benchmarks.training import training
 from pfafn.models import vgg
 from pfafn.models.correlation import cost_volume
 from pfafn.models.tryon import save
@@ -108,11 +109,32 @@ def test_other_settings_are_not_compared(tmp_path, capsys) -> None:
     assert "measured with {'size': [1, 1]}" in capsys.readouterr().out
 
 
-@pytest.mark.slow
-def test_an_ablation_leaves_out_one_saving_at_a_time(monkeypatch) -> None:
+@pytest.mark.parametrize("saving", SAVINGS)
+def test_without_one_saving_a_step_is_still_a_step(saving: str, monkeypatch) -> None:
     narrow = tuple(w if isinstance(w, str) else w // 16 for w in vgg.WIDTHS)
     monkeypatch.setattr(vgg, "WIDTHS", narrow)
-    monkeypatch.setenv("PFAFN_PRECISION", "bf16")
-    found = ablation(QUICK, torch.device("cpu"))
-    assert [row.variant for row in found] == [ALL, *(f"without {saving}" for saving in SAVINGS)]
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    with step(QUICK, torch.device("cpu"), saving) as run:
+        run()
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.mark.slow
+def test_an_ablation_leaves_out_one_saving_at_a_time() -> None:
+    found = ablation(QUICK, torch.device("cpu"), ("fused Adam", "memory kept"))
+    assert [row.variant for row in found] == [ALL, "without fused Adam", "without memory kept"]
     assert all("as fast" in row.note for row in found[1:])
+
+
+@pytest.mark.slow
+def test_the_parts_of_a_step_are_all_of_it() -> None:
+    found = training(QUICK, torch.device("cpu"))
+    median = {(row.section, row.case, row.variant): row.cost.median for row in found}
+    for variant in ("plain fp32", "fp32"):
+        whole = median["Last training stage, per image", "64x96, batch 2", variant]
+        parts = [
+            seconds
+            for (section, _, of), seconds in median.items()
+            if "part by part" in section and of == variant
+        ]
+        assert 0.5 * whole < sum(parts) <= whole

@@ -56,9 +56,13 @@ class VGG19(nn.Module):
             lower(self, torch.get_autocast_dtype(kind))
         first = self.features[0]
         if kind == "cpu" and isinstance(first, nn.Conv2d) and can_pack(first.weight.dtype):
-            for i, layer in enumerate(self.features):
-                if isinstance(layer, nn.Conv2d):
-                    self.features[i], self.features[i + 1] = Frozen(layer), nn.Identity()
+            self.pack()
+
+    def pack(self) -> None:
+        """Put each convolution's weights in order for both ways, and the ReLU behind it inside."""
+        for i, layer in enumerate(self.features):
+            if isinstance(layer, nn.Conv2d):
+                self.features[i], self.features[i + 1] = Frozen(layer), nn.Identity()
 
     @torch.no_grad()
     def target(self, image: Tensor) -> list[Tensor]:
