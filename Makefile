@@ -27,7 +27,7 @@ test: install ## the fast tests
 slow: install ## the end-to-end tests: the whole DAG on a small set, some minutes
 	pytest -m slow
 
-kills: install ## 200 SIGKILLs in all stages, each at another moment: half an hour
+kills: install ## 200 SIGKILLs in all stages, each at another moment: six minutes
 	PFAFN_KILLS=200 pytest -m slow -s tests/faults/test_kills.py
 
 lint: install ## ruff: rules and format
