@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fuzz
 import pytest
 import tinyset
 import torch
@@ -62,3 +63,8 @@ def address(workers: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """Its address, set as the one to work at."""
     monkeypatch.setenv("PFAFN_SCHEDULER", workers.scheduler_address)
     return workers.scheduler_address
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if line := fuzz.told():
+        terminalreporter.write_line(line)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import photoset
 import pytest
-from fuzz import damaged, examples
+from fuzz import READ, REFUSED, counted, damaged, examples
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
 from PIL import Image
 
 from pfafn.data.images import ImageError, decode_gray, decode_ids, decode_picture, read_bytes
@@ -55,24 +56,25 @@ def picture(kind: str, mode: str) -> bytes:
     return encoded(image.convert("L").convert(mode) if mode in "IF" else image.convert(mode), kind)
 
 
+@counted
 def read_or_refused(decode: Any, content: bytes) -> str:
     """uint8 pixels, or an ImageError that names the file; which of the two it was."""
     try:
         found = decode(content, NAME)
     except ImageError as error:
         assert str(error).startswith(f"{NAME}: ")
-        return "refused"
+        return REFUSED
     pixels = found.rgb if decode is decode_picture else found
     assert pixels.dtype == np.uint8
     assert pixels.ndim == (3 if decode is decode_picture else 2)
-    return "read"
+    return READ
 
 
 @each_decoder
 @examples(100)
 @given(content=st.binary(max_size=200))
 def test_bytes_that_are_no_picture_are_refused(decode: Any, content: bytes) -> None:
-    assert read_or_refused(decode, content) == "refused"
+    assert read_or_refused(decode, content) == REFUSED
 
 
 @each_file
@@ -203,19 +205,21 @@ poses = st.one_of(
 )
 
 
-def points_or_refused(content: bytes, drawn_in: tuple[int, int] | None) -> None:
+@counted
+def points_or_refused(content: bytes, drawn_in: tuple[int, int] | None) -> str:
     """18 finite points in or near the picture, at least one of them there, or a KeypointError."""
     try:
         found = read_keypoints(content, SIZE, drawn_in)
     except KeypointError as error:
         assert str(error)
-        return
+        return REFUSED
     assert (found.shape, found.dtype) == ((18, 3), np.float32)
     assert np.isfinite(found).all()
     assert found[:, :2].any()
     assert (found[:, 0] <= 1.1 * W).all()
     assert (found[:, 1] <= 1.1 * H).all()
     assert count_people(content) >= 1
+    return READ
 
 
 @examples(250)
@@ -232,20 +236,28 @@ def test_any_bytes_are_keypoints_or_refused(content: bytes) -> None:
     points_or_refused(content, None)
 
 
-@pytest.mark.parametrize("table", [IDENTITY, LIP, LIP_HD, ATR], ids=["viton", "lip", "hd", "atr"])
-@examples(60)
-@given(data=st.data())
-def test_a_parsing_map_of_another_palette_names_the_strange_ids(table: Any, data: Any) -> None:
-    highest = data.draw(st.sampled_from([len(table) - 1, 255]))
-    ids = data.draw(npst.arrays(np.uint8, SIZE, elements=st.integers(0, highest)))
+@counted
+def parsing_or_refused(ids: NDArray[np.uint8], table: Any) -> str:
+    """Ids of this project, or a ParsingError that names those that no table knows."""
     strange = sorted(set(np.unique(ids).tolist()) - {int(entry) for entry in table})
     try:
         found = canonical(ids, table)
     except ParsingError as error:
         assert str(error).startswith(f"ids {strange} ")
-    else:
-        assert not strange
-        assert set(np.unique(found).tolist()) <= {int(part) for part in Parsing}
+        return REFUSED
+    assert not strange
+    assert set(np.unique(found).tolist()) <= {int(part) for part in Parsing}
+    return READ
+
+
+@pytest.mark.parametrize("table", [IDENTITY, LIP, LIP_HD, ATR], ids=["viton", "lip", "hd", "atr"])
+@examples(60)
+@given(data=st.data())
+def test_a_parsing_map_of_another_palette_names_the_strange_ids(table: Any, data: Any) -> None:
+    highest = data.draw(st.sampled_from([len(table) - 1, 255]))
+    parsing_or_refused(
+        data.draw(npst.arrays(np.uint8, SIZE, elements=st.integers(0, highest))), table
+    )
 
 
 def test_a_coloured_parsing_map_is_refused() -> None:
@@ -255,14 +267,16 @@ def test_a_coloured_parsing_map_is_refused() -> None:
         decode_ids(encoded(Image.fromarray(colours), "PNG"), NAME)
 
 
-def body_parts_or_refused(content: bytes) -> None:
+@counted
+def body_parts_or_refused(content: bytes) -> str:
     try:
         found = decode_body_parts(content, ".npy", SIZE)
     except Problem as problem:
         assert problem.value
-        return
+        return REFUSED
     assert (found.shape, found.dtype) == (SIZE, np.uint8)
     assert found.max() <= 24
+    return READ
 
 
 kinds = st.one_of(npst.scalar_dtypes(), st.just(np.dtype([("a", "u1"), ("b", "f4")])))
