@@ -17,18 +17,23 @@ import torch
 
 from benchmarks import inference
 from benchmarks.ablation import ablation
+from benchmarks.compiled import compiled
 from benchmarks.data_path import data_path
 from benchmarks.files import from_files
 from benchmarks.machine import ceilings, describe
 from benchmarks.memory import memory
 from benchmarks.rows import Row, from_json, markdown, slower, to_json
+from benchmarks.schedule import schedule
 from benchmarks.subject import QUICK, Scale, network
 from benchmarks.training import training
 from benchmarks.variants import networks
 from pfafn import runtime
 
-USUAL = ("tryon", "parts", "growth", "gallery", "files", "memory", "data", "training")
-SECTIONS = (*USUAL, "ablation")
+SECTIONS = ("tryon", "parts", "growth", "gallery", "compiled", "files", "memory", "data",
+            "training", "schedule", "ablation")  # fmt: skip
+LONG = ("compiled", "schedule", "ablation")  # minutes each: only if asked for
+USUAL = tuple(name for name in SECTIONS if name not in LONG)
+WITH_NETWORKS = {"tryon", "parts", "growth", "gallery", "compiled"}
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
@@ -38,7 +43,8 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="tiny networks: does it all run?")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=USUAL, metavar="NAME",
-                        help=f"some of: {' '.join(SECTIONS)}; default: but ablation")  # fmt: skip
+                        help=f"some of: {' '.join(SECTIONS)}; default: all but "
+                             f"{', '.join(LONG)}, each of which takes minutes")  # fmt: skip
     parser.add_argument("--threads", type=int, help="of torch; by default as torch chooses")
     parser.add_argument("--rounds", type=int, help="how often each variant is measured")
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), metavar="FILE",
@@ -53,24 +59,26 @@ def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> Iterat
     found, best = ceilings(device, scale.rounds)
     yield found
     nets = {}
-    if {"tryon", "parts", "growth", "gallery"} & set(only):
+    if WITH_NETWORKS & set(only):
         nets = networks(network("student", scale.widths), device)
     sections: dict[str, Callable[[], list[Row]]] = {
         "tryon": lambda: inference.alone(nets, scale, device, best),
         "growth": lambda: inference.growth(nets, scale, device, best),
         "parts": lambda: inference.parts(nets, scale, device),
         "gallery": lambda: inference.gallery(nets, scale, device),
+        "compiled": lambda: compiled(nets, scale, device, best),
         "files": lambda: from_files(scale, device),
         "memory": lambda: memory(
             network("student", scale.widths), scale.size, (1, scale.batches[-1])
         ),
         "data": lambda: data_path(scale, device),
         "training": lambda: training(scale, device),
+        "schedule": lambda: schedule(scale, device, best),
         "ablation": lambda: ablation(scale, device),
     }
     for name in (section for section in SECTIONS if section in only):
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        if name in ("training", "ablation"):
+        if name not in WITH_NETWORKS:
             nets.clear()
         yield sections[name]()
 

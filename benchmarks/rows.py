@@ -12,14 +12,14 @@ NOISE = 0.03  # share by which medians of equal code differ here, on top of the 
 class Row(NamedTuple):
     """One variant of one case.
 
-    cost: seconds or MiB per `per`; gain: how many times less than the plain variant of the same
-    run, None where there is none or it is itself.
+    cost: seconds or MiB per `per`, or hours in all; gain: how many times less than the plain
+    variant of the same run, None where there is none or it is itself.
     """
 
     section: str
     case: str
     variant: str
-    unit: str  # "s" or "MiB"
+    unit: str  # "s", "MiB" or "h"
     cost: Spread
     gain: Spread | None = None
     note: str = ""
@@ -79,9 +79,11 @@ def line(row: Row) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """Seconds as ms or s, MiB as they are."""
+    """Seconds as ms or s, MiB and hours as they are."""
     if unit == "MiB":
         return f"{value:.0f} MiB"
+    if unit == "h":
+        return f"{value:,.1f} h"
     return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.1f} ms"
 
 

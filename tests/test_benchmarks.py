@@ -1,20 +1,34 @@
 """The benchmarks measure what they say; how long anything took is no test."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import data_path, plain, samples
+from benchmarks import compiled, data_path, plain, samples, schedule
 from benchmarks.__main__ import main
-from benchmarks.ablation import ALL, SAVINGS, ablation, step
+from benchmarks.ablation import ALL, SAVINGS, UnpackedVGG, ablation, step
+from benchmarks.apart import Turn
 from benchmarks.rows import Row, markdown, rows, slower
 from benchmarks.subject import QUICK, network
 from benchmarks.timing import Spread
-from benchmarks.training import training
+from benchmarks.training import PAPER, training
+from benchmarks.variants import networks
 from pfafn.models import vgg
 from pfafn.models.correlation import cost_volume
 from pfafn.models.tryon import save
+from pfafn.params import Params
+
+CACHE = "TORCHINDUCTOR_CACHE_DIR"
+
+
+@pytest.fixture
+def narrow_vgg(monkeypatch) -> None:
+    narrow = tuple(w if isinstance(w, str) else w // 16 for w in vgg.WIDTHS)
+    monkeypatch.setattr(vgg, "WIDTHS", narrow)
 
 
 @torch.inference_mode()
@@ -109,10 +123,131 @@ def test_other_settings_are_not_compared(tmp_path, capsys) -> None:
     assert "measured with {'size': [1, 1]}" in capsys.readouterr().out
 
 
+def test_the_schedule_is_the_paper_s_with_its_frozen_epochs_apart() -> None:
+    params = Params.load(PAPER)
+    found = {phase.name: phase for phase in schedule.phases(params)}
+    assert list(found) == [
+        "tutor_warp", "tutor_tryon", "fakes",
+        "student_warp", "student_warp from epoch 100", "student_tryon",
+    ]  # fmt: skip
+    epoch = 14221 // 32 * 32
+    assert found["tutor_warp"].samples == 100 * epoch
+    assert found["fakes"].samples == 4 * 14221
+    assert found["student_warp"].samples == 99 * epoch
+    assert found["student_warp from epoch 100"].samples == 101 * epoch
+
+
+@pytest.mark.parametrize("form", [vgg.VGG19, UnpackedVGG])
+def test_packed_convolutions_are_counted_as_others_are(form: type[vgg.VGG19], narrow_vgg) -> None:
+    with FlopCounterMode(display=False, custom_mapping=schedule.PACKED) as counter:
+        form()(torch.rand(1, 3, 32, 48))
+    assert counter.get_total_flops() == forward_flops(32, 48)
+
+
+def forward_flops(h: int, w: int) -> int:
+    """Of the narrow VGG, from its widths."""
+    total, before = 0, 3
+    for width in vgg.WIDTHS:
+        if isinstance(width, str):
+            h, w = h // 2, w // 2
+        else:
+            total, before = total + 2 * h * w * 9 * before * width, width
+    return total
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_each_phase_of_the_schedule_is_what_its_stage_trains(number: int, narrow_vgg) -> None:
+    phase = schedule.phases(Params.load(PAPER))[number]._replace(batch=2)
+    with schedule.work_of(phase, QUICK) as work:
+        operations, memory = work()
+    assert memory > 0
+    # Twice the images, twice the operations: they are those of the batch.
+    with schedule.work_of(phase._replace(batch=4), QUICK) as work:
+        assert work().operations == pytest.approx(2 * operations, rel=0.02)
+
+
+def test_warp_stages_have_no_generator_and_the_student_s_copied_parts_stand_still() -> None:
+    params = Params.load(PAPER)
+    for stage in schedule.TRAININGS:
+        objective, plan = schedule.prepared(params, stage, QUICK.widths)
+        assert (objective.net.generator is None) == stage.endswith("_warp")
+        assert bool(plan.frozen) == (plan.frozen_epochs > 0) == (stage == "student_warp")
+
+
+def test_hours_are_those_of_all_samples_at_the_pace_of_the_measured_ones() -> None:
+    found = schedule.Found(operations=200 * 10**9, memory=300.0)
+    turns = {
+        schedule.Phase("tutor_warp", 0, samples=7200, batch=2): [Turn(found, 2.0)] * 3,
+        schedule.Phase("fakes", 0, samples=3600, batch=2): [Turn(found, 4.0)] * 3,
+    }
+    made = schedule.costs(turns, (256, 192), "bf16", {"bf16": 400e9})
+    hours = {row.case: row.cost.median for row in made if row.unit == "h"}
+    assert hours == {"tutor_warp": 2.0, "fakes": 2.0, "all of it": 4.0}
+    text = markdown(made)
+    assert "| tutor_warp, 256x192, batch 2 | bf16 | 1.00 s |" in text
+    assert "1 samples/s; 100 GFLOP/s, 25% of the ceiling" in text
+    assert "| all of it | bf16 | 4.0 h |" in text
+    assert "10,800 samples, 1.08e+15 FLOP" in text
+
+
+def compile_with(monkeypatch, backend) -> None:
+    """torch.compile reads the network as ever, and gives what it read to this backend."""
+    own = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda made, mode, **how: own(made, backend=backend, **how)
+    )
+
+
+def compare_compiled() -> list[Row]:
+    device = torch.device("cpu")
+    nets = networks(network("student", QUICK.widths), device)
+    return compiled.compiled(nets, QUICK, device, {"fp32": 1e12, "bf16": 1e12})
+
+
+# Of torch's own, while it reads the cost volume's autograd function.
+reads_functions = pytest.mark.filterwarnings("ignore:.*should not be instantiated")
+
+
+@reads_functions
+def test_the_compiled_network_is_compared_with_what_it_was_made_of(monkeypatch) -> None:
+    compile_with(monkeypatch, "eager")  # runs what was read as it is
+    plainly, own, other = compare_compiled()
+    assert other.variant == f"{own.variant}, compiled"
+    assert f"x of {own.variant}; ready after" in other.note and "off by 0.0e+00" in other.note
+    assert "% of the ceiling" in own.note and "ceiling" not in plainly.note
+
+
+@reads_functions
+def test_where_nothing_can_be_compiled_it_says_so(monkeypatch) -> None:
+    def fails(graph, given):
+        raise RuntimeError("no compiler here")
+
+    compile_with(monkeypatch, fails)
+    _, own = compare_compiled()
+    assert "not compiled, torch.compile fails here: no compiler here" in own.note
+
+
+@pytest.mark.parametrize("before", [None, "/elsewhere"])
+def test_the_compiler_s_cache_is_empty_and_then_as_it_was(before: str | None, monkeypatch) -> None:
+    monkeypatch.delenv(CACHE, raising=False)
+    if before:
+        monkeypatch.setenv(CACHE, before)
+    with compiled.empty_cache():
+        assert not any(Path(os.environ[CACHE]).iterdir())
+    assert os.environ.get(CACHE) == before
+
+
+@pytest.mark.slow
+def test_the_schedule_is_measured_in_processes_of_their_own(tmp_path, capsys) -> None:
+    out = tmp_path / "b.json"
+    assert main(["--quick", "--json", str(out), "--only", "schedule"]) == 0
+    assert "| all of it |" in capsys.readouterr().out
+    units = [row["unit"] for row in json.loads(out.read_text())["rows"]]
+    assert (units.count("MiB"), units.count("h")) == (6, 7)
+
+
 @pytest.mark.parametrize("saving", SAVINGS)
-def test_without_one_saving_a_step_is_still_a_step(saving: str, monkeypatch) -> None:
-    narrow = tuple(w if isinstance(w, str) else w // 16 for w in vgg.WIDTHS)
-    monkeypatch.setattr(vgg, "WIDTHS", narrow)
+def test_without_one_saving_a_step_is_still_a_step(saving: str, narrow_vgg) -> None:
     deterministic = torch.are_deterministic_algorithms_enabled()
     with step(QUICK, torch.device("cpu"), saving) as run:
         run()

@@ -1,0 +1,175 @@
+"""The published schedule: what a sample costs in each of its stages, and the hours of all of them.
+
+A sample of a training is one of the loop's own steps, data at hand; reading is measured elsewhere
+(`benchmarks.data_path`). Its perceptual network has drawn weights, which cost the same.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
+
+from benchmarks.apart import Turn, in_turns
+from benchmarks.memory import most_used
+from benchmarks.rows import Row, rows
+from benchmarks.subject import Scale, batch, network
+from benchmarks.timing import Spread
+from benchmarks.training import PAPER
+from benchmarks.variants import PRECISIONS
+from pfafn import runtime
+from pfafn.batches import to_device
+from pfafn.dressing import dressed
+from pfafn.estimate import images
+from pfafn.models import heap
+from pfafn.models.recompute import recompute
+from pfafn.models.vgg import VGG19
+from pfafn.objectives import Objective, StudentObjective, TutorObjective, initialise_student
+from pfafn.params import Params
+from pfafn.processes import start_fabric
+from pfafn.training import Plan, Trainer
+
+VITON = {"train": 14221, "test": 2032}  # pairs
+TRAININGS = ("tutor_warp", "tutor_tryon", "student_warp", "student_tryon")
+FAKES = "fakes"
+SECTION = "Published schedule"
+
+
+class Phase(NamedTuple):
+    """Epochs of a stage in which every step costs the same, or all the fakes."""
+
+    stage: str
+    epoch: int  # the first of them
+    samples: int  # worked through in all
+    batch: int  # samples of a step
+
+    @property
+    def name(self) -> str:
+        return f"{self.stage} from epoch {self.epoch + 1}" if self.epoch else self.stage
+
+
+class Found(NamedTuple):
+    """What a phase needs."""
+
+    operations: int  # FLOP of a step, two per product
+    memory: float  # MiB at most until now
+
+
+def phases(params: Params) -> list[Phase]:
+    """What a whole run on VITON works through, in its order."""
+    found = []
+    for stage, samples in images(params, VITON).items():
+        own = getattr(params, stage)
+        if stage == FAKES:
+            found.append(Phase(stage, 0, samples, own.batch))
+        elif stage in TRAININGS:
+            epochs, frozen = own.epochs + own.decay, getattr(own, "frozen_epochs", 0)
+            for first, last in ((0, frozen), (frozen, epochs)):
+                if first < last:
+                    part = samples * (last - first) // epochs
+                    found.append(Phase(stage, first, part, own.batch))
+    return found
+
+
+def prepared(params: Params, stage: str, widths: dict) -> tuple[Objective, Plan]:
+    """What the stage of that name trains, as it does."""
+    torch.manual_seed(0)
+    schedule, (role, kind) = getattr(params, stage), stage.split("_")
+    net, tutor = network(role, widths), network("tutor", widths)
+    if kind == "warp":
+        net.generator, weight, rates = None, 1.0, {"warp": schedule.lr}
+    else:
+        rates = {"warp": schedule.lr_warp, "generator": schedule.lr_generator}
+        weight = schedule.warp_weight
+    if role == "tutor":
+        return TutorObjective(net, params.losses, VGG19(), weight), Plan(schedule, rates)
+    objective = StudentObjective(net, tutor, params.losses, VGG19(), weight)
+    shared = initialise_student(net, tutor) if kind == "warp" else ()
+    return objective, Plan(schedule, rates, shared, getattr(schedule, "frozen_epochs", 0))
+
+
+def step(phase: Phase, scale: Scale) -> Callable[[], object]:
+    """A step of the training loop itself, in the device's precision."""
+    params = Params.load(PAPER)
+    objective, plan = prepared(params, phase.stage, scale.widths)
+    if runtime.recompute():
+        recompute(objective)
+    trainer = Trainer(start_fabric(), objective, plan, params.optimizer)
+    trainer.enter(phase.epoch)
+    own = to_device(batch(phase.batch, scale.size), trainer.fabric.device)
+    return lambda: trainer.step([own], phase.epoch)
+
+
+def dressing(phase: Phase, scale: Scale) -> Callable[[], object]:
+    """A batch of fakes, up to their pixels; each person is given the next one's garment."""
+    tutor = network("tutor", scale.widths).to(runtime.device())
+    given = batch(phase.batch, scale.size)
+    given["unpaired_garment"] = given["garment"].roll(1, dims=0)
+    given["unpaired_mask"] = given["garment_mask"].roll(1, dims=0)
+    return lambda: dressed(tutor, given)
+
+
+def packed_flops(x: list[int], weight: list[int], *_: object, out_shape: list[int]) -> int:
+    """Of a convolution of `pfafn.models.packed`, which the counter does not know."""
+    return conv_flop_count(x, weight, out_shape)
+
+
+PACKED = {torch.ops.mkldnn._convolution_pointwise: packed_flops}
+
+
+@contextmanager
+def work_of(phase: Phase, scale: Scale) -> Iterator[Callable[[], Found]]:
+    """A step of a phase in the memory of the training loop."""
+    with heap.kept():
+        work = (dressing if phase.stage == FAKES else step)(phase, scale)
+        with FlopCounterMode(display=False, custom_mapping=PACKED) as counter:
+            work()
+        operations = counter.get_total_flops()
+
+        def run() -> Found:
+            work()
+            return Found(operations, most_used(runtime.device()))
+
+        yield run
+
+
+def schedule(scale: Scale, device: torch.device, best: dict[str, float]) -> list[Row]:
+    """Seconds and memory of each phase, one after the other, and the hours of the whole."""
+    turns = {}
+    for phase in phases(Params.load(PAPER)):
+        # The schedule's own batch would take a CPU minutes for a step, and gain it nothing.
+        own = phase if device.type == "cuda" else phase._replace(batch=scale.training_batch)
+        maker = partial(work_of, own, scale)
+        turns[own] = in_turns({own.name: maker}, scale.training_rounds, device)[own.name]
+    return costs(turns, scale.size, PRECISIONS[runtime.precision(device)], best)
+
+
+def costs(
+    turns: dict[Phase, list[Turn]], size: tuple[int, int], precision: str, best: dict[str, float]
+) -> list[Row]:
+    """The rows of what was measured; best: FLOP per second at most, by precision."""
+    samples, memory, hours, needed = [], [], [], 0.0
+    for phase, each in turns.items():
+        taken, operations = [turn.seconds for turn in each], each[0].result.operations
+        case = f"{phase.name}, {size[0]}x{size[1]}, batch {phase.batch}"
+        rate = 1 / Spread.of(taken).median
+        note = f"{phase.batch * rate:.3g} samples/s; {operations * rate / 1e9:.0f} GFLOP/s"
+        note += f", {operations * rate / best[precision]:.0%} of the ceiling"
+        samples += rows(f"{SECTION}, per sample", case, {precision: taken}, per=phase.batch,
+                        notes={precision: note})  # fmt: skip
+        peak = Spread.of([turn.result.memory for turn in each])
+        memory.append(Row(f"{SECTION}, peak memory", case, precision, "MiB", peak))
+        steps = phase.samples / phase.batch
+        needed += steps * operations
+        whole = Spread.of([steps * second / 3600 for second in taken])
+        hours.append(all_of(phase.name, precision, whole, phase.samples))
+    total = Spread(*(sum(values) for values in zip(*(row.cost for row in hours), strict=True)))
+    row = all_of("all of it", precision, total, sum(phase.samples for phase in turns))
+    return samples + memory + hours + [row._replace(note=f"{row.note}, {needed:.3g} FLOP")]
+
+
+def all_of(case: str, precision: str, hours: Spread, samples: int) -> Row:
+    section = f"{SECTION} with {VITON['train']:,} training pairs, hours on one device"
+    return Row(section, case, precision, "h", hours, None, f"{samples:,} samples")
