@@ -69,7 +69,12 @@ def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> Iterat
         "compiled": lambda: compiled(nets, scale, device, best),
         "files": lambda: from_files(scale, device),
         "memory": lambda: memory(
-            network("student", scale.widths), scale.size, (1, scale.batches[-1])
+            network("student", scale.widths),
+            [
+                (scale.size, 1),
+                (scale.size, scale.batches[-1]),
+                *((size, 1) for size in scale.sizes),
+            ],
         ),
         "data": lambda: data_path(scale, device),
         "training": lambda: training(scale, device),

@@ -25,24 +25,28 @@ from pfafn.models.tryon import TryOnNet
 MIB = 2**20
 
 
-def memory(net: TryOnNet, size: tuple[int, int], batches: tuple[int, ...]) -> list[Row]:
-    """Peak of each variant's process."""
-    found = []
+def memory(net: TryOnNet, cases: list[tuple[tuple[int, int], int]]) -> list[Row]:
+    """Peak of each variant's process for each size and batch."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "student.safetensors"
-        tryon.save(net, path, {"image": list(size)})
-        for count in batches:
-            peaks = {v: peak(path, v, size, count) for v in (PLAIN, *PRECISIONS.values())}
-            for variant, (start, most) in peaks.items():
-                gain = Spread.of([peaks[PLAIN][1] / most]) if variant != PLAIN else None
-                share = "" if gain is None else f"; {1 / gain.median:.2f} of plain"
-                found.append(
-                    Row(
-                        "Peak memory of the process, model loading included",
-                        f"{size[0]}x{size[1]}, batch {count}", variant, "MiB",
-                        Spread.of([most]), gain, f"{start:.0f} MiB of it before the model{share}",
-                    )
-                )  # fmt: skip
+        tryon.save(net, path, {"image": list(cases[0][0])})
+        return [row for size, count in cases for row in case(path, size, count)]
+
+
+def case(path: Path, size: tuple[int, int], count: int) -> list[Row]:
+    """The variants' peaks for one shape."""
+    peaks = {v: peak(path, v, size, count) for v in (PLAIN, *PRECISIONS.values())}
+    found = []
+    for variant, (start, most) in peaks.items():
+        gain = Spread.of([peaks[PLAIN][1] / most]) if variant != PLAIN else None
+        share = "" if gain is None else f"; {1 / gain.median:.2f} of plain"
+        found.append(
+            Row(
+                "Peak memory of the process, model loading included",
+                f"{size[0]}x{size[1]}, batch {count}", variant, "MiB",
+                Spread.of([most]), gain, f"{start:.0f} MiB of it before the model{share}",
+            )
+        )  # fmt: skip
     return found
 
 
