@@ -15,6 +15,8 @@ from benchmarks.timing import seconds
 
 Makers = Mapping[str, Callable[[], AbstractContextManager[Callable[[], Any]]]]
 
+WARM_UP = 2  # calls: the heap still grows in the second one
+
 
 class Turn(NamedTuple):
     """What one call gave, and how long it took."""
@@ -24,17 +26,17 @@ class Turn(NamedTuple):
 
 
 def in_turns(makers: Makers, rounds: int, device: torch.device) -> dict[str, list[Turn]]:
-    """Rounds that call what each maker gives in its process, after one call that is not counted.
+    """Rounds that call what each maker gives in its process, after calls that are not counted.
 
     The makers must be what pickle can carry: a module's functions, or partials of them.
     """
     with processes(makers, device) as pipes:
         turns: dict[str, list[Turn]] = {name: [] for name in makers}
-        for _ in range(rounds + 1):
+        for _ in range(WARM_UP + rounds):
             for name, pipe in pipes.items():
                 pipe.send("your turn")
                 turns[name].append(pipe.recv())
-    return {name: each[1:] for name, each in turns.items()}
+    return {name: each[WARM_UP:] for name, each in turns.items()}
 
 
 @contextmanager
