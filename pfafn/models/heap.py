@@ -5,10 +5,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Parameters of mallopt(3).
-TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt(3)
 PAGES_FROM, HEAP_UP_TO = 128 * 2**10, 32 * 2**20  # bytes; glibc's first and its largest threshold
-MAPPINGS = 65536  # at most, as glibc begins with
 
 
 def _tune() -> Callable[[int, int], int] | None:
@@ -37,17 +35,17 @@ def weights_apart() -> Iterator[None]:
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Nothing goes back to the system, for steps that ask for the same memory again and again.
+    """The heap never shrinks, for steps that ask for the same memory again and again.
 
-    Of a large block the system would take back every page, and clear each for the next step.
+    The system would clear each page anew for the next step. Blocks that glibc never has in its heap
+    still go back: holes as large as these, which a slightly larger block cannot use, would add up.
     """
     if (tune := _tune()) is None:
         yield
         return
-    tune(MMAP_MAX, 0)
+    tune(MMAP_THRESHOLD, HEAP_UP_TO)
     tune(TRIM_THRESHOLD, -1)  # never
     try:
         yield
     finally:
-        tune(MMAP_MAX, MAPPINGS)
         tune(TRIM_THRESHOLD, 2 * HEAP_UP_TO)
