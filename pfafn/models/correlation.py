@@ -40,6 +40,7 @@ class _Correlation(torch.autograd.Function):
             torch.bmm(reach, rows[: len(reach)].mT, out=products[: len(reach)])
             wanted = costs[:, :, block]
             wanted.copy_(_band(products, batch, side)[:, :, : wanted.shape[2]])
+            del rows, window, products, reach  # before those of the next block
         return costs.flatten(3).permute(0, 3, 1, 2).div_(channels)
 
     @staticmethod
