@@ -127,8 +127,9 @@ class TryOn(Dresser):
         check_picture("person", person)
         seen = fit(person, self.size, interpolation="smooth", fill=WHITE)
         image = self.batch(image=picture_tensor(seen))["image"]
+        warp = self.net.warp
         with autocast(self.device):
-            return Person(person.shape[:2], image, self.net.warp.encode_person(image))
+            return Person(person.shape[:2], image, warp.flow.seen(warp.encode_person(image)))
 
     @torch.inference_mode()
     def encode_garment(self, garment: Pixels, mask: Pixels | None = None) -> Garment:

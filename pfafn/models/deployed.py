@@ -27,7 +27,7 @@ DOUBLED = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0,
 
 
 class Seen(NamedTuple):
-    """A level of the person pyramid, and what of it the flow's refinement will ask for."""
+    """A level of the person pyramid, and what the refinement's first convolution makes of it."""
 
     feature: Tensor  # [B, F, h, w]
     evidence: Tensor  # [B, F / 2, h, w]
@@ -40,8 +40,8 @@ def deploy(
 ) -> TryOnNet:
     """Rewrite a network for inference, in place and for good: it can neither learn nor be saved.
 
-    device: where it will compute; dtype: what autocast will compute in there. The signatures stay,
-    but `warp.encode_person` now gives a list of `Seen`.
+    device: where it will compute; dtype: what autocast will compute in there. The signatures stay;
+    `warp.flow` is a `SplitFlowNet`.
     """
     net.eval().requires_grad_(False)
     # No list of all modules: it would keep the replaced weights in memory.
@@ -51,7 +51,7 @@ def deploy(
     accumulate_residuals(net)
     warp = net.warp
     warp.garment_fpn = MergedPyramid(warp.garment_fpn)
-    warp.person_fpn = SeenPyramid(MergedPyramid(warp.person_fpn), warp.flow)
+    warp.person_fpn = MergedPyramid(warp.person_fpn)
     warp.flow = SplitFlowNet(warp.flow)
     net.requires_grad_(False)
     if torch.device(device).type == "cpu" and can_pack(dtype):
@@ -176,19 +176,6 @@ class Merged(nn.Module):
         return self.own(feature, self.up(above + self.bias))
 
 
-class SeenPyramid(nn.Module):
-    """The person pyramid, and of each level what the refinement's first convolution makes of it."""
-
-    def __init__(self, pyramid: MergedPyramid, flow: FlowNet) -> None:
-        super().__init__()
-        self.pyramid = pyramid
-        self.evidence = nn.ModuleList(half(head[0], person=True) for head in flow.refine)
-
-    def forward(self, features: list[Tensor]) -> list[Seen]:
-        levels = zip(self.pyramid(features), self.evidence, strict=True)
-        return [Seen(feature, evidence(feature)) for feature, evidence in levels]
-
-
 def half(conv: nn.Conv2d, *, person: bool) -> nn.Conv2d:
     """What a 3x3 convolution makes of half its input: of the person, with the bias, or the rest."""
     garment, own = conv.weight.chunk(2, dim=1)
@@ -198,24 +185,38 @@ def half(conv: nn.Conv2d, *, person: bool) -> nn.Conv2d:
 
 
 class SplitFlowNet(FlowNet):
-    """`FlowNet` over a person pyramid of `Seen`: told the person's half of what it refines by."""
+    """`FlowNet` that takes a person pyramid, or what is `seen` of it, which serves many garments.
+
+    The person's half of what the flow is refined by needs no garment.
+    """
 
     def __init__(self, flow: FlowNet) -> None:
         nn.Module.__init__(self)  # its heads are another's
         self.match = flow.match
-        self.of_garment = nn.ModuleList(half(head[0], person=False) for head in flow.refine)
+        first = [head[0] for head in flow.refine]
+        self.of_garment = nn.ModuleList(half(conv, person=False) for conv in first)
+        self.of_person = nn.ModuleList(Accumulate(half(conv, person=True)) for conv in first)
         self.refine = nn.ModuleList(nn.Sequential(*list(head)[2:]) for head in flow.refine)
+
+    def seen(self, person: list[Tensor]) -> list[Seen]:
+        """A person pyramid, and what of each level the refinement will ask for."""
+        levels = zip(person, self.of_person, strict=True)
+        return [Seen(feature, own.conv(feature)) for feature, own in levels]
 
     def moved(self, level: Tensor, grid: Tensor) -> Tensor:
         return sample(level, grid) if level.device.type == "cpu" else super().moved(level, grid)
 
-    def costs(self, moved: Tensor, person: Seen) -> Tensor:
-        return super().costs(moved, person.feature)
+    def costs(self, moved: Tensor, person: Tensor | Seen) -> Tensor:
+        return super().costs(moved, person.feature if isinstance(person, Seen) else person)
 
-    def evidence(self, level: int, moved: Tensor, person: Seen) -> Tensor:
+    def evidence(self, level: int, moved: Tensor, person: Tensor | Seen) -> Tensor:
         """What the refinement's first layer, activation included, makes of both: [B, F / 2, h, w].
 
         The larger moved level is given back before the other layers run.
         """
-        both = self.of_garment[level](moved).add_(person.evidence)
+        both = self.of_garment[level](moved)
+        if isinstance(person, Seen):
+            both.add_(person.evidence)
+        else:
+            self.of_person[level](person, both)
         return F.leaky_relu_(both, SLOPE)

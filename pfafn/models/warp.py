@@ -147,6 +147,10 @@ class FlowNet(nn.Module):
             found.grids.append(grid)
         return found
 
+    def seen(self, person: list[Tensor]) -> list[Tensor]:
+        """What `forward` may be given instead of a person pyramid that serves many garments."""
+        return person
+
     def moved(self, level: Tensor, grid: Tensor) -> Tensor:
         """A garment level [B, F, h, w] as the grid [B, 2, h, w] says, in full precision."""
         if level.device.type != "cpu":

@@ -91,9 +91,14 @@ def test_deployed_for_bfloat16_flow_and_colour_stay_exact() -> None:
 def test_what_is_known_of_a_person_and_a_garment_serves_again() -> None:
     """What computes in its inputs' memory must not reach the features that a gallery keeps."""
     net, (person, garment, mask) = deploy(lively()), inputs()
-    seen, known = net.warp.encode_person(person), net.warp.encode_garment(garment)
-    first, second = (net.warp.align(seen, known, garment, mask).alignment for _ in range(2))
-    assert all(map(torch.equal, first.refine, second.refine))
+    pyramid, known = net.warp.encode_person(person), net.warp.encode_garment(garment)
+    seen = net.warp.flow.seen(pyramid)
+    once, again, anew = (
+        net.warp.align(each, known, garment, mask).alignment for each in (seen, seen, pyramid)
+    )
+    assert all(map(torch.equal, once.refine, again.refine))
+    for expected, found in zip(once.refine, anew.refine, strict=True):
+        torch.testing.assert_close(found, expected, **NEAR)
 
 
 @pytest.mark.parametrize("kind", [nn.Conv2d, ExactConv2d])
