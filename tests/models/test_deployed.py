@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.models.deployed import MergedPyramid, deploy, doubling
+from pfafn.models.deployed import MergedPyramid, deploy, doubling, fold_doubling
 from pfafn.models.precision import ExactConv2d
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import Pyramid
@@ -99,6 +99,15 @@ def test_what_is_known_of_a_person_and_a_garment_serves_again() -> None:
     assert all(map(torch.equal, once.refine, again.refine))
     for expected, found in zip(once.refine, anew.refine, strict=True):
         torch.testing.assert_close(found, expected, **NEAR)
+
+
+def test_a_heavy_filter_stays_as_it_is() -> None:
+    """512 to 512 channels are 9 MiB in float32, half of that in bfloat16."""
+    kinds = {torch.float32: [nn.Upsample, nn.Conv2d], torch.bfloat16: [nn.ConvTranspose2d]}
+    for dtype, expected in kinds.items():
+        layers = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(512, 512, 3, padding=1))
+        fold_doubling(layers, dtype)
+        assert [type(layer) for layer in layers] == expected
 
 
 @pytest.mark.parametrize("kind", [nn.Conv2d, ExactConv2d])
