@@ -1,5 +1,7 @@
 """The cost volume: how well each place of one feature map matches the other's neighbourhood."""
 
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -7,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 BLOCK = 16  # places of a row that are one side of a matrix product; speed only
+TRITON = find_spec("triton") is not None  # comes with torch where that is for CUDA
 
 
 def cost_volume(garment: Tensor, person: Tensor, radius: int = 3) -> Tensor:
@@ -18,8 +21,19 @@ def cost_volume(garment: Tensor, person: Tensor, radius: int = 3) -> Tensor:
     return _Correlation.apply(garment.to(person.dtype), person, radius)
 
 
+def _kernels(features: Tensor) -> ModuleType | None:
+    """What computes costs and gradients of features that are on a GPU."""
+    if features.device.type != "cuda" or not TRITON:
+        return None
+    from pfafn.models import correlation_kernel
+
+    return correlation_kernel
+
+
 class _Correlation(torch.autograd.Function):
-    """Each row is cut into blocks; a block times the window it can reach is one matrix product.
+    """By a kernel on a GPU, else by matrix products.
+
+    Each row is cut into blocks; a block times the window it can reach is one matrix product.
 
     Of that product only the band |dx| <= radius is kept. This does more multiplications than the
     definition, but reads the features once per block instead of once per displacement. The rows of
@@ -31,6 +45,8 @@ class _Correlation(torch.autograd.Function):
     def forward(ctx: Any, garment: Tensor, person: Tensor, radius: int) -> Tensor:
         ctx.save_for_backward(garment, person)
         ctx.radius = radius
+        if kernels := _kernels(person):
+            return kernels.cost_volume(garment, person, radius)
         batch, channels, height, width = garment.shape
         side = 2 * radius + 1
         costs = garment.new_empty(batch, height, width, side, side)
@@ -48,6 +64,12 @@ class _Correlation(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         garment, person = ctx.saved_tensors
         radius, side = ctx.radius, 2 * ctx.radius + 1
+        if kernels := _kernels(person):
+            of_garment, of_person = (
+                kernels.gradient(grad, other, radius, of_person)
+                for other, of_person in ((person, False), (garment, True))
+            )
+            return of_garment, of_person, None
         batch, channels, height, width = garment.shape
         wanted = (grad / channels).permute(0, 2, 3, 1).unflatten(3, (side, side))
         blocks = _blocks(width)
