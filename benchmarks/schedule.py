@@ -7,7 +7,7 @@ A sample of a training is one of the loop's own steps, data at hand; reading is 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
@@ -24,6 +24,7 @@ from pfafn.batches import to_device
 from pfafn.dressing import dressed
 from pfafn.estimate import images
 from pfafn.models import heap
+from pfafn.models.deployed import deploy
 from pfafn.models.recompute import recompute
 from pfafn.models.vgg import VGG19
 from pfafn.objectives import Objective, StudentObjective, TutorObjective, initialise_student
@@ -104,7 +105,8 @@ def step(phase: Phase, scale: Scale) -> Callable[[], object]:
 
 def dressing(phase: Phase, scale: Scale) -> Callable[[], object]:
     """A batch of fakes, up to their pixels; each person is given the next one's garment."""
-    tutor = network("tutor", scale.widths).to(runtime.device())
+    device = runtime.device()
+    tutor = deploy(network("tutor", scale.widths), device, runtime.precision(device))
     given = batch(phase.batch, scale.size)
     given["unpaired_garment"] = given["garment"].roll(1, dims=0)
     given["unpaired_mask"] = given["garment_mask"].roll(1, dims=0)
@@ -116,7 +118,21 @@ def packed_flops(x: list[int], weight: list[int], *_: object, out_shape: list[in
     return conv_flop_count(x, weight, out_shape)
 
 
-PACKED = {torch.ops.mkldnn._convolution_pointwise: packed_flops}
+def doubling_flops(x: list[int], weight: list[int], *_: object, out_shape: list[int]) -> int:
+    """The same, of a transposed one."""
+    return conv_flop_count(x, weight, out_shape, transposed=True)
+
+
+def added_flops(_: list[int], *given: Any, out_shape: list[int]) -> int:
+    """The same, of one that adds to what is there."""
+    return packed_flops(*given, out_shape=out_shape)
+
+
+PACKED = {
+    torch.ops.mkldnn._convolution_pointwise: packed_flops,
+    torch.ops.mkldnn._convolution_pointwise_: added_flops,
+    torch.ops.mkldnn._convolution_transpose_pointwise: doubling_flops,
+}
 
 
 @contextmanager

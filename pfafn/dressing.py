@@ -18,6 +18,7 @@ from pfafn.cluster import WorkersError
 from pfafn.crew import spread
 from pfafn.data.dataset import TryOnDataset
 from pfafn.data.images import pack
+from pfafn.models.deployed import deploy
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.objectives import redress
 from pfafn.params import Params
@@ -79,7 +80,8 @@ class Dresser:
 
     def __init__(self, params: Params, artifacts: Path) -> None:
         self.batch = params.fakes.batch
-        self.tutor = load_model(params, artifacts, "tutor_tryon", "tutor").to(runtime.device())
+        device, tutor = runtime.device(), load_model(params, artifacts, "tutor_tryon", "tutor")
+        self.tutor = deploy(tutor, device, runtime.precision(device))
         prepare, annotate = artifacts / "prepare", artifacts / "annotate"
         self.views = [
             TryOnDataset(
