@@ -1,15 +1,18 @@
 """Try-on, the network alone: sizes, batches, parts, and galleries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.apart import in_turns
 from benchmarks.rows import Row, over_one_by_one, rows
-from benchmarks.subject import Scale, pictures
+from benchmarks.subject import Scale, network, pictures
 from benchmarks.timing import Spread, interleaved
-from benchmarks.variants import PLAIN, PRECISIONS, Networks, computing, formed
+from benchmarks.variants import PLAIN, PRECISIONS, Networks, computing, formed, networks
 from pfafn.data.dataset import mask_tensor, picture_tensor
 
 
@@ -47,8 +50,23 @@ def flops(nets: Networks, given: list[Tensor]) -> int:
 
 
 def alone(nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]) -> list[Row]:
-    """One picture, the network alone."""
-    return case("Try-on, network only", nets, scale, (1, scale.size), device, best)
+    """One picture, the network alone, each variant in a process of its own."""
+    makers = {variant: partial(apart, variant, scale, device) for variant in nets}
+    turns = in_turns(makers, scale.rounds, device)
+    taken = {variant: [turn.seconds for turn in each] for variant, each in turns.items()}
+    return case("Try-on, network only", nets, scale, (1, scale.size), device, best, taken)
+
+
+@contextmanager
+def apart(variant: str, scale: Scale, device: torch.device) -> Iterator[Callable[[], None]]:
+    """A variant's try-on in this process, where no other one has told the heap what to keep."""
+    nets = networks(network("student", scale.widths), device, (variant,))
+    wear = whole(nets, inputs(1, scale.size, device))[variant]
+
+    def run() -> None:
+        wear()
+
+    yield run
 
 
 def growth(nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]) -> list[Row]:
@@ -66,13 +84,17 @@ def case(
     shape: tuple[int, tuple[int, int]],
     device: torch.device,
     best: dict[str, float],
+    taken: dict[str, list[float]] | None = None,
 ) -> list[Row]:
-    """Batch and size: time, difference to plain, share of the ceiling."""
+    """Batch and size: time, difference to plain, share of the ceiling.
+
+    taken: seconds of each variant by round, if they were measured already.
+    """
     count, size = shape
     given = inputs(count, size, device)
     work = whole(nets, given)
     expected, needed, notes = work[PLAIN](), flops(nets, given), {}
-    taken = interleaved(work, scale.rounds, device)
+    taken = taken or interleaved(work, scale.rounds, device)
     for variant, run in work.items():
         rate = needed / Spread.of(taken[variant]).median
         share = rate / best[PRECISIONS[nets[variant][1]]]

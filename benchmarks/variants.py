@@ -16,11 +16,17 @@ PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 Networks = dict[str, tuple[TryOnNet, torch.dtype]]
 
 
-def networks(net: TryOnNet, device: torch.device) -> Networks:
+VARIANTS = (PLAIN, *PRECISIONS.values())
+
+
+def networks(net: TryOnNet, device: torch.device, variants: tuple[str, ...] = VARIANTS) -> Networks:
     """A student plain, and rewritten for both precisions."""
-    found = {PLAIN: (plain(net).requires_grad_(False).to(device), torch.float32)}
+    found = {}
+    if PLAIN in variants:
+        found[PLAIN] = (plain(net).requires_grad_(False).to(device), torch.float32)
     for dtype, name in PRECISIONS.items():
-        found[name] = (deploy(copy.deepcopy(net), device, dtype), dtype)
+        if name in variants:
+            found[name] = (deploy(copy.deepcopy(net), device, dtype), dtype)
     return found
 
 
