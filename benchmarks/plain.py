@@ -62,8 +62,7 @@ class PlainVGG(AnewVGG):
 def plain(net: TryOnNet) -> TryOnNet:
     """A copy of a network, weights included, in the definition's form."""
     made = copy.deepcopy(net).float().to(memory_format=torch.contiguous_format)
-    made.warp.flow = PlainFlowNet(made.warp.flow)
-    return made
+    return defined(made)
 
 
 def load(path: Path) -> TryOnNet:
@@ -71,5 +70,14 @@ def load(path: Path) -> TryOnNet:
     card = tryon.read_card(path)
     net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
     net.load_state_dict(safetensors.torch.load_file(path))
+    return defined(net).eval().requires_grad_(False)
+
+
+def defined(net: TryOnNet) -> TryOnNet:
+    """The network with the definition's parts, in place."""
     net.warp.flow = PlainFlowNet(net.warp.flow)
-    return net.eval().requires_grad_(False)
+    (drawing,) = net.generator.last
+    conv = nn.Conv2d(drawing.in_channels, 4, 3, padding=1, bias=False)
+    conv.weight = drawing.weight
+    net.generator.last = nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), conv)
+    return net

@@ -14,16 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pfafn.models.doubling import ExactDoublingConv2d, doubled
 from pfafn.models.generator import ConvResidual
 from pfafn.models.heap import weights_apart
 from pfafn.models.packed import Accumulate, can_pack, pack
-from pfafn.models.precision import ExactConv2d, ExactConvTranspose2d, lower
+from pfafn.models.precision import Exact, ExactConvTranspose2d, lower
 from pfafn.models.sampling import sample
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import SLOPE, FlowNet, Pyramid, ResidualBlock
 
-# [4, 3]: which taps of a 3-wide filter, run over a picture of doubled pixels, meet a pixel of it.
-DOUBLED = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
 HEAVY = 8 * 2**20  # bytes of a filter that is not worth 16 taps instead of 9
 
 
@@ -106,23 +105,21 @@ def fold_doubling(layers: nn.Sequential, dtype: torch.dtype) -> None:
 
     The heavy ones see the fewest pixels: 1 % of the time of a try-on would cost 2 % more memory.
     """
-    for i in range(len(layers) - 1, 0, -1):
-        before, conv = layers[i - 1], layers[i]
-        if not (isinstance(before, nn.Upsample) and isinstance(conv, nn.Conv2d)):
-            continue
-        if conv.weight.numel() * dtype.itemsize < HEAVY:
+    for i in range(len(layers) - 1, -1, -1):
+        conv = layers[i]
+        behind = i and isinstance(conv, nn.Conv2d) and isinstance(layers[i - 1], nn.Upsample)
+        if behind and conv.weight.numel() * dtype.itemsize < HEAVY:
             layers[i] = doubling(conv)
             del layers[i - 1]
+        elif isinstance(conv, ExactDoublingConv2d):
+            layers[i] = doubling(conv)
 
 
 def doubling(conv: nn.Conv2d) -> nn.ConvTranspose2d:
     """The transposed convolution that is nearest x2 and then this 3x3 convolution, padded by 1."""
-    kind = ExactConvTranspose2d if isinstance(conv, ExactConv2d) else nn.ConvTranspose2d
-    taps = DOUBLED.to(conv.weight)
-    weight = torch.einsum("yi,xj,ocij->coyx", taps, taps, conv.weight)
-    return with_weights(
-        kind, weight, conv.bias, (conv.in_channels, conv.out_channels, 4), stride=2, padding=1
-    )
+    kind = ExactConvTranspose2d if isinstance(conv, Exact) else nn.ConvTranspose2d
+    shape = (conv.in_channels, conv.out_channels, 4)
+    return with_weights(kind, doubled(conv.weight), conv.bias, shape, stride=2, padding=1)
 
 
 def with_weights(

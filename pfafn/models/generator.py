@@ -1,12 +1,13 @@
 """The try-on generator: a residual U-Net that draws the person around the warped garment."""
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.models.precision import ExactConv2d
+from pfafn.models.doubling import ExactDoublingConv2d
 
 DOWNS = 5
 
@@ -66,9 +67,9 @@ class Generator(nn.Module):
             stage([nn.Upsample(scale_factor=2, mode="nearest"), conv(before, out)], out, norm=True)
             for before, out in zip(doubled, widths[-2::-1], strict=True)
         )
+        # The weights' name is that of a convolution behind a layer that doubles.
         self.last = nn.Sequential(
-            nn.Upsample(scale_factor=2, mode="nearest"),
-            ExactConv2d(2 * widths[0], 4, 3, padding=1, bias=False),
+            OrderedDict({"1": ExactDoublingConv2d(2 * widths[0], 4, 3, bias=False)})
         )
 
     def forward(self, x: Tensor) -> Rendered:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pfafn.models.deployed import MergedPyramid, deploy, doubling, fold_doubling
+from pfafn.models.doubling import ExactDoublingConv2d
 from pfafn.models.precision import ExactConv2d
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import Pyramid
@@ -116,6 +117,23 @@ def test_doubling_is_nearest_upsampling_and_convolution_up_to_the_border(kind: t
     conv, x = kind(3, 5, 3, padding=1), torch.randn(2, 3, 4, 7)
     expected = conv(F.interpolate(x, scale_factor=2, mode="nearest"))
     torch.testing.assert_close(doubling(conv)(x), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("lowered", [False, True])
+def test_a_doubling_convolution_is_both_in_full_precision_and_learns_as_both(lowered: bool) -> None:
+    torch.manual_seed(0)
+    own = ExactDoublingConv2d(3, 5, 3).double()
+    conv = nn.Conv2d(3, 5, 3, padding=1).double()
+    conv.load_state_dict(own.state_dict())
+    x = torch.randn(2, 3, 4, 7, dtype=torch.double, requires_grad=True)
+    expected = conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+    with torch.autocast("cpu", torch.bfloat16, enabled=lowered):
+        found = own(x)
+    torch.testing.assert_close(found, expected)
+    grad = torch.randn_like(expected)
+    ours = torch.autograd.grad(found, (x, own.weight, own.bias), grad)
+    wanted = torch.autograd.grad(expected, (x, conv.weight, conv.bias), grad)
+    torch.testing.assert_close(ours, wanted)
 
 
 def test_a_merged_pyramid_is_the_pyramid_up_to_the_border() -> None:
