@@ -34,12 +34,13 @@ class Scale(NamedTuple):
     batches: tuple[int, ...] = (2, 4, 8)
     training_rounds: int = 3
     training_batch: int = 2
+    larger_batches: tuple[int, ...] = (4,)  # of a training, the step as a whole
     data_sizes: tuple[tuple[int, int], ...] = ((128, 96), (256, 192), (1024, 768))
     data_samples: int = 256  # in a shard
     data_growth: tuple[int, ...] = (4, 40, 400)  # shards
 
 
-QUICK = Scale((64, 96), TINY, 2, 3, 2, ((64, 32),), (2,), 1, 2, ((64, 96),), 16, (1, 2))
+QUICK = Scale((64, 96), TINY, 2, 3, 2, ((64, 32),), (2,), 1, 2, (3,), ((64, 96),), 16, (1, 2))
 
 
 class Pictures(NamedTuple):

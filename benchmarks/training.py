@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.apart import in_turns
+from benchmarks.apart import Turn, in_turns
 from benchmarks.plain import PlainVGG, plain
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch, network, precision
@@ -160,15 +160,23 @@ def set_up(made: StudentObjective, scale: Scale, dtype: torch.dtype) -> Trainer:
 
 
 def training(scale: Scale, device: torch.device) -> list[Row]:
-    """Seconds per image of the last stage, and of its parts."""
+    """Seconds per image of the last stage, and of its parts; and as a whole in larger batches."""
+    found, turns = whole(scale, device)
+    for part in PARTS:
+        of_part = {name: [turn.result[part] for turn in each] for name, each in turns.items()}
+        section = "Last training stage, part by part, per image"
+        found += rows(section, part, of_part, per=scale.training_batch)
+    for count in scale.larger_batches:
+        found += whole(scale._replace(training_batch=count), device)[0]
+    return found
+
+
+def whole(scale: Scale, device: torch.device) -> tuple[list[Row], dict[str, list[Turn]]]:
+    """The step in one batch: its rows, and what was measured."""
     makers = {PLAIN: partial(plain_step, scale, device)}
     makers |= {name: partial(loop_step, scale, dtype) for dtype, name in PRECISIONS.items()}
     turns = in_turns(makers, scale.training_rounds, device)
     taken = {name: [turn.seconds for turn in each] for name, each in turns.items()}
-    case = f"{scale.size[0]}x{scale.size[1]}, batch {scale.training_batch}"
     count = scale.training_batch
-    found = rows("Last training stage, per image", case, taken, per=count)
-    for part in PARTS:
-        of_part = {name: [turn.result[part] for turn in each] for name, each in turns.items()}
-        found += rows("Last training stage, part by part, per image", part, of_part, per=count)
-    return found
+    case = f"{scale.size[0]}x{scale.size[1]}, batch {count}"
+    return rows("Last training stage, per image", case, taken, per=count), turns
