@@ -30,6 +30,7 @@ SAVINGS = (
     "banded cost volume",
     "sampling as bags",
     "channels_last",
+    "last layer in one",
     "no_grad tutor",
     "photo's VGG features once",
     "packed VGG",
@@ -58,6 +59,8 @@ def step(scale: Scale, device: torch.device, less: str = "") -> Iterator[Callabl
             net.warp.flow.costs = plain_costs
         if less == "sampling as bags":
             net.warp.flow.moved = warp
+    if less == "last layer in one":
+        made.net.generator.last = plain.in_two(*made.net.generator.last)
     if less == "no_grad tutor":
         with_graph(made)
     if less == "activations kept":

@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pfafn.models import tryon
+from pfafn.models.doubling import ExactDoublingConv2d
 from pfafn.models.geometry import warp
+from pfafn.models.precision import ExactConv2d
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import RADIUS, FlowNet
@@ -76,8 +78,12 @@ def load(path: Path) -> TryOnNet:
 def defined(net: TryOnNet) -> TryOnNet:
     """The network with the definition's parts, in place."""
     net.warp.flow = PlainFlowNet(net.warp.flow)
-    (drawing,) = net.generator.last
-    conv = nn.Conv2d(drawing.in_channels, 4, 3, padding=1, bias=False)
-    conv.weight = drawing.weight
-    net.generator.last = nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), conv)
+    net.generator.last = in_two(*net.generator.last)
     return net
+
+
+def in_two(last: ExactDoublingConv2d) -> nn.Sequential:
+    """The generator's last layer as nearest x2 and a convolution."""
+    conv = ExactConv2d(last.in_channels, last.out_channels, 3, padding=1, bias=False)
+    conv.weight = last.weight
+    return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), conv)
