@@ -95,6 +95,20 @@ def test_a_compiled_network_can_contain_the_kernels(
         assert torch.equal(compiled(garment, person), 2 * costs)
 
 
+def test_kernels_are_used_where_triton_can_build_what_starts_them(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("sysconfig.get_config_var", {"INCLUDEPY": str(tmp_path)}.get)
+    (tmp_path / "gcc").touch(0o755)
+    assert not correlation.has_triton()
+    (tmp_path / "Python.h").touch()
+    assert correlation.has_triton()
+    (tmp_path / "gcc").unlink()
+    assert not correlation.has_triton()
+    monkeypatch.setenv("CC", "cc")
+    assert correlation.has_triton()
+
+
 TENSORS = {"garment", "person", "costs", "grad", "other", "learnt"}
 
 
