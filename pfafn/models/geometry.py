@@ -17,9 +17,8 @@ from torch import Tensor
 def half_extent(like: Tensor) -> Tensor:
     """[1, 2, 1, 1]: (W - 1) / 2 and (H - 1) / 2 of `like` [..., H, W]; pixels per unit of grid."""
     h, w = like.shape[-2:]
-    return torch.tensor([(w - 1) / 2, (h - 1) / 2], dtype=like.dtype, device=like.device).view(
-        1, 2, 1, 1
-    )
+    # Filled where they are used: a GPU would wait for numbers that come from the host.
+    return torch.cat([like.new_full((1, 1, 1, 1), (side - 1) / 2) for side in (w, h)], dim=1)
 
 
 def grid_of(offset: Tensor) -> Tensor:
