@@ -27,7 +27,7 @@ from benchmarks.schedule import schedule
 from benchmarks.subject import QUICK, Scale, network
 from benchmarks.training import training
 from benchmarks.variants import networks
-from pfafn import runtime
+from pfafn.kit import machine
 
 SECTIONS = ("tryon", "parts", "growth", "gallery", "compiled", "files", "memory", "data",
             "training", "schedule", "ablation")  # fmt: skip
@@ -104,17 +104,17 @@ def main(given: list[str] | None = None) -> int:
     if before and before["settings"] != settings(scale):
         print(f"{asked.compare}: measured with {before['settings']}, not {settings(scale)}")
         return 2
-    device = runtime.device()
-    machine = describe(device)
+    device = machine.device()
+    here = describe(device)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     found: list[Row] = []
     for more in measure(scale, asked.only, device):
         found += more
-        report = {"machine": machine, "settings": settings(scale)}
+        report = {"machine": here, "settings": settings(scale)}
         report["rows"] = [to_json(row) for row in found]
         asked.json.write_text(json.dumps(report, indent=1) + "\n")
 
-    print(f"# Benchmarks\n\n{', '.join(f'{k} {v}' for k, v in machine.items() if v)}\n")
+    print(f"# Benchmarks\n\n{', '.join(f'{k} {v}' for k, v in here.items() if v)}\n")
     print(markdown(found))
     if before is None:
         return 0

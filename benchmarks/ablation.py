@@ -15,14 +15,13 @@ from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch
 from benchmarks.timing import Spread
 from benchmarks.training import objective, set_up
-from pfafn import runtime
-from pfafn.batches import to_device
-from pfafn.models import heap
+from pfafn.fast.recompute import recompute
+from pfafn.kit import heap, machine
+from pfafn.learning.objectives import StudentObjective
 from pfafn.models.geometry import warp
-from pfafn.models.recompute import recompute
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import SLOPE
-from pfafn.objectives import StudentObjective
+from pfafn.photos.tensors import to_device
 
 ALL = "with all"
 SAVINGS = (
@@ -65,7 +64,7 @@ def step(scale: Scale, device: torch.device, less: str = "") -> Iterator[Callabl
         with_graph(made)
     if less == "activations kept":
         recompute(made)
-    dtype = torch.float32 if less == "bf16" else runtime.precision(device)
+    dtype = torch.float32 if less == "bf16" else machine.precision(device)
     trainer = set_up(made, scale, dtype)
     if less == "fused Adam":
         for group in trainer.optimizer.param_groups:
@@ -98,7 +97,7 @@ def ablation(scale: Scale, device: torch.device, savings: tuple[str, ...] = SAVI
     case = f"{scale.size[0]}x{scale.size[1]}, batch {scale.training_batch}"
     found: list[Row] = []
     for saving in savings:
-        if saving == "bf16" and runtime.precision(device) != torch.bfloat16:
+        if saving == "bf16" and machine.precision(device) != torch.bfloat16:
             continue
         name = f"without {saving}"
         makers = {ALL: partial(step, scale, device), name: partial(step, scale, device, saving)}

@@ -18,7 +18,7 @@ from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale
 from benchmarks.timing import Spread, interleaved
 from benchmarks.variants import PLAIN, PRECISIONS, Networks, computing, formed
-from pfafn import runtime
+from pfafn.kit import machine
 
 MODE = {"cpu": "default", "cuda": "reduce-overhead"}  # the latter: as one CUDA graph
 BATCHES = {"cpu": (1,), "cuda": (1, 32, 64, 128)}
@@ -74,7 +74,7 @@ def compiled(
     nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]
 ) -> list[Row]:
     """The default precision's try-on as it is and compiled, against the plain one."""
-    variant = PRECISIONS[runtime.precision(device)]
+    variant = PRECISIONS[machine.precision(device)]
     own = {name: nets[name] for name in (PLAIN, variant)}
     return [row for count in BATCHES[device.type]
             for row in case(own, variant, count, scale, device, best[variant])]  # fmt: skip

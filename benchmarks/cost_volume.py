@@ -15,9 +15,9 @@ from torch import Tensor
 
 from benchmarks.plain import cost_volume as definition
 from benchmarks.timing import Spread, interleaved
-from pfafn import runtime
-from pfafn.models import correlation
-from pfafn.models.correlation import cost_volume
+from pfafn.fast import correlation
+from pfafn.fast.correlation import cost_volume
+from pfafn.kit import machine
 
 ROUNDS = 15
 Step = Callable[[], None]
@@ -59,7 +59,7 @@ def main() -> None:
     for name, default in (("channels", 256), ("height", 128), ("width", 96), ("batch", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
-    shape, device = (given.batch, given.channels, given.height, given.width), runtime.device()
+    shape, device = (given.batch, given.channels, given.height, given.width), machine.device()
     for dtype in (torch.float32, torch.bfloat16) if device.type == "cuda" else (torch.float32,):
         pair = [torch.randn(shape, device=device, dtype=dtype).requires_grad_() for _ in range(2)]
         print(f"{list(shape)} {dtype}, {device}, {torch.get_num_threads()} threads")

@@ -28,14 +28,16 @@ from benchmarks.memory import most_used
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, network
 from benchmarks.timing import Spread, interleaved, seconds
-from pfafn.batches import one_thread, to_device
-from pfafn.data import images
-from pfafn.data.dataset import EpochSampler
-from pfafn.objectives import StudentObjective
-from pfafn.outputs import file_hash
-from pfafn.params import Params
-from pfafn.processes import start_fabric
-from pfafn.training import Plan, Trainer
+from pfafn.kit.files import file_hash
+from pfafn.learning.objectives import StudentObjective
+from pfafn.params.file import Params
+from pfafn.photos import images
+from pfafn.photos.tensors import to_device
+from pfafn.samples.dataset import EpochSampler
+from pfafn.samples.loading import one_thread
+from pfafn.training.loop import Trainer
+from pfafn.training.plan import Plan
+from pfafn.training.processes import start_fabric
 
 EVERYTHING = {"flip": 0.5, "shift": 0.1, "scale": 0.1, "colour": 0.1}
 STRENGTHS = {"as it is": {}, "all augmentations": EVERYTHING}
@@ -62,7 +64,7 @@ FOREIGN = {
 }
 PLAIN, OWN = "as foreign files", "as our own"
 FORMS: dict[str, Callable[[], Any]] = {
-    PLAIN: lambda: patch.multiple("pfafn.data.dataset", **FOREIGN),
+    PLAIN: lambda: patch.multiple("pfafn.samples.dataset", **FOREIGN),
     OWN: nullcontext,
 }
 PACKED = {PLAIN: images.encode_png, OWN: images.pack}

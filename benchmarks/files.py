@@ -13,11 +13,11 @@ from benchmarks.rows import Row, over_one_by_one, rows
 from benchmarks.subject import Pictures, Scale, network, pictures, precision
 from benchmarks.timing import interleaved
 from benchmarks.variants import PLAIN, PRECISIONS
-from pfafn import runtime
-from pfafn.data.images import encode_png
 from pfafn.inference import TryOn
+from pfafn.inference.folders import Job, dress_all, encode_jpeg
+from pfafn.kit import machine
 from pfafn.models.tryon import TryOnNet
-from pfafn.tryon_files import Job, dress_all, encode_jpeg
+from pfafn.photos.images import encode_png
 
 SECTION = "Try-on, files to files, per picture"
 PHOTO = 4  # photos are this many times as high and wide as the network's pictures
@@ -28,7 +28,7 @@ class PlainTryOn(TryOn):
 
     def __init__(self, net: TryOnNet, size: tuple[int, int]) -> None:
         self.size = size
-        self.device = runtime.device()
+        self.device = machine.device()
         self.net = plain(net).eval().requires_grad_(False).to(self.device)
 
     def batch(self, **samples: Tensor) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from benchmarks.rows import Row, over_one_by_one, rows
 from benchmarks.subject import Scale, network, pictures
 from benchmarks.timing import Spread, interleaved
 from benchmarks.variants import PLAIN, PRECISIONS, Networks, computing, formed, networks
-from pfafn.data.dataset import mask_tensor, picture_tensor
+from pfafn.photos.tensors import mask_tensor, picture_tensor
 
 
 def inputs(count: int, size: tuple[int, int], device: torch.device) -> list[Tensor]:

@@ -18,10 +18,10 @@ from benchmarks import plain
 from benchmarks.rows import Row
 from benchmarks.timing import Spread
 from benchmarks.variants import PLAIN, PRECISIONS, computing, formed
-from pfafn import runtime
-from pfafn.models import tryon
-from pfafn.models.deployed import deploy
+from pfafn.fast.deploy import deploy
+from pfafn.kit import machine
 from pfafn.models.tryon import TryOnNet
+from pfafn.weights import model_file
 
 MIB = 2**20
 PROCESSES = 5  # of each variant
@@ -31,7 +31,7 @@ def memory(net: TryOnNet, cases: list[tuple[tuple[int, int], int]]) -> list[Row]
     """Peak of each variant's process for each size and batch."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "student.safetensors"
-        tryon.save(net, path, {"image": list(cases[0][0])})
+        model_file.save(net, path, {"image": list(cases[0][0])})
         return [row for size, count in cases for row in case(path, size, count)]
 
 
@@ -75,7 +75,7 @@ def most_used(device: torch.device) -> float:
 
 
 def main(path: Path, variant: str, height: int, width: int, count: int) -> None:
-    device = runtime.device()
+    device = machine.device()
     shapes = [(count, channels, height, width) for channels in (3, 3, 1)]
     given = formed([torch.rand(shape, device=device) for shape in shapes], variant)
     start = most_used(device)
@@ -83,7 +83,7 @@ def main(path: Path, variant: str, height: int, width: int, count: int) -> None:
     if variant == PLAIN:
         net = plain.load(path).to(device)
     else:
-        net = deploy(tryon.load(path)[0], device, dtype)
+        net = deploy(model_file.load(path)[0], device, dtype)
     with computing(device, dtype):
         net.wear(*given)
     print(start, most_used(device))

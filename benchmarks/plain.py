@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.models import tryon
-from pfafn.models.doubling import ExactDoublingConv2d
+from pfafn.fast.doubling import ExactDoublingConv2d
+from pfafn.fast.precision import ExactConv2d
 from pfafn.models.geometry import warp
-from pfafn.models.precision import ExactConv2d
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import RADIUS, FlowNet
+from pfafn.weights import model_file
 
 
 def cost_volume(garment: Tensor, person: Tensor, radius: int = RADIUS) -> Tensor:
@@ -69,7 +69,7 @@ def plain(net: TryOnNet) -> TryOnNet:
 
 def load(path: Path) -> TryOnNet:
     """A model file as it is usually read: the network is made, then given the file's weights."""
-    card = tryon.read_card(path)
+    card = model_file.read_card(path)
     net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
     net.load_state_dict(safetensors.torch.load_file(path))
     return defined(net).eval().requires_grad_(False)

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pfafn.data.augment import Augment
-from pfafn.data.dataset import TryOnDataset
-from pfafn.data.images import encode_png, pack
-from pfafn.data.shards import ShardWriter
-from pfafn.data.studio.dataset import draw_sample
-from pfafn.data.studio.flat import FlatGarment, lay_flat
-from pfafn.data.studio.person import Person
-from pfafn.data.studio.scene import Photograph, keypoints, photograph
+from pfafn.inference.folders import encode_jpeg
+from pfafn.photos.images import encode_png, pack
+from pfafn.samples.augment import Augment
+from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.shards import ShardWriter
 from pfafn.stages import annotate, fakes, prepare
-from pfafn.tryon_files import encode_jpeg
+from pfafn.studio.dataset import draw_sample
+from pfafn.studio.flat import FlatGarment, lay_flat
+from pfafn.studio.person import Person
+from pfafn.studio.scene import Photograph, keypoints, photograph
 
 DRAWN = 8  # different samples
 SCHEMAS = {

@@ -19,18 +19,23 @@ from benchmarks.subject import Scale, batch, network
 from benchmarks.timing import Spread
 from benchmarks.training import PAPER
 from benchmarks.variants import PRECISIONS
-from pfafn import runtime
-from pfafn.batches import to_device
-from pfafn.dressing import dressed
-from pfafn.estimate import images
-from pfafn.models import heap
-from pfafn.models.deployed import deploy
-from pfafn.models.recompute import recompute
+from pfafn.fast.deploy import deploy
+from pfafn.fast.recompute import recompute
+from pfafn.kit import heap, machine
+from pfafn.learning.fakes import dressed
+from pfafn.learning.objectives import (
+    Objective,
+    StudentObjective,
+    TutorObjective,
+    initialise_student,
+)
 from pfafn.models.vgg import VGG19
-from pfafn.objectives import Objective, StudentObjective, TutorObjective, initialise_student
-from pfafn.params import Params
-from pfafn.processes import start_fabric
-from pfafn.training import Plan, Trainer
+from pfafn.params.file import Params
+from pfafn.photos.tensors import to_device
+from pfafn.stages.pace import images
+from pfafn.training.loop import Trainer
+from pfafn.training.plan import Plan
+from pfafn.training.processes import start_fabric
 
 VITON = {"train": 14221, "test": 2032}  # pairs
 TRAININGS = ("tutor_warp", "tutor_tryon", "student_warp", "student_tryon")
@@ -95,7 +100,7 @@ def step(phase: Phase, scale: Scale) -> Callable[[], object]:
     """A step of the training loop itself, in the device's precision."""
     params = Params.load(PAPER)
     objective, plan = prepared(params, phase.stage, scale.widths)
-    if runtime.recompute():
+    if machine.recompute():
         recompute(objective)
     trainer = Trainer(start_fabric(), objective, plan, params.optimizer)
     trainer.enter(phase.epoch)
@@ -105,8 +110,8 @@ def step(phase: Phase, scale: Scale) -> Callable[[], object]:
 
 def dressing(phase: Phase, scale: Scale) -> Callable[[], object]:
     """A batch of fakes, up to their pixels; each person is given the next one's garment."""
-    device = runtime.device()
-    tutor = deploy(network("tutor", scale.widths), device, runtime.precision(device))
+    device = machine.device()
+    tutor = deploy(network("tutor", scale.widths), device, machine.precision(device))
     given = batch(phase.batch, scale.size)
     given["unpaired_garment"] = given["garment"].roll(1, dims=0)
     given["unpaired_mask"] = given["garment_mask"].roll(1, dims=0)
@@ -114,7 +119,7 @@ def dressing(phase: Phase, scale: Scale) -> Callable[[], object]:
 
 
 def packed_flops(x: list[int], weight: list[int], *_: object, out_shape: list[int]) -> int:
-    """Of a convolution of `pfafn.models.packed`, which the counter does not know."""
+    """Of a convolution of `pfafn.fast.packed`, which the counter does not know."""
     return conv_flop_count(x, weight, out_shape)
 
 
@@ -146,7 +151,7 @@ def work_of(phase: Phase, scale: Scale) -> Iterator[Callable[[], Found]]:
 
         def run() -> Found:
             work()
-            return Found(operations, most_used(runtime.device()))
+            return Found(operations, most_used(machine.device()))
 
         yield run
 
@@ -159,7 +164,7 @@ def schedule(scale: Scale, device: torch.device, best: dict[str, float]) -> list
         own = phase if device.type == "cuda" else phase._replace(batch=scale.training_batch)
         maker = partial(work_of, own, scale)
         turns[own] = in_turns({own.name: maker}, scale.training_rounds, device)[own.name]
-    return costs(turns, scale.size, PRECISIONS[runtime.precision(device)], best)
+    return costs(turns, scale.size, PRECISIONS[machine.precision(device)], best)
 
 
 def costs(

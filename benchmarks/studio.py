@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from pfafn.data.studio import synthesise
+from pfafn.studio.dataset import synthesise
 
 
 def people_per_second(train: int, test: int, size: tuple[int, int]) -> float:

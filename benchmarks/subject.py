@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.variants import PRECISIONS
-from pfafn.data.dataset import to_tensors
-from pfafn.data.studio.dataset import draw_sample
-from pfafn.data.studio.flat import lay_flat
-from pfafn.data.studio.scene import keypoints, photograph
 from pfafn.models.tryon import TryOnNet
+from pfafn.samples.dataset import to_tensors
+from pfafn.studio.dataset import draw_sample
+from pfafn.studio.flat import lay_flat
+from pfafn.studio.scene import keypoints, photograph
 
 PUBLISHED = {"channels": [64, 128, 256, 256, 256], "fpn": 256, "generator": 64}
 TINY = {"channels": [4, 8, 8, 8, 8], "fpn": 8, "generator": 4}

@@ -16,15 +16,15 @@ from benchmarks.plain import PlainVGG, plain
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch, network, precision
 from benchmarks.variants import PLAIN, PRECISIONS
-from pfafn import runtime
-from pfafn.batches import to_device
-from pfafn.models import heap
-from pfafn.models.recompute import recompute
+from pfafn.fast.recompute import recompute
+from pfafn.kit import heap, machine
+from pfafn.learning.objectives import StudentObjective
 from pfafn.models.vgg import VGG19
-from pfafn.objectives import StudentObjective
-from pfafn.params import Params, TryOnStage
-from pfafn.processes import start_fabric
-from pfafn.training import Plan, Trainer
+from pfafn.params.file import Params, TryOnStage
+from pfafn.photos.tensors import to_device
+from pfafn.training.loop import Trainer
+from pfafn.training.plan import Plan
+from pfafn.training.processes import start_fabric
 
 PAPER = Path(__file__).parents[1] / "profiles" / "paper.yaml"
 PARTS = ("tutor", "warp", "generator", "perceptual", "other forward", "backward", "optimizer")
@@ -118,7 +118,7 @@ def plain_step(scale: Scale, device: torch.device) -> Iterator[Callable[[], dict
 @contextmanager
 def loop_step(scale: Scale, dtype: torch.dtype) -> Iterator[Callable[[], dict[str, float]]]:
     """A step of the training loop itself, in the loop's memory; gives seconds by part."""
-    clocks = Clocks(runtime.device())
+    clocks = Clocks(machine.device())
     given = batch(scale.training_batch, scale.size)
     step = own_step(scale, given, dtype, clocks)
 
@@ -135,7 +135,7 @@ def own_step(
 ) -> Callable[[], None]:
     """A step of the training loop itself, with whatever it does to be fast."""
     made = objective(scale.widths)
-    if runtime.recompute():
+    if machine.recompute():
         recompute(made)
     trainer = set_up(made, scale, dtype)
     observed(made, clocks)

@@ -15,17 +15,16 @@ from pathlib import Path
 from benchmarks.memory import most_used
 from benchmarks.subject import Scale, batch
 from benchmarks.training import Clocks, own_step
-from pfafn import runtime
-from pfafn.models import heap
+from pfafn.kit import heap, machine
 
 STEPS = 3  # the last one is timed
 
 
 def one(scale: Scale) -> tuple[float, float]:
     """MiB at most and seconds of a step, as this process is set."""
-    device = runtime.device()
+    device = machine.device()
     given = batch(scale.training_batch, scale.size)
-    step = own_step(scale, given, runtime.precision(device), Clocks(device))
+    step = own_step(scale, given, machine.precision(device), Clocks(device))
     with heap.kept():
         for _ in range(STEPS):
             began = time.perf_counter()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain import plain
-from pfafn.models.deployed import deploy
+from pfafn.fast.deploy import deploy
 from pfafn.models.tryon import TryOnNet
 
 PLAIN = "plain fp32"

@@ -13,10 +13,11 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
-from pfafn import measures, registry
-from pfafn.errors import public
-from pfafn.markdown import decision, evaluation
-from pfafn.registry.stamp import Outcome, Stamp
+from pfafn import registry
+from pfafn.evaluation import metrics
+from pfafn.evaluation.markdown import evaluation
+from pfafn.kit.errors import public
+from pfafn.registry.stamp import Outcome, Stamp, decision
 from pfafn.registry.store import PAGES
 
 STUDENT = "models:/pfafn-student/{}"
@@ -54,7 +55,7 @@ def show_result(root: Path) -> None:
 
 def result(folder: Path, outcome: Outcome | None) -> str:
     """The evaluation as Markdown, and, if the registry agrees with it, the student's rivals."""
-    parts = [evaluation(folder, outcome)]
+    parts = [evaluation(folder, decision(outcome))]
     if outcome and outcome.student:
         student = registry.describe(STUDENT.format(outcome.student))
         parts += [against(student, rival(outcome)), links(student)]
@@ -83,7 +84,7 @@ def against(student: dict[str, Any], other: dict[str, Any] | None) -> str:
     for name in shared:
         metric = name.rpartition(".")[2]
         new, old = student["scores"][name], other["scores"][name]
-        values = (measures.number(metric, value) for value in (new, old, new - old))
+        values = (metrics.number(metric, value) for value in (new, old, new - old))
         lines.append(f"| {name} | {' | '.join(values)} |")
     title = f"### Against version {other['version']} ({', '.join(other['aliases'])})"
     same = student["lineage"].get("evaluation.protocol") == other["lineage"].get(

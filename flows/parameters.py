@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import yaml
 
-from pfafn.errors import UserError
-from pfafn.outputs import write_text
-from pfafn.params import Params
+from pfafn.kit.errors import UserError
+from pfafn.kit.files import write_text
+from pfafn.params.file import Params
 
 AS_IT_IS = "params.yaml"
 Profile = Literal["params.yaml", "smoke", "paper", "hd"]  # all of profiles/; a form to choose from

@@ -25,8 +25,8 @@ from flows.artifacts import show_result, show_stages
 from flows.dvc import DATA
 from flows.parameters import AS_IT_IS, Profile, applied
 from flows.process import CommandFailed, run_logged, stop_marked
-from pfafn.errors import UserError
-from pfafn.lock import HOLDER, LOCK, exclusive
+from pfafn.kit.errors import UserError
+from pfafn.kit.lock import HOLDER, LOCK, exclusive
 from pfafn.registry.store import PROMOTE
 
 UP_TO_DATE = "up to date"

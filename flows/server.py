@@ -8,7 +8,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
 
 PATIENCE = 10.0  # seconds for a first answer
 OUTAGE = (

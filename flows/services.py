@@ -17,7 +17,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from flows.process import stop_marked
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
 
 START_LIMIT = 180.0  # seconds; a new database on a busy machine takes a good part of them
 STOP_LIMIT = 10.0

@@ -19,7 +19,7 @@ from rich.table import Table
 from flows import dvc
 from flows.process import GRACE
 from flows.services import Service, Services, answers, ended_by_signals, says
-from pfafn.errors import UserError, public
+from pfafn.kit.errors import UserError, public
 from pfafn.registry import store
 
 HOST = "127.0.0.1"

@@ -7,9 +7,9 @@ import pytest
 import tinyset
 import torch
 
-from pfafn.models import tryon
+from pfafn.evaluation.testset import TestSet
 from pfafn.models.tryon import TryOnNet
-from pfafn.testset import TestSet
+from pfafn.weights import model_file
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def batch(test_set) -> dict[str, torch.Tensor]:
 def networks(tiny_artifacts) -> list[TryOnNet]:
     """Tutor and student."""
     stages = (f"{role}_tryon" for role in ("tutor", "student"))
-    return [tryon.load(tiny_artifacts / stage / "model.safetensors")[0] for stage in stages]
+    return [model_file.load(tiny_artifacts / stage / "model.safetensors")[0] for stage in stages]
 
 
 @pytest.fixture(scope="module")

@@ -17,17 +17,23 @@ from safetensors.torch import save_file
 from tinytrain import ADAM, LOSSES, TINY, Samples, W
 from torch import Tensor, nn
 
-from pfafn import training
-from pfafn.collapse import tryon_sign
-from pfafn.guards import TrainingDiverged
-from pfafn.losses import mean_over_trusted
-from pfafn.models.joint import join_batch_norms
+from pfafn.kit.joint import join_batch_norms
+from pfafn.kit.signals import Stopped
+from pfafn.learning.collapse import tryon_sign
+from pfafn.learning.losses import mean_over_trusted
+from pfafn.learning.objectives import (
+    Objective,
+    StudentObjective,
+    TutorObjective,
+    initialise_student,
+)
 from pfafn.models.tryon import TryOnNet
-from pfafn.objectives import Objective, StudentObjective, TutorObjective, initialise_student
-from pfafn.params import WarpStage
-from pfafn.processes import Dismissed, Layout, start_fabric
-from pfafn.signals import Stopped
-from pfafn.training import Plan, fit
+from pfafn.params.file import WarpStage
+from pfafn.training import loop
+from pfafn.training.health import TrainingDiverged
+from pfafn.training.loop import fit
+from pfafn.training.plan import Plan
+from pfafn.training.processes import Dismissed, Layout, start_fabric
 
 WORLD = 2
 SAMPLES = 5  # a joint batch of four, and one sample left over
@@ -129,20 +135,20 @@ def quotients(share: slice) -> dict[str, Tensor]:
 
 def stopped(work: Path, fabric: Fabric) -> int:
     """The last process alone is asked to stop, in the course of the first step; the exit code."""
-    step = training.Trainer.step
+    step = loop.Trainer.step
 
-    def asked(self: training.Trainer, *args: Any) -> dict[str, Tensor]:
+    def asked(self: loop.Trainer, *args: Any) -> dict[str, Tensor]:
         if fabric.global_rank == WORLD - 1:
             signal.raise_signal(signal.SIGTERM)
         return step(self, *args)
 
-    training.Trainer.step = asked
+    loop.Trainer.step = asked
     try:
         train("student_warp", work, fabric)
     except (Stopped, Dismissed) as end:
         return int(end.code)
     finally:
-        training.Trainer.step = step
+        loop.Trainer.step = step
     raise AssertionError("was not stopped")
 
 

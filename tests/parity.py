@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from pfafn.models.official import WARP_NAMES, empty_like, generator_names, rename
-from pfafn.models.tryon import TryOnNet, load_strictly
+from pfafn.models.tryon import TryOnNet
 from pfafn.models.vgg import VGG19
+from pfafn.weights.model_file import load_strictly
+from pfafn.weights.official import WARP_NAMES, empty_like, generator_names, rename
 
 FIXTURES = Path(os.environ.get("PFAFN_FIXTURES") or Path(__file__).parent / "fixtures")
 SEEDS = sorted(p for p in FIXTURES.glob("seed*") if p.is_dir())

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pfafn.data.parts import Parsing
+from pfafn.models.parts import Parsing
 
 SIZE = (128, 96)
 

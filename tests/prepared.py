@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pfafn.params import Params
+from pfafn.params.file import Params
 from pfafn.stages import prepare
 
 PARAMS = Params.load(Path(__file__).parents[1] / "params.yaml")

@@ -12,12 +12,12 @@ import photoset
 import pyarrow as pa
 import torch
 
-from pfafn.data.images import encode_png
-from pfafn.data.shards import ShardWriter
 from pfafn.data.truth import encode_flow
-from pfafn.models import tryon
 from pfafn.models.tryon import TryOnNet
-from pfafn.params import Params
+from pfafn.params.file import Params
+from pfafn.photos.images import encode_png
+from pfafn.samples.shards import ShardWriter
+from pfafn.weights import model_file
 
 SIZE = (64, 96)
 SHIFT = (3.0, -2.0)  # x, y: source position minus output position
@@ -110,7 +110,7 @@ def write_models(artifacts: Path) -> None:
 
 def write_model(path: Path, role: str = "student") -> Path:
     torch.manual_seed(11)
-    tryon.save(TryOnNet(role, **WIDTHS), path, {"image": list(SIZE)})
+    model_file.save(TryOnNet(role, **WIDTHS), path, {"image": list(SIZE)})
     return path
 
 

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pfafn import training
+from pfafn.learning.objectives import TutorObjective
 from pfafn.models.tryon import TryOnNet
-from pfafn.objectives import TutorObjective
-from pfafn.params import Losses, Optimizer, Params, WarpStage
-from pfafn.training import Plan, fit
+from pfafn.params.file import Losses, Optimizer, Params, WarpStage
+from pfafn.training import loop
+from pfafn.training.loop import fit
+from pfafn.training.plan import Plan
 
 H, W = 64, 96
 TINY = {"channels": [4, 4, 8, 8, 8], "fpn": 8}
@@ -66,13 +67,13 @@ def weights(objective: TutorObjective) -> dict[str, Tensor]:
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Raise SIGTERM in the course of a step, as a scheduler would."""
     done = 0
-    step = training.Trainer.step
+    step = loop.Trainer.step
 
-    def counted(self: training.Trainer, *args: object) -> dict[str, Tensor]:
+    def counted(self: loop.Trainer, *args: object) -> dict[str, Tensor]:
         nonlocal done
         done += 1
         if done == steps:
             signal.raise_signal(signal.SIGTERM)
         return step(self, *args)
 
-    monkeypatch.setattr(training.Trainer, "step", counted)
+    monkeypatch.setattr(loop.Trainer, "step", counted)

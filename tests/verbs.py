@@ -5,7 +5,7 @@ from pathlib import Path
 from click.testing import Result
 from typer.testing import CliRunner
 
-from pfafn.cli import app
+from pfafn.cli.app import app
 
 
 def run(*words: object) -> Result:

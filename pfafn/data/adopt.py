@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from pfafn.data.archives import ArchiveError, Member, members
 from pfafn.data.catalogue import read_catalogue
 from pfafn.data.layouts import LAYOUTS, SPLITS, Layout, detect, recognise, signs_text
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
 
 AUTO = "auto"
 MAX_DEPTH = 4  # folders above the layout's root inside a source

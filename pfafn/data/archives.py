@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
 
 MAX_FILE = 256 * 2**20  # bytes of one file
 MAX_FILES = 20_000_000

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.data.images import missing
-from pfafn.data.parts import FACE, BodyPart, Keypoint, Parsing
+from pfafn.models.parts import FACE, BodyPart, Keypoint, Parsing
+from pfafn.photos.fitting import missing
 
 Ids = NDArray[np.uint8]
 Points = NDArray[np.float32]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pfafn.data.layouts import SPLITS, Layout, Role, detect
-from pfafn.data.parts import Category
+from pfafn.models.parts import Category
 
 
 @dataclass(frozen=True)

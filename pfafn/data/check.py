@@ -13,7 +13,7 @@ from pfafn.data.inspection import Finding, Inspector, Reason, Report
 from pfafn.data.layouts import SPLITS
 from pfafn.data.pairing import unusable_pairs
 from pfafn.data.reports import reports
-from pfafn.params import Limit, Prepare
+from pfafn.params.file import Limit, Prepare
 
 # Root mean square difference of two thumbnails (0..255) below which they show the same photo,
 # recompressed or resized.

@@ -12,9 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.data import masks
 from pfafn.data.catalogue import GarmentFiles, PersonFiles
-from pfafn.data.images import (
+from pfafn.data.keypoints import KeypointError, count_people, read_keypoints
+from pfafn.data.layouts import Layout
+from pfafn.data.parsing import ParsingError, canonical
+from pfafn.kit.errors import UserError
+from pfafn.models.parts import BodyPart
+from pfafn.photos import masks
+from pfafn.photos.images import (
     ImageError,
     Picture,
     decode_gray,
@@ -22,11 +27,6 @@ from pfafn.data.images import (
     decode_picture,
     read_bytes,
 )
-from pfafn.data.keypoints import KeypointError, count_people, read_keypoints
-from pfafn.data.layouts import Layout
-from pfafn.data.parsing import ParsingError, canonical
-from pfafn.data.parts import BodyPart
-from pfafn.errors import UserError
 
 MIN_SIDE = 32  # pixels
 MAX_ASPECT = 4.0

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.data.parts import Keypoint
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
+from pfafn.models.parts import Keypoint
 
 Points = NDArray[np.float32]
 

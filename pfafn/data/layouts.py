@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Table
-from pfafn.data.parts import Category
-from pfafn.errors import UserError
-from pfafn.outputs import MissingInput
+from pfafn.kit.errors import UserError
+from pfafn.kit.files import MissingInput
+from pfafn.models.parts import Category
 
 SPLITS = ("train", "test")
 PICTURES = (".jpg", ".png", ".jpeg")

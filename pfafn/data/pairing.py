@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 
 from pfafn.data.catalogue import Split
-from pfafn.data.parts import Category
+from pfafn.models.parts import Category
 
 
 @dataclass(frozen=True)

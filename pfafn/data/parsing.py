@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.data.parts import Parsing
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
+from pfafn.models.parts import Parsing
 
 Ids = NDArray[np.uint8]
 Table = Mapping[IntEnum, Parsing]  # has every class of the source

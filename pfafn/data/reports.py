@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from pfafn.crew import ordered_map
 from pfafn.data.inspection import Finding, Report
-from pfafn.data.shards import Shards, ShardWriter
+from pfafn.kit.pool import ordered_map
+from pfafn.samples.shards import Shards, ShardWriter
 
 SCHEMA = pa.schema([("report", pa.string()), ("thumb", pa.binary())])
 

@@ -15,15 +15,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pfafn.data.images import (
-    ImageError,
-    decode_picture,
-    encode_png,
-    placement,
-    read_bytes,
-    stored,
-)
-from pfafn.data.shards import ShardWriter
+from pfafn.photos.fitting import placement, stored
+from pfafn.photos.images import ImageError, decode_picture, encode_png, read_bytes
+from pfafn.samples.shards import ShardWriter
 
 TRUTH = pa.schema([("tryon", pa.binary()), ("flow", pa.binary())])
 NO_GARMENT = -1  # in the manifest: the data set has no picture of the garment worn

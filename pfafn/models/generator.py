@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.models.doubling import ExactDoublingConv2d
+from pfafn.fast.doubling import ExactDoublingConv2d
 
 DOWNS = 5
 

@@ -1,30 +1,15 @@
 """A whole try-on network, and its file: safetensors whose header carries a JSON card."""
 
-import json
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import safetensors
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from pfafn.atomic import whole
-from pfafn.digest import Tensors, digest
-from pfafn.errors import UserError
 from pfafn.models.generator import Generator, composite
 from pfafn.models.warp import Warped, WarpNet
 
-FORMAT = "pfafn/1"
 CONDITION = {"tutor": 45, "student": 3}  # channels that describe the person to the warp network
 GENERATOR = {"tutor": 8, "student": 7}  # channels the generator reads
-READ_TOGETHER = 16  # tensors
-GEOMETRY = "absolute grid, align_corners=True; resized with align_corners=False"
-
-
-class ModelError(UserError, ValueError):
-    """A model file does not hold what was asked for; the message names file, expected and found."""
 
 
 class Worn(NamedTuple):
@@ -74,112 +59,7 @@ class TryOnNet(nn.Module):
         The garment must be multiplied by its mask already.
         """
         if self.role != "student":
-            raise ModelError(
+            raise ValueError(
                 "a tutor needs parsing and pose as well; only a student is parser-free"
             )
         return self.render(person, self.warp(person, garment, mask))
-
-
-def save(net: TryOnNet, path: Path, card: dict[str, Any]) -> None:
-    """Write weights, card and the hash of both; equal weights and card give equal bytes."""
-    told = {"format": FORMAT, "geometry": GEOMETRY, **net.architecture, **card}
-    weights = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
-    told["sha256"] = content_hash(weights, told)
-    # One metadata key: the format does not keep the order of several, and bytes must repeat.
-    header = {"card": json.dumps(told, sort_keys=True)}
-    with whole(path) as scratch:
-        safetensors.torch.save_file(weights, scratch, metadata=header)
-        scratch.chmod(0o644)  # the library writes for the owner alone; a model is to be read
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """The card of a model file. Raises ModelError if it is none of ours."""
-    if not path.is_file():
-        raise ModelError(f"no model at {path}")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            card = json.loads((file.metadata() or {}).get("card", "null"))
-    except (SafetensorError, ValueError) as error:
-        raise ModelError(f"{path}: not a readable safetensors file ({error})") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise ModelError(
-            f"{path}: has no {FORMAT} card; official checkpoints need `import-official`"
-        )
-    return card
-
-
-def content_hash(weights: Tensors, card: dict[str, Any]) -> str:
-    """What the card's `sha256` must be: over the weights and the rest of the card."""
-    rest = {name: value for name, value in card.items() if name != "sha256"}
-    return digest(weights, json.dumps(rest, sort_keys=True))
-
-
-def load(
-    path: Path, *, role: str | None = None, architecture: dict[str, Any] | None = None
-) -> tuple[TryOnNet, dict[str, Any]]:
-    """Read a model in eval mode and its card.
-
-    Raises ModelError if the role, or an entry of `architecture` (channels, fpn, generator), differs
-    from what the file holds, or if weights or card are not those that were saved.
-    """
-    card = read_card(path)
-    wanted = {**({"role": role} if role else {}), **(architecture or {})}
-    for name, value in wanted.items():
-        if card.get(name) != value:
-            raise ModelError(f"{path}: {name} is {card.get(name)}, expected {value}")
-    weights = read_weights(path)
-    check_content(path, card, weights)
-    with torch.device("meta"):  # weights of its own would be drawn only to be replaced
-        net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
-    load_strictly(net, weights, path)
-    return net.eval(), card
-
-
-def check_content(path: Path, card: dict[str, Any], weights: Tensors) -> None:
-    """Raise ModelError unless card and weights are what was saved, to the bit."""
-    expected, found = card.get("sha256"), content_hash(weights, card)
-    if expected is None:
-        raise ModelError(
-            f"{path}: its card has no sha256, so its weights cannot be trusted; make it anew with "
-            "`dvc repro` or `import-official`"
-        )
-    if found != expected:
-        raise ModelError(
-            f"{path} is damaged: its content has the SHA-256 {found[:12]}..., expected "
-            f"{str(expected)[:12]}...; bring it back with `dvc checkout --force {path}` or fetch "
-            "it again, else make it anew with `dvc repro` or `import-official`"
-        )
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a model file by name, in memory of their own.
-
-    What was read of a mapped file counts as the process's memory while it is open, so that the file
-    is opened for some tensors at a time: loading needs the weights' memory once, not twice.
-    """
-    with safetensors.safe_open(path, framework="pt") as file:
-        names = list(file.keys())
-    weights = {}
-    for first in range(0, len(names), READ_TOGETHER):
-        with safetensors.safe_open(path, framework="pt") as file:
-            for name in names[first : first + READ_TOGETHER]:
-                weights[name] = file.get_tensor(name).clone()
-    return weights
-
-
-def load_strictly(net: nn.Module, weights: dict[str, Tensor], source: object) -> None:
-    """Load weights whose names and shapes all match; ModelError lists the first that do not."""
-    own = net.state_dict()
-    wrong = [f"{key} is missing" for key in own if key not in weights]
-    wrong += [f"{key} is not of this network" for key in weights if key not in own]
-    wrong += [
-        f"{key} is {list(weights[key].shape)}, expected {list(own[key].shape)}"
-        for key in own
-        if key in weights and own[key].shape != weights[key].shape
-    ]
-    if wrong:
-        raise ModelError(f"{source}: {len(wrong)} weights do not fit: {'; '.join(wrong[:3])}")
-    empty = any(tensor.is_meta for tensor in own.values())
-    net.load_state_dict(
-        {key: tensor.to(own[key].dtype) for key, tensor in weights.items()}, assign=empty
-    )

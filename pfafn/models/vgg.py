@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from pfafn.models.packed import Frozen, can_pack
-from pfafn.models.precision import lower
+from pfafn.fast.packed import Frozen, can_pack
+from pfafn.fast.precision import lower
 
 WIDTHS = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512)
 RELUS = (1, 6, 11, 20, 29)  # relu1_1 .. relu5_1

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.models.correlation import cost_volume
+from pfafn.fast.correlation import cost_volume
+from pfafn.fast.precision import ExactConv2d
+from pfafn.fast.sampling import sample
 from pfafn.models.geometry import compose, grid_of, upsample, warp
-from pfafn.models.precision import ExactConv2d
-from pfafn.models.sampling import sample
 
 RADIUS = 3
 SLOPE = 0.1  # of the leaky ReLUs

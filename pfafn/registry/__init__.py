@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pfafn.lock import exclusive
+from pfafn.kit.lock import exclusive
 from pfafn.registry.stamp import Outcome, Stamp
 from pfafn.registry.store import RegistryError, connect, home, usable
 
@@ -109,7 +109,7 @@ def compare(a: str = CHALLENGER, b: str = CHAMPION) -> dict[str, Any]:
     """Two versions: scores, the gain of a over b in the gate's metric, what made them differ."""
     root = home()
     store = connect(root)
-    from pfafn.params import Params
+    from pfafn.params.file import Params
     from pfafn.registry import comparison
     from pfafn.registry.versions import find
 

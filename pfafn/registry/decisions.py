@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pfafn.atomic import whole
+from pfafn.kit.files import whole
 
 FOLDER = "decisions"
 FORMAT = "pfafn-decision/1"

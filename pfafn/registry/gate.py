@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
 
 AUTO = ("unpaired.psnr_clothes", "paired.ssim")
 LOWER_IS_BETTER = frozenset({"epe"})

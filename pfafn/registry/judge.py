@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
 
-from pfafn.errors import UserError
-from pfafn.outputs import file_hash
-from pfafn.params import Register
+from pfafn.kit.errors import UserError
+from pfafn.kit.files import file_hash
+from pfafn.params.file import Register
 from pfafn.registry import aliases, gate, record, reevaluate, runs, versions
 from pfafn.registry.decisions import DECISION, Decisions
 from pfafn.registry.record import SAMPLES, Stage

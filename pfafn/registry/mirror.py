@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mlflow.entities.model_registry import ModelVersion
 
-from pfafn.outputs import file_hash
+from pfafn.kit.files import file_hash
 from pfafn.registry import record, runs, versions
 from pfafn.registry.record import Retraining, Stage
 from pfafn.registry.store import Store

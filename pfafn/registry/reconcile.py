@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pfafn.params import Params
+from pfafn.params.file import Params
 from pfafn.registry import aliases, judge, record, replay, versions
 from pfafn.registry.decisions import Decisions
 from pfafn.registry.mirror import Mirrored, mirror

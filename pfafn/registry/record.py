@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times as fast
 REGISTER = "register"

@@ -18,8 +18,8 @@ import yaml
 from mlflow.entities.model_registry import ModelVersion
 from safetensors import SafetensorError, safe_open
 
-from pfafn.errors import UserError
-from pfafn.outputs import PACKAGE
+from pfafn.kit.errors import UserError
+from pfafn.kit.versions import PACKAGE
 from pfafn.registry import runs, versions
 from pfafn.registry.decisions import EVALUATION, KEY_LENGTH, Decisions, Fact
 from pfafn.registry.mirror import MODELS, note_scores

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pfafn.outputs import write_json
+from pfafn.kit.files import write_json
 from pfafn.registry import record
 from pfafn.registry.decisions import Decisions
 from pfafn.registry.store import database, is_own
@@ -36,6 +36,17 @@ class Outcome(NamedTuple):
         champion = f"champion is version {self.champion}" if self.champion else "no champion"
         reason = f" ({self.reason})" if self.reason else ""
         return f"registry {state}: pfafn-student version {self.student}, {champion}{reason}"
+
+
+def decision(outcome: Outcome | None) -> str:
+    """Which alias the student got, and why."""
+    if outcome is None:
+        return "not known; `pfafn registry sync` makes the registry agree with these files"
+    if not outcome.student:
+        return "there is no student yet"
+    became = "champion" if outcome.student == outcome.champion else "not the champion"
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    return f"pfafn-student version {outcome.student} is {became}{reason}"
 
 
 class Stamp:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

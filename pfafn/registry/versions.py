@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
-from pfafn.outputs import PACKAGE
+from pfafn.kit.versions import PACKAGE
 from pfafn.registry.store import RegistryError, Store, intact, local_path
 
 STUDENT, TUTOR = "pfafn-student", "pfafn-tutor"
@@ -27,9 +27,9 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 SHA = "model.sha256"
 REGISTERED = "registered.at"  # ISO 8601; MLflow's own time is that of its last rebuilding
 WEIGHTS = "model.safetensors"
-# What `pfafn.served` imports, directly or through our own modules; pinned to what is installed.
+# What `pfafn.inference.served` imports, directly or through our own modules; pinned to what is
+# installed.
 REQUIREMENTS = (
-    "albumentations",
     "mlflow",
     "numpy",
     "opencv-python-headless",
@@ -132,7 +132,7 @@ def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
         # An example would be run through the model here, which the signature makes needless.
         warnings.filterwarnings("ignore", message=".*input example was not provided")
         yield {
-            "python_model": str(PACKAGE / "served.py"),
+            "python_model": str(PACKAGE / "inference" / "served.py"),
             "artifacts": {"weights": str(weights)},
             "model_config": {"model": name},
             "code_paths": [str(PACKAGE)],

@@ -17,20 +17,22 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pfafn.crew import ordered_map
 from pfafn.data.body_parts import derive_body_parts
-from pfafn.data.images import decode_ids, encode_png, fit, fit_points, read_bytes
 from pfafn.data.inspection import decode_body_parts
 from pfafn.data.keypoints import read_keypoints
 from pfafn.data.layouts import LAYOUTS, detect
 from pfafn.data.parsing import canonical
-from pfafn.data.parts import BodyPart, Keypoint, Parsing
-from pfafn.data.shards import ShardWriter
-from pfafn.errors import UserError
-from pfafn.outputs import MissingInput, require, stage_output, write_json
-from pfafn.params import Params
+from pfafn.kit.errors import UserError
+from pfafn.kit.files import MissingInput, require, write_json
+from pfafn.kit.pool import ordered_map
+from pfafn.models.parts import BodyPart, Keypoint, Parsing
+from pfafn.params.file import Params
+from pfafn.photos.fitting import fit, fit_points
+from pfafn.photos.images import decode_ids, encode_png, read_bytes
+from pfafn.samples.shards import ShardWriter
 from pfafn.stages.entry import main
-from pfafn.workplace import need
+from pfafn.stages.output import stage_output
+from pfafn.stages.workplace import need
 
 SCHEMA = pa.schema(
     [

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from pfafn import lock
-from pfafn.errors import UserError
-from pfafn.params import Params
-from pfafn.workplace import check_folder
+from pfafn.kit import lock
+from pfafn.kit.errors import UserError
+from pfafn.params.file import Params
+from pfafn.stages.workplace import check_folder
 
 ARTIFACTS = Path("artifacts")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -11,16 +11,17 @@ from typing import Any
 
 import pandas as pd
 
-from pfafn import runtime
-from pfafn.evaluation import Evaluated, evaluate, summary
-from pfafn.figures import Gallery, curve_files, draw_curves
-from pfafn.models.deployed import deploy
-from pfafn.outputs import StageOutput, require, stage_output, write_json, write_text
-from pfafn.params import Params
-from pfafn.report import html
+from pfafn.evaluation.compare import Evaluated, evaluate, summary
+from pfafn.evaluation.figures import Gallery, curve_files, draw_curves
+from pfafn.evaluation.report import html
+from pfafn.evaluation.testset import TestSet
+from pfafn.fast.deploy import deploy
+from pfafn.kit import machine
+from pfafn.kit.files import require, write_json, write_text
+from pfafn.params.file import Params
 from pfafn.stages.entry import main
-from pfafn.testset import TestSet
-from pfafn.trained import PREPARED, load_model, model_path
+from pfafn.stages.output import StageOutput, stage_output
+from pfafn.stages.train import PREPARED, load_model, model_path
 
 TRUTH = ("truth.parquet", "truth")
 MODELS = {"tutor": "tutor_tryon", "student": "student_tryon"}
@@ -40,8 +41,8 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
     sections = {name: getattr(params, name) for name in ("seed", "image", "model", "evaluate")}
     with stage_output(artifacts / "evaluate", inputs, sections) as output:
         test = TestSet(prepare, annotate)
-        device = runtime.device()
-        precision = runtime.precision(device)
+        device = machine.device()
+        precision = machine.precision(device)
         networks = {
             role: deploy(load_model(params, artifacts, stage, role), device, precision)
             for role, stage in MODELS.items()

@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pfafn.data.images import PACKED_SHARE, encode_png, unpack
-from pfafn.data.shards import Shards, ShardWriter, Unfinished
-from pfafn.dressing import make
-from pfafn.errors import UserError
-from pfafn.outputs import StageOutput, require, stage_output, write_json
-from pfafn.params import Fakes, Params
+from pfafn.kit.errors import UserError
+from pfafn.kit.files import require, write_json
+from pfafn.learning.fakes import make
+from pfafn.params.file import Fakes, Params
+from pfafn.photos.images import PACKED_SHARE, encode_png, unpack
+from pfafn.samples.shards import Shards, ShardWriter, Unfinished
 from pfafn.stages.entry import main
-from pfafn.trained import PREPARED, model_path
-from pfafn.workplace import need
+from pfafn.stages.output import StageOutput, stage_output
+from pfafn.stages.train import PREPARED, model_path
+from pfafn.stages.workplace import need
 
 SHOWN = 8  # fakes in a row of the picture
 SCHEMA = pa.schema([("image", pa.binary()), ("mask", pa.binary())])

@@ -13,20 +13,22 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pfafn.crew import ordered_map
 from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
-from pfafn.data.images import PNG_SHARE, decode_picture, encode_png, fit, read_bytes, stored
 from pfafn.data.inspection import Reason, read_mask
 from pfafn.data.layouts import SPLITS, detect
 from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
-from pfafn.data.parts import Category
-from pfafn.data.shards import ShardWriter
 from pfafn.data.truth import NO_GARMENT, pairs_of_test, write_truth
-from pfafn.errors import UserError
-from pfafn.outputs import StageOutput, stage_output, write_json
-from pfafn.params import Params, Prepare
+from pfafn.kit.errors import UserError
+from pfafn.kit.files import write_json
+from pfafn.kit.pool import ordered_map
+from pfafn.models.parts import Category
+from pfafn.params.file import Params, Prepare
+from pfafn.photos.fitting import PNG_SHARE, fit, stored
+from pfafn.photos.images import decode_picture, encode_png, read_bytes
+from pfafn.samples.shards import ShardWriter
 from pfafn.stages.entry import main
-from pfafn.workplace import need
+from pfafn.stages.output import StageOutput, stage_output
+from pfafn.stages.workplace import need
 
 PERSONS = pa.schema([("image", pa.binary())])
 GARMENTS = pa.schema([("image", pa.binary()), ("mask", pa.binary())])

@@ -7,7 +7,7 @@ writes  nothing of its own: MLflow's store, which can be rebuilt from the files 
 from pathlib import Path
 
 from pfafn import registry
-from pfafn.params import Params
+from pfafn.params.file import Params
 from pfafn.stages.entry import main
 
 

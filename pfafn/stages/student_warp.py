@@ -8,11 +8,11 @@ writes  artifacts/student_warp/ (model.safetensors, curve.csv, curve.png, metric
 from pathlib import Path
 from typing import Any
 
-from pfafn.objectives import StudentObjective, initialise_student
-from pfafn.params import Params
+from pfafn.learning.objectives import StudentObjective, initialise_student
+from pfafn.params.file import Params
 from pfafn.stages.entry import main
-from pfafn.trained import load_model, new_network, perceptual, train_stage
-from pfafn.training import Plan
+from pfafn.stages.train import load_model, new_network, perceptual, train_stage
+from pfafn.training.plan import Plan
 
 STAGE = "student_warp"
 

@@ -8,11 +8,11 @@ writes  artifacts/tutor_warp/ (model.safetensors, curve.csv, curve.png, metrics.
 from pathlib import Path
 from typing import Any
 
-from pfafn.objectives import TutorObjective
-from pfafn.params import Params
+from pfafn.learning.objectives import TutorObjective
+from pfafn.params.file import Params
 from pfafn.stages.entry import main
-from pfafn.trained import new_network, perceptual, train_stage
-from pfafn.training import Plan
+from pfafn.stages.train import new_network, perceptual, train_stage
+from pfafn.training.plan import Plan
 
 STAGE = "tutor_warp"
 

@@ -2,9 +2,9 @@ import numpy as np
 import photoset
 import pytest
 
-from pfafn.data.augment import swap_sides
 from pfafn.data.body_parts import derive_body_parts
-from pfafn.data.parts import ARM_PARTS, BodyPart, Keypoint, Parsing
+from pfafn.models.parts import ARM_PARTS, BodyPart, Keypoint, Parsing
+from pfafn.samples.augment import swap_sides
 
 H, W = SIZE = (256, 192)
 

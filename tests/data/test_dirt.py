@@ -17,12 +17,12 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 from PIL import Image
 
-from pfafn.data.images import ImageError, decode_gray, decode_ids, decode_picture, read_bytes
 from pfafn.data.inspection import Problem, decode_body_parts
 from pfafn.data.keypoints import KeypointError, count_people, read_keypoints
-from pfafn.data.opening import MAX_PIXELS
 from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, ParsingError, canonical
-from pfafn.data.parts import Parsing
+from pfafn.models.parts import Parsing
+from pfafn.photos.images import ImageError, decode_gray, decode_ids, decode_picture, read_bytes
+from pfafn.photos.opening import MAX_PIXELS
 
 H, W = SIZE = (24, 40)
 NAME = "shop/shirt.jpg"

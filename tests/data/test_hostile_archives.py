@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pfafn.data.adopt import AdoptError, adopt
 from pfafn.data.archives import ArchiveError
 from pfafn.data.layouts import VITON
-from pfafn.errors import UserError
+from pfafn.kit.errors import UserError
 
 PACKED = ["tar", "tar.gz", "tar.xz", "tar.bz2", "zip"]
 each_kind = pytest.mark.parametrize("kind", PACKED)

@@ -5,7 +5,7 @@ import photoset
 import pytest
 
 from pfafn.data.keypoints import KeypointError, read_keypoints
-from pfafn.data.parts import Keypoint
+from pfafn.models.parts import Keypoint
 
 SIZE = (256, 192)
 

@@ -5,8 +5,8 @@ import pytest
 
 from pfafn.data.catalogue import read_catalogue
 from pfafn.data.layouts import DRESSCODE, LAYOUTS, VITON, LayoutError, detect
-from pfafn.data.parts import Category
-from pfafn.outputs import MissingInput
+from pfafn.kit.files import MissingInput
+from pfafn.models.parts import Category
 
 
 def catalogue(root, seed=0, test_fraction=0.5):

@@ -1,7 +1,7 @@
 import pytest
 
 from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
-from pfafn.data.parts import Category
+from pfafn.models.parts import Category
 
 
 def offers(*digests: str, category: Category = Category.UPPER) -> list[Offer]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Atr, Lip, ParsingError, canonical
-from pfafn.data.parts import Parsing
+from pfafn.models.parts import Parsing
 
 H, W = 3, 8
 # VITON's own maps were made from LIP's like this (exact on its photos); all others are background.

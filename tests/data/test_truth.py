@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pfafn.data.images import ImageError, encode_png
 from pfafn.data.truth import decode_flow, encode_flow, fit_flow
+from pfafn.photos.images import ImageError, encode_png
 
 H, W = SIZE = (64, 48)
 

@@ -22,7 +22,7 @@ import photoset
 import tinyset
 import yaml
 
-from pfafn.outputs import file_hash
+from pfafn.kit.files import file_hash
 
 STAGES = ["prepare", "annotate", "tutor_warp", "tutor_tryon", "fakes", "student_warp",
           "student_tryon", "evaluate"]  # fmt: skip

@@ -13,7 +13,7 @@ import yaml
 
 from flows.dvc import ROOT
 from flows.parameters import KEPT, OverrideError, Profile, applied
-from pfafn.params import ParamsError
+from pfafn.params.file import ParamsError
 
 KILLED = """
 import os, pathlib, signal, sys

@@ -9,10 +9,11 @@ import safetensors.torch
 import torch
 import torch.nn.functional as F
 
-from pfafn.models import tryon
 from pfafn.models.generator import composite
-from pfafn.models.tryon import ModelError, TryOnNet
+from pfafn.models.tryon import TryOnNet
 from pfafn.models.vgg import _L1, VGG19, HalvePool
+from pfafn.weights import model_file
+from pfafn.weights.model_file import ModelError
 
 TINY = {"channels": [4, 4, 8, 8, 8], "fpn": 8, "generator": 4}
 
@@ -63,7 +64,7 @@ def test_the_composition_mask_chooses_between_garment_and_drawing() -> None:
 
 
 def test_a_tutor_cannot_dress_without_parsing() -> None:
-    with pytest.raises(ModelError, match="needs parsing and pose"):
+    with pytest.raises(ValueError, match="needs parsing and pose"):
         tiny("tutor").wear(*torch.zeros(2, 1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
 
 
@@ -80,8 +81,8 @@ def test_perceptual_distance_is_zero_only_to_itself() -> None:
 
 def test_a_model_file_gives_back_weights_and_card(tmp_path: Path) -> None:
     net = tiny()
-    tryon.save(net, tmp_path / "m.safetensors", {"image": [64, 96]})
-    loaded, card = tryon.load(tmp_path / "m.safetensors")
+    model_file.save(net, tmp_path / "m.safetensors", {"image": [64, 96]})
+    loaded, card = model_file.load(tmp_path / "m.safetensors")
     assert card["image"] == [64, 96]
     assert card["role"] == "student"
     for name, value in net.state_dict().items():
@@ -89,11 +90,11 @@ def test_a_model_file_gives_back_weights_and_card(tmp_path: Path) -> None:
 
 
 def test_a_loaded_model_is_its_own_and_drawing_its_first_weights_is_spared(tmp_path: Path) -> None:
-    tryon.save(tiny(), tmp_path / "m", {})
+    model_file.save(tiny(), tmp_path / "m", {})
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
-    loaded, _ = tryon.load(tmp_path / "m")
+    loaded, _ = model_file.load(tmp_path / "m")
     assert torch.rand(1) == expected
     (tmp_path / "m").write_bytes(b"")
     for name, value in tiny().state_dict().items():
@@ -103,74 +104,74 @@ def test_a_loaded_model_is_its_own_and_drawing_its_first_weights_is_spared(tmp_p
 
 def test_equal_models_are_equal_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        tryon.save(tiny(), tmp_path / name, {"z": 1, "a": 2})
+        model_file.save(tiny(), tmp_path / name, {"z": 1, "a": 2})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_a_model_of_another_width_is_refused_with_both_values(tmp_path: Path) -> None:
-    tryon.save(tiny(), tmp_path / "m", {})
+    model_file.save(tiny(), tmp_path / "m", {})
     with pytest.raises(ModelError, match=r"m: fpn is 8, expected 16"):
-        tryon.load(tmp_path / "m", architecture={"fpn": 16})
+        model_file.load(tmp_path / "m", architecture={"fpn": 16})
 
 
 def test_a_tutor_is_no_student(tmp_path: Path) -> None:
-    tryon.save(tiny("tutor"), tmp_path / "m", {})
+    model_file.save(tiny("tutor"), tmp_path / "m", {})
     with pytest.raises(ModelError, match="role is tutor, expected student"):
-        tryon.load(tmp_path / "m", role="student")
+        model_file.load(tmp_path / "m", role="student")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x10\0\0\0\0\0\0\0{}"])
 def test_what_is_no_model_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m").write_bytes(content)
     with pytest.raises(ModelError, match="not a readable safetensors file"):
-        tryon.load(tmp_path / "m")
+        model_file.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999])
 def test_one_flipped_bit_anywhere_in_a_model_file_is_noticed(share: float, tmp_path: Path) -> None:
-    tryon.save(tiny(), tmp_path / "m", {"image": [64, 96]})
+    model_file.save(tiny(), tmp_path / "m", {"image": [64, 96]})
     content = bytearray((tmp_path / "m").read_bytes())
     content[int(share * len(content))] ^= 4
     (tmp_path / "m").write_bytes(content)
     with pytest.raises(ModelError, match=r"m is damaged|m: not a readable safetensors file"):
-        tryon.load(tmp_path / "m")
+        model_file.load(tmp_path / "m")
 
 
 def test_damaged_weights_are_told_with_both_hashes_and_what_to_do(tmp_path: Path) -> None:
-    tryon.save(tiny(), tmp_path / "m", {})
+    model_file.save(tiny(), tmp_path / "m", {})
     content = bytearray((tmp_path / "m").read_bytes())
     content[-1] ^= 1
     (tmp_path / "m").write_bytes(content)
     with pytest.raises(ModelError, match=r"SHA-256 \w{12}\.\.\., expected .* `dvc checkout"):
-        tryon.load(tmp_path / "m")
+        model_file.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize("change", [{"image": [96, 64]}, {"fpn": 16}, {"geometry": "another"}])
 def test_a_card_that_was_changed_is_noticed(change: dict[str, object], tmp_path: Path) -> None:
-    tryon.save(tiny(), tmp_path / "m", {"image": [64, 96]})
-    rewrite(tmp_path / "m", tryon.read_card(tmp_path / "m") | change)
+    model_file.save(tiny(), tmp_path / "m", {"image": [64, 96]})
+    rewrite(tmp_path / "m", model_file.read_card(tmp_path / "m") | change)
     with pytest.raises(ModelError, match="m is damaged"):
-        tryon.load(tmp_path / "m")
+        model_file.load(tmp_path / "m")
 
 
 def test_a_model_without_a_hash_is_not_believed(tmp_path: Path) -> None:
-    tryon.save(tiny(), tmp_path / "m", {})
-    card = tryon.read_card(tmp_path / "m")
+    model_file.save(tiny(), tmp_path / "m", {})
+    card = model_file.read_card(tmp_path / "m")
     del card["sha256"]
     rewrite(tmp_path / "m", card)
     with pytest.raises(ModelError, match="m: its card has no sha256"):
-        tryon.load(tmp_path / "m")
+        model_file.load(tmp_path / "m")
 
 
 def rewrite(path: Path, card: dict[str, object]) -> None:
     """Give a model file another card."""
     header = {"card": json.dumps(card, sort_keys=True)}
-    safetensors.torch.save_file(tryon.read_weights(path), path, header)
+    safetensors.torch.save_file(model_file.read_weights(path), path, header)
 
 
 def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model at"):
-        tryon.load(tmp_path / "m")
+        model_file.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])

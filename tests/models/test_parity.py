@@ -9,12 +9,12 @@ import pytest
 import torch
 from parity import FIXTURES, INFERENCE, cases, fixture
 
-from pfafn.data.representation import Represented, pose_map, represent
+from pfafn.fast.correlation import cost_volume
 from pfafn.inference import TryOn
-from pfafn.models.correlation import cost_volume
 from pfafn.models.geometry import compose, grid_of, total_variation, upsample
+from pfafn.models.redress import redress
+from pfafn.models.representation import Represented, pose_map, represent
 from pfafn.models.tryon import TryOnNet, Worn
-from pfafn.objectives import redress
 
 FLOW, IMAGE = {"atol": 1e-5, "rtol": 0}, {"atol": 3e-4, "rtol": 0}
 students = pytest.mark.parametrize(("folder", "size"), cases("student", "tryon"))

@@ -113,12 +113,13 @@ class Project:
 
     def put_networks(self, height: int = 64, width: int = 96) -> None:
         """Real, tiny, untrained networks in place of the stand-ins."""
-        from pfafn.models import tryon
+        from pfafn.models.tryon import TryOnNet
+        from pfafn.weights import model_file
 
         for role in ("tutor", "student"):
             file = self.root / f"artifacts/{role}_tryon/model.safetensors"
-            net = tryon.TryOnNet(role, [8] * 5, 8, 4)
-            tryon.save(net, file, {"image": [height, width]})
+            net = TryOnNet(role, [8] * 5, 8, 4)
+            model_file.save(net, file, {"image": [height, width]})
         self.relock()
 
     def write_lock(self) -> None:

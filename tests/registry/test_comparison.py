@@ -9,7 +9,7 @@ from retraining import Project, new_project
 from typer.testing import CliRunner
 
 from pfafn import registry
-from pfafn.cli_registry import app
+from pfafn.cli.registry import app
 from pfafn.registry.store import RegistryError
 
 # MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.

@@ -11,7 +11,7 @@ import pytest
 from retraining import Project
 
 from pfafn import registry
-from pfafn.lock import exclusive
+from pfafn.kit.lock import exclusive
 from pfafn.registry import stamp
 from pfafn.registry.record import RecordError, flatten, read
 from pfafn.registry.store import RegistryError, connect, home

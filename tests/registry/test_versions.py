@@ -10,8 +10,8 @@ import pytest
 from retraining import Project
 
 from pfafn import registry
-from pfafn.data.images import decode_rgb, encode_png
-from pfafn.data.parts import Parsing
+from pfafn.models.parts import Parsing
+from pfafn.photos.images import decode_rgb, encode_png
 from pfafn.registry.store import RegistryError, connect
 
 # MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.
@@ -127,7 +127,7 @@ def test_a_uri_that_leads_nowhere_says_so(mirrored: Project, uri: str, says: str
 def test_show_as_json_names_version_aliases_scores_lineage_and_sources(mirrored: Project) -> None:
     from typer.testing import CliRunner
 
-    from pfafn.cli_registry import app
+    from pfafn.cli.registry import app
 
     shown = json.loads(CliRunner().invoke(app, ["show", "--json"]).stdout)
     assert shown["version"] == 1

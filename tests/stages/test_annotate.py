@@ -6,12 +6,12 @@ import pandas as pd
 import photoset
 import pytest
 
-from pfafn.data import images
-from pfafn.data.dataset import TryOnDataset
-from pfafn.data.parts import BodyPart, Category, Parsing
-from pfafn.data.shards import Shards
-from pfafn.outputs import MissingInput
-from pfafn.params import Annotate, Params
+from pfafn.kit.files import MissingInput
+from pfafn.models.parts import BodyPart, Category, Parsing
+from pfafn.params.file import Annotate, Params
+from pfafn.photos import images
+from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.shards import Shards
 from pfafn.stages import annotate, prepare
 from pfafn.stages.annotate import AnnotationError
 

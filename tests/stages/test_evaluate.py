@@ -7,9 +7,9 @@ import pytest
 import tinyset
 
 from pfafn.data.truth import write_truth
-from pfafn.models.tryon import ModelError
-from pfafn.outputs import MissingInput
+from pfafn.kit.files import MissingInput
 from pfafn.stages import evaluate
+from pfafn.weights.model_file import ModelError
 
 FILES = {"metrics.json", "samples.parquet", "protocol.json", "grid.png", "report.html",
          "provenance.json"}  # fmt: skip

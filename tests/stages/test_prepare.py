@@ -9,9 +9,9 @@ import photoset
 import pytest
 from prepared import PARAMS, SIZE, manifest, reasons, report, run
 
-from pfafn.data import images
-from pfafn.data.shards import Shards
-from pfafn.outputs import MissingInput
+from pfafn.kit.files import MissingInput
+from pfafn.photos import images
+from pfafn.samples.shards import Shards
 
 
 def test_row_i_is_item_i_train_first(data):

@@ -3,7 +3,7 @@
 import cv2
 from prepared import copy, manifest, reasons, report, run
 
-from pfafn.data import images
+from pfafn.photos import images
 
 
 def test_the_same_picture_twice_is_taken_once(data):

@@ -10,14 +10,14 @@ import pytest
 import tinyset
 from tinytrain import stop_after
 
-from pfafn import dressing
-from pfafn.data.images import PACKED_SHARE
 from pfafn.data.inspection import Inspector
-from pfafn.outputs import file_hash
-from pfafn.params import Params
-from pfafn.signals import Stopped
+from pfafn.kit.files import file_hash
+from pfafn.kit.signals import Stopped
+from pfafn.learning import fakes as dressing
+from pfafn.params.file import Params
+from pfafn.photos.images import PACKED_SHARE
 from pfafn.stages import annotate, fakes, prepare, tutor_warp
-from pfafn.workplace import NoSpace
+from pfafn.stages.workplace import NoSpace
 
 SIZE = tinyset.SIZE
 PERSONS, GARMENTS = 9, 9  # of the photos
@@ -193,7 +193,7 @@ def test_fakes_are_not_begun_on_a_disk_that_is_too_small(
     tutored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tutored)._replace(free=1000)
-    monkeypatch.setattr("pfafn.workplace.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("pfafn.stages.workplace.shutil.disk_usage", lambda _: usage)
     drawn = Counter(dressing.dressed)
     monkeypatch.setattr(dressing, "dressed", drawn)
     with pytest.raises(NoSpace, match="the fakes needs about .* are free: make room"):

@@ -15,8 +15,8 @@ import torch
 import yaml
 from test_training_stages import params
 
-from pfafn.models import tryon
 from pfafn.models.tryon import TryOnNet
+from pfafn.weights import model_file
 
 STAGE = ["-m", "pfafn.stages.tutor_warp"]
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -50,7 +50,7 @@ def train(root: Path, *command: str, processes: int = 1) -> TryOnNet:
         timeout=PATIENCE,
         capture_output=True,
     )
-    return tryon.load(root / "artifacts/tutor_warp/model.safetensors")[0]
+    return model_file.load(root / "artifacts/tutor_warp/model.safetensors")[0]
 
 
 def test_a_stage_under_torchrun_trains_what_one_process_trains(tmp_path: Path) -> None:

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import tinyset
 
-from pfafn.data.shards import Shards
-from pfafn.models import tryon
-from pfafn.models.tryon import ModelError
-from pfafn.outputs import MissingInput, file_hash
-from pfafn.params import Params
+from pfafn.kit.files import MissingInput, file_hash
+from pfafn.params.file import Params
+from pfafn.samples.shards import Shards
 from pfafn.stages import fakes, student_tryon, student_warp, tutor_tryon, tutor_warp
 from pfafn.stages.fakes import NoUsableFake
+from pfafn.weights import model_file
+from pfafn.weights.model_file import ModelError
 
 STAGES = (tutor_warp, tutor_tryon, fakes, student_warp, student_tryon)
 FILES = {"model.safetensors", "metrics.json", "curve.csv", "curve.png", "provenance.json"}
@@ -44,7 +44,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("stage", ["tutor_warp", "tutor_tryon", "student_warp", "student_tryon"])
 def test_a_training_leaves_model_metrics_curve_and_provenance(trained: Path, stage: str) -> None:
     assert {p.name for p in (trained / stage).iterdir()} == FILES
-    card = tryon.read_card(trained / stage / "model.safetensors")
+    card = model_file.read_card(trained / stage / "model.safetensors")
     assert (card["stage"], card["role"]) == (stage, stage.split("_")[0])
     assert (card["generator"] is None) == stage.endswith("warp")
     assert json.loads((trained / stage / "metrics.json").read_text())["steps"] == 2

@@ -9,8 +9,8 @@ import tinyset
 from distributed import LocalCluster
 from test_resume import hashes, params
 
-from pfafn import crew
 from pfafn.data.check import check
+from pfafn.kit import pool
 from pfafn.stages import annotate, fakes, prepare
 
 SLOW = pytest.mark.slow
@@ -22,7 +22,7 @@ ARTIFACTS = Path("artifacts")
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty project to stand in; workers stand elsewhere."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(crew, "CHUNK", 2)
+    monkeypatch.setattr(pool, "CHUNK", 2)
 
 
 def written() -> dict[str, Any]:

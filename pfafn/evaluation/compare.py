@@ -1,0 +1,135 @@
+"""Tutor, student and baselines on the test split, scored sample by sample.
+
+Paired, a parser-free model is shown the answer's clothes, as is the untouched person, which scores
+perfectly there: only unpaired scores against a known truth rank parser-free models.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from pfafn.evaluation.baselines import paste_on_torso
+from pfafn.evaluation.metrics import METRICS
+from pfafn.evaluation.scores import Outcome, scores
+from pfafn.evaluation.testset import PROTOCOLS, TestSet, truths
+from pfafn.kit.machine import autocast
+from pfafn.kit.progress import Progress
+from pfafn.models.redress import redress
+from pfafn.models.tryon import TryOnNet, Worn
+from pfafn.photos.tensors import to_device, to_pixels
+from pfafn.samples.loading import loading
+
+
+class Dressed(NamedTuple):
+    """What one model made of a batch; the warp is None where there was none."""
+
+    image: Tensor  # [B, 3, H, W] in [-1, 1]
+    garment: Tensor | None = None  # [B, 3, H, W] in [-1, 1]
+    mask: Tensor | None = None  # [B, 1, H, W] in [0, 1]
+    grid: Tensor | None = None  # [B, 2, H, W] in [-1, 1]
+
+    def outcome(self, i: int) -> Outcome:
+        """Sample i for scoring, rounded to 8 bits as it would be saved; NaN stays NaN."""
+        image = torch.from_numpy(to_pixels(self.image[i : i + 1])[0]).movedim(-1, 0) / 255
+        finite = torch.isfinite(self.image[i]).all().cpu()
+        image = torch.where(finite, image, torch.nan)
+        warp = (None if t is None else t[i].float().cpu() for t in (self.mask, self.grid))
+        return Outcome(image, *warp)
+
+
+@torch.inference_mode()
+def dress(
+    tutor: TryOnNet, student: TryOnNet, batch: dict[str, Tensor], protocol: str
+) -> dict[str, Dressed]:
+    """Every one of `metrics.MODELS` on a batch (on the networks' device), under a protocol."""
+    garment, mask = (batch[name] for name in PROTOCOLS[protocol])
+    with autocast(garment.device):
+        by_tutor = redress(tutor, batch | {"unpaired_garment": garment, "unpaired_mask": mask})
+        by_student = student.wear(batch["person"], garment, mask)
+    pasted = paste_on_torso(batch["person"], garment, mask, batch["keypoints"])
+    return {
+        "tutor": of_network(by_tutor),
+        "student": of_network(by_student),
+        "person": Dressed(batch["person"]),
+        "torso_box": Dressed(*pasted),
+    }
+
+
+def of_network(worn: Worn) -> Dressed:
+    warped = worn.warped
+    return Dressed(worn.image, warped.garment, warped.mask, warped.alignment.grid)
+
+
+class Evaluated(NamedTuple):
+    """A batch under one protocol."""
+
+    protocol: str
+    batch: dict[str, Tensor]
+    dressed: dict[str, Dressed]
+    rows: list[dict[str, Any]]  # of the per-sample table
+
+
+def evaluate(
+    tutor: TryOnNet, student: TryOnNet, test: TestSet, batch_size: int
+) -> Iterator[Evaluated]:
+    """Every batch of the test split under every protocol; one batch is in memory at a time."""
+    device = next(student.parameters()).device
+    loader = DataLoader(test.samples, batch_size=batch_size, **loading(device))
+    with Progress("evaluate", len(test.samples) * len(PROTOCOLS), unit="pairs") as progress:
+        for batch in loader:
+            batch = to_device(batch, device)
+            for protocol in PROTOCOLS:
+                dressed = dress(tutor, student, batch, protocol)
+                yield Evaluated(protocol, batch, dressed, rows(test, batch, dressed, protocol))
+                progress.advance(steps=len(batch["item"]))
+
+
+def rows(
+    test: TestSet, batch: dict[str, Tensor], dressed: dict[str, Dressed], protocol: str
+) -> list[dict[str, Any]]:
+    """One row per sample and model: names and METRICS, all NaN if the model gave no numbers."""
+    found = []
+    for i, truth in enumerate(truths(test, batch, protocol)):
+        if truth is None:
+            continue
+        pair = test.pair(int(batch["item"][i]), protocol)
+        names = {
+            "item": pair.item,
+            "person": test.persons[pair.item],
+            "garment": test.garments[pair.garment],
+            "protocol": protocol,
+        }
+        for model, of_model in dressed.items():
+            made = of_model.outcome(i)
+            failed = not torch.isfinite(made.image).all()
+            values = dict.fromkeys(METRICS, math.nan) if failed else scores(made, truth)
+            found.append(names | {"model": model, **values})
+    return found
+
+
+def summary(samples: pd.DataFrame) -> dict[str, Any]:
+    """Means per protocol and model, of what is known; and counts.
+
+    counts: per protocol the pairs, and per model how many of them have a score (fewer than `person`
+    has, if a model gave something that is no number).
+    """
+    found: dict[str, Any] = {"counts": {}}
+    for protocol, of_protocol in samples.groupby("protocol"):
+        by_model = of_protocol.groupby("model")
+        found[protocol] = {
+            model: {
+                name: round(float(rows[name].mean()), 6)
+                for name in METRICS
+                if rows[name].notna().any()
+            }
+            for model, rows in by_model
+        }
+        pairs = len(of_protocol) // by_model.ngroups
+        scored = {model: int(rows["ssim"].notna().sum()) for model, rows in by_model}
+        found["counts"][protocol] = {"pairs": pairs, **scored}
+    return found

@@ -1,0 +1,129 @@
+"""The pictures of an evaluation: try-ons side by side, and the curves of the training stages."""
+
+import math
+from pathlib import Path
+
+import cv2
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from pfafn.evaluation.compare import Evaluated
+from pfafn.photos.images import encode_png
+from pfafn.photos.tensors import to_pixels
+
+Pixels = NDArray[np.uint8]
+
+COLUMNS = {
+    "person": "Person",
+    "garment": "Garment",
+    "warped": "Warped garment\n(student)",
+    "tutor": "Tutor",
+    "student": "Student",
+    "truth": "Truth",
+    "torso_box": "Torso box\n(baseline)",
+}
+LEAST_WIDTH = 160  # pixels of a cell; smaller pictures are enlarged by a whole factor
+GAP, HEADER, CAPTION = 6, 52, 20  # pixels
+PAPER, INK, PALE = (255, 255, 255), (34, 34, 34), (130, 130, 130)
+STAGES = ("tutor_warp", "tutor_tryon", "student_warp", "student_tryon")
+SMOOTHING = 0.05  # of the curve's length, the window of the moving median
+
+
+class Gallery:
+    """The first `rows` unpaired try-ons, kept while an evaluation goes by."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.pictures: list[dict[str, Pixels]] = []
+        self.captions: list[str] = []
+
+    def add(self, seen: Evaluated, known: list[Tensor | None], captions: list[str]) -> None:
+        """Take what is still missing from a batch. known: true pictures [3, H, W] in [0, 1]."""
+        student = seen.dressed["student"]
+        pale = seen.batch["unpaired_garment"] + 1 - seen.batch["unpaired_mask"]
+        columns = {
+            "person": seen.batch["person"],
+            "garment": pale,
+            "warped": student.garment * student.mask + 1 - student.mask,
+            **{model: seen.dressed[model].image for model in ("tutor", "student", "torso_box")},
+        }
+        for i in range(min(self.rows - len(self.pictures), len(captions))):
+            row = {name: to_pixels(images[i : i + 1])[0] for name, images in columns.items()}
+            truth = known[i]
+            if truth is not None:
+                row["truth"] = to_pixels(truth[None] * 2 - 1)[0]
+            self.pictures.append(row)
+            self.captions.append(captions[i])
+
+    def png(self) -> bytes:
+        """The grid: a row per person, a column for each of COLUMNS that is known."""
+        shown = [name for name in COLUMNS if any(name in row for row in self.pictures)]
+        height, width = self.pictures[0]["person"].shape[:2]
+        factor = max(1, math.ceil(LEAST_WIDTH / width))
+        height, width = height * factor, width * factor
+        step = height + CAPTION + GAP
+        canvas = Image.new(
+            "RGB",
+            (len(shown) * (width + GAP) + GAP, HEADER + len(self.pictures) * step + GAP),
+            PAPER,
+        )
+        draw = ImageDraw.Draw(canvas)
+        for column, name in enumerate(shown):
+            middle = GAP + column * (width + GAP) + width // 2
+            draw.multiline_text(
+                (middle, HEADER // 2), COLUMNS[name], INK, font(16), anchor="mm", align="center"
+            )
+        for row, pictures in enumerate(self.pictures):
+            top = HEADER + row * step
+            draw.text((GAP, top + CAPTION // 2), self.captions[row], PALE, font(12), anchor="lm")
+            for column, name in enumerate(shown):
+                if name in pictures:
+                    place = (GAP + column * (width + GAP), top + CAPTION)
+                    canvas.paste(Image.fromarray(enlarged(pictures[name], factor)), place)
+        return encode_png(np.asarray(canvas))
+
+
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def enlarged(image: Pixels, factor: int) -> Pixels:
+    """Smoothly enlarged by a whole factor."""
+    if factor == 1:
+        return image
+    height, width = image.shape[:2]
+    return cv2.resize(image, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC)
+
+
+def curve_files(artifacts: Path) -> dict[str, Path]:
+    """curve.csv of every training stage that has one."""
+    files = {stage: artifacts / stage / "curve.csv" for stage in STAGES}
+    return {stage: path for stage, path in files.items() if path.is_file()}
+
+
+def draw_curves(files: dict[str, Path], out: Path) -> None:
+    """Total loss of every stage side by side, raw and smoothed."""
+    matplotlib.use("Agg")
+    figure, axes = plt.subplots(
+        1, len(files), figsize=(3.6 * len(files), 3.2), layout="constrained", squeeze=False
+    )
+    for axis, (stage, path) in zip(axes[0], files.items(), strict=True):
+        curve = pd.read_csv(path)
+        window = max(1, round(SMOOTHING * len(curve)))
+        smooth = curve["total"].rolling(window, center=True, min_periods=1).median()
+        axis.plot(curve["step"], curve["total"], color="#b9c7d8", linewidth=0.8)
+        axis.plot(curve["step"], smooth, color="#1f4e79", linewidth=1.6)
+        axis.set(title=stage, xlabel="step", yscale="log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.grid(alpha=0.25)
+    axes[0][0].set_ylabel("total loss")
+    figure.savefig(out, dpi=110, metadata={"Software": None})
+    plt.close(figure)

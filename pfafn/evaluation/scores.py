@@ -1,0 +1,89 @@
+"""What one try-on is worth: per-sample scores against the truth.
+
+Pictures are compared as a user gets them, rounded to 8 bits, with a value range of 0 to 1. A score
+that cannot be known (no truth, no flow) is NaN.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import binary_jaccard_index
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+
+from pfafn.evaluation.metrics import METRICS
+from pfafn.models.geometry import flow_of
+
+BEST_PSNR = 100.0  # dB, what equal pictures count: their ratio is infinite
+WARPED = 0.5  # a warped mask shows the garment above this value
+
+
+class Outcome(NamedTuple):
+    """One try-on."""
+
+    image: Tensor  # float [3, H, W] in [0, 1]
+    mask: Tensor | None = None  # float [1, H, W] in [0, 1], the warped garment mask
+    grid: Tensor | None = None  # float [2, H, W] in [-1, 1], where the garment was sampled
+
+
+class Truth(NamedTuple):
+    """What it should have been; None where nobody knows."""
+
+    image: Tensor | None  # float [3, H, W] in [0, 1]
+    clothes: Tensor | None  # bool [1, H, W]: where the garment is seen on the person
+    region: Tensor | None  # bool [1, H, W]: where old or new clothes are, for psnr_clothes
+    flow: Tensor | None = None  # float [2, H, W]: pixels from here to the garment picture
+    visible: Tensor | None = None  # bool [1, H, W]: where the flow is known
+
+
+def scores(made: Outcome, truth: Truth) -> dict[str, float]:
+    """Every one of METRICS for one sample."""
+    found = dict.fromkeys(METRICS, math.nan)
+    if truth.image is not None:
+        found["ssim"] = ssim(made.image, truth.image)
+        found["psnr"] = psnr(made.image, truth.image)
+        if truth.region is not None:
+            found["psnr_clothes"] = psnr_within(made.image, truth.image, truth.region)
+    if made.mask is not None and truth.clothes is not None:
+        found["iou"] = iou(made.mask, truth.clothes)
+    if made.grid is not None and truth.flow is not None:
+        found["epe"] = end_point_error(made.grid, truth.flow, truth.visible)
+    return found
+
+
+def ssim(image: Tensor, target: Tensor) -> float:
+    """Structural similarity of [3, H, W] pictures, 11x11 Gaussian window, up to 1."""
+    # Flat areas lose 1e-4 to rounding in float32; float64 would take twenty times as long.
+    value = structural_similarity_index_measure(image[None], target[None], data_range=1.0)
+    return float(value)
+
+
+def psnr(image: Tensor, target: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of equally shaped values in [0, 1], at most BEST_PSNR."""
+    return min(float(peak_signal_noise_ratio(image, target, data_range=1.0)), BEST_PSNR)
+
+
+def psnr_within(image: Tensor, target: Tensor, region: Tensor) -> float:
+    """psnr() of the pixels in region bool [1, H, W]; NaN if there are none."""
+    inside = region[0]
+    return psnr(image[:, inside], target[:, inside]) if inside.any() else math.nan
+
+
+def iou(mask: Tensor, clothes: Tensor) -> float:
+    """Intersection over union of a warped mask with the clothes [1, H, W]; NaN if neither is."""
+    shown = mask > WARPED
+    if not (shown.any() or clothes.any()):
+        return math.nan
+    return float(binary_jaccard_index(shown.int(), clothes.int()))
+
+
+def end_point_error(grid: Tensor, flow: Tensor, visible: Tensor) -> float:
+    """Mean distance in pixels of the flow behind grid to the true flow, where that is known."""
+    if not visible.any():
+        return math.nan
+    distance = torch.linalg.vector_norm(flow_of(grid[None])[0] - flow, dim=0)
+    return float(distance[visible[0]].mean())

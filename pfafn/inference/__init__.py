@@ -1,0 +1,5 @@
+"""Try-on for anybody who has pictures: `from pfafn.inference import TryOn`."""
+
+from pfafn.inference.tryon import TryOn, TutorTryOn
+
+__all__ = ["TryOn", "TutorTryOn"]

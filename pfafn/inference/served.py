@@ -1,0 +1,163 @@
+"""The model as MLflow serves it: rows of pictures in, a PNG out. Stored as code, never as a pickle.
+
+Student: columns person, garment, optional garment_mask. Tutor: also parsing, keypoints, optional
+body_parts. A picture is base64 of a PNG or JPEG; keypoints are JSON of 54 numbers (18 x [x, y,
+score], pixels of the person picture). Answer: column image, base64 PNG.
+
+Whoever asks may be a stranger. A request has at most MOST_ROWS rows, MOST_BYTES of text in all and
+SECONDS to be answered in, asked before each row; a picture has at most MOST_PIXELS. Files of this
+machine are read for nobody, unless PFAFN_SERVED_PATHS names a folder: then a picture may also be
+the path of a file below it.
+"""
+
+import base64
+import binascii
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+from numpy.typing import NDArray
+
+from pfafn.kit.errors import UserError
+from pfafn.photos.images import Pixels, decode_gray, decode_ids, decode_rgb, encode_png, read_bytes
+
+PATHS = "PFAFN_SERVED_PATHS"  # environment: the folder whose files may be named in a request
+LONGEST_PATH = 1024
+MOST_ROWS = 64
+MOST_BYTES = 64 * 2**20
+MOST_PIXELS = 25_000_000
+MOST_KEYPOINTS = 10_000  # characters
+SECONDS = 60.0
+THRESHOLD = 127  # masks: brighter is garment
+
+
+class RequestError(UserError, ValueError):
+    """A request or a row of it cannot be used; the message names what was expected and what to do.
+
+    Of a row it names number and column.
+    """
+
+
+class Served(PythonModel):
+    """Tutor or student behind MLflow's pyfunc interface."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        from pfafn.inference import TryOn, TutorTryOn
+
+        self.is_tutor = context.model_config["model"] == "pfafn-tutor"
+        loader = TutorTryOn if self.is_tutor else TryOn
+        self.model: Any = loader.load(Path(context.artifacts["weights"]))
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, str] | None = None,
+    ) -> pd.DataFrame:
+        began = time.monotonic()
+        rows = model_input.to_dict(orient="records")
+        check_amount(rows)
+        images = []
+        for number, row in enumerate(rows):
+            if time.monotonic() - began > SECONDS:
+                raise RequestError(
+                    f"{number} of {len(rows)} rows took more than {SECONDS:.0f} s: send fewer rows "
+                    "at a time, or smaller pictures"
+                )
+            images.append(base64.b64encode(encode_png(self._wear(Row(number, row)))).decode())
+        return pd.DataFrame({"image": images})
+
+    def _wear(self, row: "Row") -> Pixels:
+        person, garment = row.picture("person", decode_rgb), row.picture("garment", decode_rgb)
+        mask = row.optional("garment_mask", decode_gray)
+        if mask is not None:
+            mask = np.where(mask > THRESHOLD, 255, 0).astype(np.uint8)
+        if not self.is_tutor:
+            return self.model.wear(person, garment, mask)
+        parsing, keypoints = row.picture("parsing", decode_ids), row.keypoints()
+        body_parts = row.optional("body_parts", decode_ids)
+        return self.model.wear(person, garment, mask, parsing, keypoints, body_parts)
+
+
+def check_amount(rows: list[dict[str, Any]]) -> None:
+    """Raise RequestError if there is more than one request may ask."""
+    if len(rows) > MOST_ROWS:
+        raise RequestError(f"expected at most {MOST_ROWS} rows, got {len(rows)}: send fewer")
+    size = sum(len(text) for row in rows for text in row.values() if isinstance(text, str))
+    if size > MOST_BYTES:
+        raise RequestError(
+            f"expected at most {MOST_BYTES} bytes in all rows, got {size}: send fewer rows at a "
+            "time, or smaller pictures"
+        )
+
+
+class Row:
+    """One row of a request, its columns decoded on demand."""
+
+    def __init__(self, number: int, columns: dict[str, Any]) -> None:
+        self.number = number
+        self.columns = columns
+
+    def picture(self, column: str, decode: Callable[[bytes, str], Pixels]) -> Pixels:
+        """Decode base64 or a file; raises RequestError, or ImageError for a broken picture."""
+        text = self.columns.get(column)
+        if not isinstance(text, str) or not text:
+            raise self._error(column, "a picture", text)
+        decoded = decode(self._content(column, text), f"row {self.number}, {column}")
+        height, width = decoded.shape[:2]
+        if height * width > MOST_PIXELS:
+            raise self._error(column, f"at most {MOST_PIXELS} pixels", f"{width}x{height}")
+        return decoded
+
+    def optional(self, column: str, decode: Callable[[bytes, str], Pixels]) -> Pixels | None:
+        """As picture(); None where the column is absent, empty or null."""
+        text = self.columns.get(column)
+        return self.picture(column, decode) if isinstance(text, str) and text else None
+
+    def keypoints(self) -> NDArray[np.float32]:
+        """float32 [18, 3]; raises RequestError if there are not 54 numbers."""
+        text = self.columns.get("keypoints")
+        if isinstance(text, str) and len(text) > MOST_KEYPOINTS:
+            raise self._error("keypoints", f"at most {MOST_KEYPOINTS} characters", len(text))
+        try:
+            numbers = np.array(json.loads(text), np.float32).ravel()
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise self._error("keypoints", "JSON of 54 numbers", text) from error
+        if numbers.size != 54:
+            raise self._error("keypoints", "54 numbers (18 x [x, y, score])", numbers.size)
+        return numbers.reshape(18, 3)
+
+    def _content(self, column: str, text: str) -> bytes:
+        if file := self._file(text):
+            return read_bytes(file)
+        try:
+            return base64.b64decode(text.partition("base64,")[2] or text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            wanted = "base64 of a PNG or JPEG"
+            if folder := os.environ.get(PATHS):
+                wanted += f", or the path of a file below {folder}"
+            raise self._error(column, wanted, text) from error
+
+    @staticmethod
+    def _file(text: str) -> Path | None:
+        """The file that a text names; None if it names none, or none that may be read."""
+        folder = os.environ.get(PATHS)
+        # JPEG in base64 begins like an absolute path ("/9j/"), so the length is asked first.
+        if not folder or len(text) > LONGEST_PATH or "\0" in text:
+            return None
+        root = Path(folder).resolve()
+        file = (root / text).resolve()  # of a link, what it leads to
+        return file if file.is_relative_to(root) and file.is_file() else None
+
+    def _error(self, column: str, wanted: str, got: Any) -> RequestError:
+        return RequestError(f"row {self.number}, {column}: expected {wanted}, got {got!r:.60}")
+
+
+set_model(Served())

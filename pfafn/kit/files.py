@@ -1,0 +1,72 @@
+"""Files that appear whole or not at all, also if the process or the machine dies meanwhile."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pfafn.kit.errors import UserError
+
+
+def scratch_of(path: Path) -> Path:
+    """Where `path` is written before it has its name; what a killed process left is overwritten."""
+    return path.with_name(f".{path.name}.partial")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield a scratch path beside `path`; when the body ends well, the file gets its name.
+
+    Until then `path` is as it was. If the body raises, the scratch file is removed.
+    """
+    scratch = scratch_of(path)
+    try:
+        yield scratch
+        publish(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def publish(scratch: Path, path: Path) -> None:
+    """Give a finished file its name, once its content is on the disk."""
+    with scratch.open("rb") as file:
+        os.fsync(file.fileno())
+    scratch.replace(path)
+
+
+class MissingInput(UserError, FileNotFoundError):
+    """A stage's input is not there; the message names the stage that makes it."""
+
+
+def require(path: Path, stage: str) -> Path:
+    """Return path if it exists; otherwise raise MissingInput saying which stage makes it."""
+    if not path.exists():
+        raise MissingInput(f"no {path}: run `dvc repro {stage}` (or its module) first")
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with whole(path) as scratch:
+        scratch.write_text(text)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON atomically, sorted and indented, so equal content is equal bytes."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file; of a folder, of its sorted relative names and file hashes."""
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            # A name may be no UTF-8.
+            line = f"{file.relative_to(path)}:{file_hash(file)}\n"
+            digest.update(line.encode(errors="surrogateescape"))
+        return digest.hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

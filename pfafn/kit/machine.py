@@ -1,0 +1,93 @@
+"""Where and how fast to compute: never a param, for it must not change what comes out.
+
+PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_PROCESSES = auto |
+how many processes train together; PFAFN_WORKERS = loader processes of each; PFAFN_RECOMPUTE = 1 to
+train in less memory; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall time,
+PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.kit.cluster`, which
+needs no torch.
+"""
+
+import os
+
+import torch
+
+from pfafn.kit.errors import UserError
+
+
+class RuntimeSettingError(UserError, ValueError):
+    """An environment variable cannot be used; the message names it, its value and the choices."""
+
+
+def device() -> torch.device:
+    """PFAFN_DEVICE; auto takes the first GPU if there is one."""
+    wanted = os.environ.get("PFAFN_DEVICE", "auto")
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted != "cpu" and not (wanted == "cuda" or wanted.removeprefix("cuda:").isdigit()):
+        raise RuntimeSettingError(f"PFAFN_DEVICE is {wanted!r}, expected auto, cpu, cuda or cuda:N")
+    if wanted != "cpu" and not torch.cuda.is_available():
+        raise RuntimeSettingError(f"PFAFN_DEVICE is {wanted!r}, but torch sees no GPU here")
+    return torch.device(wanted)
+
+
+def precision(on: torch.device) -> torch.dtype:
+    """PFAFN_PRECISION; auto is bfloat16 on devices that compute it faster, float32 elsewhere."""
+    wanted = os.environ.get("PFAFN_PRECISION", "auto")
+    if wanted == "auto":
+        return torch.bfloat16 if has_fast_bfloat16(on) else torch.float32
+    choices = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if wanted not in choices:
+        raise RuntimeSettingError(f"PFAFN_PRECISION is {wanted!r}, expected auto, fp32 or bf16")
+    return choices[wanted]
+
+
+def has_fast_bfloat16(on: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16; emulated, it would be slower."""
+    if on.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # torch has no public question for these two.
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def workers() -> int:
+    """PFAFN_WORKERS: loader processes beside the trainer; by default none on few cores."""
+    return count("PFAFN_WORKERS", 0 if (os.cpu_count() or 1) <= 2 else 4)
+
+
+def processes() -> int | None:
+    """PFAFN_PROCESSES: how many processes train together on this machine; None for auto.
+
+    auto is one for each GPU, or as many of them as can share a batch evenly.
+    """
+    if os.environ.get("PFAFN_PROCESSES", "auto") == "auto":
+        return None
+    return max(1, count("PFAFN_PROCESSES", 1))
+
+
+def checkpoint_seconds() -> int:
+    """PFAFN_CHECKPOINT_SECONDS: wall time between two resume points, default 60."""
+    return count("PFAFN_CHECKPOINT_SECONDS", 60)
+
+
+def checkpoint_steps() -> int:
+    """PFAFN_CHECKPOINT_STEPS: steps between two resume points, default 0 = by time alone."""
+    return count("PFAFN_CHECKPOINT_STEPS", 0)
+
+
+def recompute() -> bool:
+    """PFAFN_RECOMPUTE: whether a training computes activations twice to hold less; default no."""
+    return bool(count("PFAFN_RECOMPUTE", 0))
+
+
+def count(name: str, default: int) -> int:
+    """A non-negative whole number from the environment."""
+    value = os.environ.get(name, str(default))
+    if not value.isdigit():
+        raise RuntimeSettingError(f"{name} is {value!r}, expected a whole number of 0 or more")
+    return int(value)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Context that computes in the device's precision ."""
+    lower = precision(device) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16, enabled=lower)

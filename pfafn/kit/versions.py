@@ -1,0 +1,34 @@
+"""Which code and which libraries compute here."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+from pfafn.kit.files import file_hash
+
+PACKAGE = Path(__file__).parents[1]
+
+
+LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pyarrow", "torch")
+
+
+def code_version() -> str:
+    """SHA-256 over the package's source files."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(f"{file.relative_to(PACKAGE)}:{file_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def git_commit() -> str | None:
+    """Commit of the code, with "+dirty" if the tree differs; None outside a repository."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("+dirty" if _git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(PACKAGE), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

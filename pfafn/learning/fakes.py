@@ -1,0 +1,174 @@
+"""The frozen tutor redresses training persons: the fakes, their warped masks and their scores."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from pfafn.fast.deploy import deploy
+from pfafn.kit import cluster, machine
+from pfafn.kit.cluster import WorkersError
+from pfafn.kit.machine import autocast
+from pfafn.kit.pool import spread
+from pfafn.kit.progress import Progress
+from pfafn.models.redress import redress
+from pfafn.models.tryon import TryOnNet, Worn
+from pfafn.params.file import Params
+from pfafn.photos.images import pack
+from pfafn.photos.tensors import to_device, to_pixels
+from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.loading import loading
+from pfafn.stages.train import load_model
+
+
+class Fake(NamedTuple):
+    """Which fake it is with its scores, and its packed picture and mask."""
+
+    scores: dict[str, Any]
+    pictures: dict[str, bytes]
+
+
+def make(
+    params: Params, artifacts: Path, inputs: list[Path], computation: str, start: int
+) -> Iterator[Fake]:
+    """Every fake from the `start`-th on (whole batches), person by person, k by k.
+
+    On this process's device, or batch by batch on a cluster (`pfafn.kit.cluster`). inputs: what is
+    read; computation: its fingerprint. Raises WorkersError if workers compute on unlike devices.
+    """
+    manifest = pd.read_parquet(artifacts / "prepare" / "manifest.parquet", columns=["split"])
+    persons = int((manifest["split"] == "train").sum())
+    per_person = params.fakes.per_person
+    left = range(min(start // per_person, persons), persons)
+    with Progress("fakes", persons * per_person, left.start * per_person, "fakes") as progress:
+        if cluster.address() is None:
+            made = Dresser(params, artifacts).fakes(left, machine.workers())
+        else:
+            work = BatchWork(params, artifacts.absolute(), computation, torch.get_num_threads())
+            made = _spread(work, left, inputs)
+        for fake in made:
+            progress.advance()
+            yield fake
+
+
+def _spread(work: "BatchWork", persons: range, inputs: list[Path]) -> Iterator[Fake]:
+    # What a network draws may depend, in the last bits, on how many are drawn together.
+    size = work.params.fakes.batch
+    batches = [persons[i : i + size] for i in range(0, len(persons), size)]
+    kinds: set[str] = set()
+    for kind, fakes in spread(
+        work, batches, inputs, lambda rows: f"training persons {rows[0]}..{rows[-1]}", 1
+    ):
+        kinds.add(kind)
+        if len(kinds) > 1:
+            raise WorkersError(
+                f"workers compute on unlike devices ({'; '.join(sorted(kinds))}), so what comes "
+                "out would depend on who does what: keep one kind, or set the same PFAFN_DEVICE "
+                "and PFAFN_PRECISION where they are started"
+            )
+        yield from fakes
+
+
+class Dresser:
+    """The tutor on this process's device, and the persons that it redresses: a view for each k."""
+
+    def __init__(self, params: Params, artifacts: Path) -> None:
+        self.batch = params.fakes.batch
+        device, tutor = machine.device(), load_model(params, artifacts, "tutor_tryon", "tutor")
+        self.tutor = deploy(tutor, device, machine.precision(device))
+        prepare, annotate = artifacts / "prepare", artifacts / "annotate"
+        self.views = [
+            TryOnDataset(
+                prepare,
+                "train",
+                annotate=annotate,
+                worn=False,
+                unpaired=k,
+                wearers=params.fakes.arms_in_front,
+            )
+            for k in range(params.fakes.per_person)
+        ]
+
+    def fakes(self, persons: range, loaders: int) -> Iterator[Fake]:
+        """The fakes of these rows of the split, person by person, k by k; from whole batches on.
+
+        loaders: processes that read photos ahead.
+        """
+        how = {"batch_size": self.batch} | loading(machine.device(), loaders)
+        batches = [DataLoader(Subset(view, persons), **how) for view in self.views]
+        for views in zip(*batches, strict=True):
+            made = [dressed(self.tutor, batch) for batch in views]
+            for i in range(len(views[0]["item"])):
+                for k, (scores, images, masks) in enumerate(made):
+                    row = {
+                        "item": int(views[k]["item"][i]), "k": k,
+                        "garment": int(views[k]["unpaired_index"][i]),
+                        **{name: float(values[i]) for name, values in scores.items()},
+                    }  # fmt: skip
+                    image, mask = pack(images[i]), pack(masks[i, :, :, 0])
+                    yield Fake(row, {"image": image, "mask": mask})
+
+
+@dataclass(frozen=True)
+class BatchWork:
+    """What a worker elsewhere does with the persons of one batch.
+
+    computation: the fingerprint of all that is read, so that no worker goes on with an older tutor.
+    threads: of the process that asks; sums are split among them, which shows in the last bits.
+    """
+
+    params: Params
+    artifacts: Path
+    computation: str
+    threads: int
+
+    def __call__(self, persons: range) -> tuple[str, list[Fake]]:
+        """What it was computed on, and the fakes."""
+        torch.set_num_threads(self.threads)
+        dresser = _dresser(self)
+        return computed_on(), list(dresser.fakes(persons, loaders=0))
+
+
+@lru_cache(maxsize=1)
+def _dresser(work: BatchWork) -> Dresser:
+    return Dresser(work.params, work.artifacts)
+
+
+def computed_on() -> str:
+    """The kind of device and the precision of this process: others compute other last bits."""
+    device = machine.device()
+    gpu = device.type == "cuda"
+    kind = torch.cuda.get_device_name(device) if gpu else torch.backends.cpu.get_cpu_capability()
+    return f"{kind} in {str(machine.precision(device)).removeprefix('torch.')}"
+
+
+def dressed(
+    tutor: TryOnNet, batch: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], np.ndarray, np.ndarray]:
+    """Scores [B], fakes uint8 [B, H, W, 3] and warped masks uint8 [B, H, W, 1] of a batch."""
+    device = next(tutor.parameters()).device
+    with autocast(device):
+        worn = redress(tutor, to_device(batch, device))
+    return quality(worn), to_pixels(worn.image), to_pixels(worn.warped.mask * 2 - 1)
+
+
+def quality(worn: Worn) -> dict[str, Tensor]:
+    """Per fake [B]: is it finite, area of the warped mask in [0, 1], agreement in [0, 1].
+
+    Agreement: one minus the mean absolute difference to the warped garment under its mask, as a
+    share of the value range; what arms rightly hide lowers it, too.
+    """
+    mask = worn.warped.mask
+    difference = ((worn.image - worn.warped.garment).abs() / 2 * mask).sum(dim=(1, 2, 3)) / 3
+    return {
+        "finite": torch.isfinite(worn.image).all(dim=(1, 2, 3)).float(),
+        "area": mask.mean(dim=(1, 2, 3)),
+        "agreement": 1 - difference / mask.sum(dim=(1, 2, 3)).clamp(min=1e-6),
+    }

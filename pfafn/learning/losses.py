@@ -1,0 +1,137 @@
+"""The losses of PF-AFN: pure functions of tensors, one per equation. Weights live in params.yaml.
+
+Levels run coarse to fine, n = 0 .. 4.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pfafn.kit.joint import joint_divisor
+from pfafn.models.geometry import resize, second_order, total_variation, warp
+from pfafn.models.vgg import VGG19
+from pfafn.models.warp import Alignment
+
+FIRST_GUIDED_FLOW = 2  # the tutor guides the flows of the three finest levels only
+EPSILON = 1e-4  # of a logarithm's argument, for masks that are all but 0 or 1
+
+
+class WarpTerms(NamedTuple):
+    """Unweighted terms of the warp loss (paper eq. 1-4)."""
+
+    l1: Tensor  # [5], warped garment against the person's clothes
+    vgg: Tensor  # [5], the same as perceptual distance; zeros without a VGG
+    mask: Tensor  # [5], warped mask against the clothes mask
+    second_order: Tensor  # [5], smoothness of the grid
+    tv: Tensor  # [10], total variation of match 0, refine 0, match 1, ...
+
+
+def warp_terms(
+    alignment: Alignment,
+    garment: Tensor,
+    mask: Tensor,
+    clothes: Tensor,
+    clothes_mask: Tensor,
+    vgg: VGG19 | None,
+) -> WarpTerms:
+    """Compare the warped garment with the clothes in the photo at every level.
+
+    garment, clothes [B, 3, H, W] in [-1, 1]; mask, clothes_mask [B, 1, H, W] in [0, 1]. The targets
+    are resized to each level bilinearly.
+    """
+    l1, perceptual, shape, bend = [], [], [], []
+    for grid in alignment.grids:
+        size = tuple(grid.shape[-2:])
+        warped = warp(resize(garment, size), grid)
+        wanted = resize(clothes, size)
+        l1.append(F.l1_loss(warped, wanted))
+        perceptual.append(vgg.distance(warped, wanted) if vgg else torch.zeros_like(l1[-1]))
+        warped_mask = warp(resize(mask, size), grid, padding="zeros")
+        shape.append(F.l1_loss(warped_mask, resize(clothes_mask, size)))
+        bend.append(second_order(grid))
+    offsets = (o for pair in zip(alignment.match, alignment.refine, strict=True) for o in pair)
+    tv = [total_variation(offset) for offset in offsets]
+    return WarpTerms(*map(torch.stack, (l1, perceptual, shape, bend, tv)))
+
+
+def trusted(tutor: Tensor, student: Tensor, clothes: Tensor) -> Tensor:
+    """Adjustable factor (paper eq. 7): where the tutor's warp is nearer to the truth, bool [B].
+
+    tutor, student, clothes [B, 3, H, W]: the garment warped by either, and worn. No gradient.
+    """
+    error = [(warped - clothes).detach().abs().mean(dim=(1, 2, 3)) for warped in (tutor, student)]
+    return error[0] < error[1]
+
+
+def mean_over_trusted(levels: list[Tensor], trust: Tensor) -> Tensor:
+    """Mean of each level's values [B] over the samples with trust [B]: [levels].
+
+    Exactly zero if none is trusted. It is a mean over the joint batch of all processes.
+    """
+    sums = [(values * trust).sum() for values in levels]
+    return torch.stack(sums) / joint_divisor(trust.sum())
+
+
+def feature_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tensor) -> Tensor:
+    """Squared distance of the person pyramids per level, over the trusted samples: [5] (eq. 5)."""
+    pairs = zip(student, tutor, strict=True)
+    distances = [(t.detach() - s).square().mean(dim=(1, 2, 3)) for s, t in pairs]
+    return mean_over_trusted(distances, trust)
+
+
+def flow_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tensor) -> Tensor:
+    """Distance of the grids per guided level, over the trusted samples: [3] (paper eq. 6)."""
+    pairs = list(zip(student, tutor, strict=True))[FIRST_GUIDED_FLOW:]
+    # x and y side by side in memory: a norm over planes would take twenty times as long.
+    apart = [(t.detach() - s).movedim(1, -1).contiguous() for s, t in pairs]
+    distances = [torch.linalg.vector_norm(d, dim=-1).mean(dim=(1, 2)) for d in apart]
+    return mean_over_trusted(distances, trust)
+
+
+class GeneratorTerms(NamedTuple):
+    """Unweighted scalar terms of the generator loss."""
+
+    l1: Tensor  # try-on against the photo
+    vgg: Tensor
+    rendered_l1: Tensor  # the drawn image alone against the photo
+    rendered_vgg: Tensor
+    mask: Tensor  # how much of the garment the composition leaves out
+
+
+def generator_terms(
+    image: Tensor, rendered: Tensor, mask: Tensor, photo: Tensor, vgg: VGG19 | None
+) -> GeneratorTerms:
+    """image, rendered, photo [B, 3, H, W] in [-1, 1]; mask [B, 1, H, W] in [0, 1]."""
+    known = vgg.target(photo) if vgg else None
+    return GeneratorTerms(
+        *reconstruction(image, photo, vgg, known),
+        *reconstruction(rendered, photo, vgg, known),
+        (1 - mask).abs().mean(),
+    )
+
+
+def misplaced(composition: Tensor, warped: Tensor, clothes: Tensor) -> Tensor:
+    """Cross entropy of the composition mask and the clothes' mask where the warped garment is.
+
+    All [B, 1, H, W] in [0, 1]; the mean over all pixels. Not in the paper, whose terms say nothing
+    of the mask where something is in front of the garment, such as an arm; there it alone shows
+    that at inference. Teaches the generator, not the warp.
+    """
+    kept, left = composition.float() + EPSILON, 1 - composition.float() + EPSILON
+    entropy = -(clothes * kept.log() + (1 - clothes) * left.log())
+    return (warped.detach() * entropy).mean()
+
+
+def reconstruction(
+    image: Tensor, target: Tensor, vgg: VGG19 | None, known: list[Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """(L1, perceptual distance) of two images [B, 3, H, W]; the latter zero without a VGG.
+
+    known: what vgg.target says of target, if that is known already.
+    """
+    l1 = F.l1_loss(image, target)
+    if vgg is None:
+        return l1, torch.zeros_like(l1)
+    return l1, vgg.distance(image, target if known is None else known)

@@ -1,0 +1,119 @@
+"""What the tutor is told about a person: built here alone, on the batch's device (section 3.1).
+
+The student's inputs never come from here; only its training target (the clothes mask) does.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pfafn.models.parts import (
+    ARMS,
+    FACE,
+    FOREARMS,
+    HANDS,
+    REGIONS,
+    BodyPart,
+    Category,
+    Keypoint,
+    Parsing,
+)
+
+POSE_RADIUS = 5  # pixels; half the side of a keypoint's square, at any image size
+
+
+class Represented(NamedTuple):
+    """A person without the clothes to be replaced. Masks are {0, 1}, in the photo's dtype."""
+
+    condition: Tensor  # [B, 45, H, W]: face, other clothes, 25 body parts one-hot, 18 pose squares
+    clothes_mask: Tensor  # [B, 1, H, W]: what the worn garment covers
+    preserved: Tensor  # [B, 3, H, W]: the photo where it is face, other clothes or hand, else 0
+    limbs: Tensor  # [B, 1, H, W]: body parts whose skin may have to be drawn anew
+
+
+@cache
+def region_table(region: str, size: int, device: torch.device) -> Tensor:
+    """bool [categories, size]: whether an id belongs to that region of that category."""
+    table = torch.zeros(len(Category), size, dtype=torch.bool)
+    for category, regions in REGIONS.items():
+        table[category, [int(i) for i in getattr(regions, region)]] = True
+    return table.to(device)
+
+
+def region(ids: Tensor, name: str, category: Tensor, size: int) -> Tensor:
+    """bool [B, 1, H, W]: pixels whose id [B, H, W] lies in a region of their category [B]."""
+    table = region_table(name, size, ids.device)
+    return table[category[:, None, None], ids][:, None]
+
+
+def clothes_mask(parsing: Tensor, category: Tensor) -> Tensor:
+    """bool [B, 1, H, W]: the person's clothes that a garment of this category replaces.
+
+    parsing int64 [B, H, W] of Parsing; category int64 [B] of Category.
+    """
+    return region(parsing, "clothes", category, len(Parsing))
+
+
+def one_of(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
+    """bool [B, 1, H, W]: pixels whose id [B, H, W] is one of `classes`."""
+    return torch.isin(ids, torch.tensor(classes, device=ids.device))[:, None]
+
+
+def pose_map(keypoints: Tensor, size: tuple[int, int]) -> Tensor:
+    """Keypoints [B, 18, 3] (x, y in pixels, score) as filled squares: bool [B, H, W, 18].
+
+    A point with x <= 1 or y <= 1 counts as missing.
+    """
+    h, w = size
+    x, y = keypoints[:, None, None, :, 0], keypoints[:, None, None, :, 1]
+    ys = torch.arange(h, device=x.device).view(1, h, 1, 1)
+    xs = torch.arange(w, device=x.device).view(1, 1, w, 1)
+    inside_x = (xs >= (x - POSE_RADIUS).trunc()) & (xs <= (x + POSE_RADIUS).trunc())
+    inside_y = (ys >= (y - POSE_RADIUS).trunc()) & (ys <= (y + POSE_RADIUS).trunc())
+    return (inside_x & (x > 1)) & (inside_y & (y > 1))
+
+
+def arms_in_front(
+    parsing: Tensor, body_parts: Tensor, wearer_parsing: Tensor, wearer_body_parts: Tensor
+) -> Tensor:
+    """bool [B, 1, H, W]: hands, and forearms too, if the garment is one that leaves them bare.
+
+    That is seen on somebody who wears it: most of the forearms' pixels are skin. All are integer
+    [B, H, W], ids of Parsing and BodyPart; zeros for a garment that nobody wears.
+    """
+    forearms = one_of(wearer_body_parts, FOREARMS)
+    bare = (forearms & one_of(wearer_parsing, ARMS)).sum(dim=(1, 2, 3), keepdim=True)
+    leaves_bare = 2 * bare > forearms.sum(dim=(1, 2, 3), keepdim=True)
+    hands = one_of(parsing, ARMS) & one_of(body_parts, HANDS)
+    return hands | (one_of(body_parts, FOREARMS) & leaves_bare)
+
+
+def represent(
+    person: Tensor, parsing: Tensor, body_parts: Tensor, keypoints: Tensor, category: Tensor
+) -> Represented:
+    """Clothing-agnostic representation of a batch.
+
+    person float [B, 3, H, W] in [-1, 1]; parsing, body_parts integer [B, H, W] (ids of Parsing and
+    BodyPart); keypoints float [B, 18, 3] in pixels; category int64 [B]. Raises ValueError if
+    keypoints are not [B, 18, 3].
+    """
+    if keypoints.shape[1:] != (len(Keypoint), 3):
+        raise ValueError(f"keypoints must be [B, 18, 3], got {list(keypoints.shape)}")
+    parsing, body_parts = parsing.long(), body_parts.long()
+    face = one_of(parsing, FACE)
+    other = region(parsing, "other_clothes", category, len(Parsing))
+    hands = one_of(parsing, ARMS) & one_of(body_parts, HANDS)
+    one_hot = body_parts[..., None] == torch.arange(len(BodyPart), device=body_parts.device)
+    pose = pose_map(keypoints, person.shape[-2:])
+    # Channels last from the start: that is how convolutions want it.
+    maps = [face.movedim(1, -1), other.movedim(1, -1), one_hot, pose]
+    condition = torch.cat(maps, dim=-1).to(person.dtype)
+    condition[..., -len(Keypoint) :].mul_(2).sub_(1)
+    return Represented(
+        condition.movedim(-1, 1),
+        clothes_mask(parsing, category).to(person),
+        person * (face | other | hands),
+        region(body_parts, "skin", category, len(BodyPart)).to(person),
+    )

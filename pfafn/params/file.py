@@ -1,0 +1,271 @@
+"""params.yaml as frozen sections: the only reader of that file.
+
+Unknown keys, wrong types and impossible sizes stop here, before any work, naming key and value.
+Device, precision and workers are no params (they must not change a hash): see `pfafn.kit.machine`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from pfafn.kit.errors import UserError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class ParamsError(UserError, ValueError):
+    """params.yaml is not usable; the message names file, key and value."""
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def multiple_of_32(size: int) -> int:
+    if size % 32:
+        low = max(64, size // 32 * 32)
+        raise ValueError(f"must be a multiple of 32 (five halvings); nearest are {low}, {low + 32}")
+    return size
+
+
+Side = Annotated[int, Field(ge=64, le=4096)]
+
+
+class Image(Section):
+    """Size of every picture the networks see, in pixels."""
+
+    height: Side
+    width: Side
+
+    @model_validator(mode="after")
+    def _multiples(self) -> "Image":
+        multiple_of_32(self.height)
+        multiple_of_32(self.width)
+        return self
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.height, self.width
+
+
+class Model(Section):
+    """Widths of the networks; the published ones are 64,128,256,256,256 / 256 / 64."""
+
+    channels: Annotated[tuple[PositiveInt, ...], Field(min_length=5, max_length=5)]
+    fpn: Annotated[int, Field(ge=8)]  # the flow heads are fpn / 2, / 4 and / 8 wide
+    generator: PositiveInt
+
+
+class Limit(Section):
+    """At most so many samples of each split (the first by name); null = all."""
+
+    train: PositiveInt | None = None
+    test: PositiveInt | None = None
+
+
+class Prepare(Section):
+    """Stage `prepare`."""
+
+    max_rejected: Fraction
+    limit: Limit
+    test_fraction: Fraction  # split off, by seeded draw, when the data set names no test split
+    unpaired: PositiveInt  # garments drawn for each training person
+    min_mask: Fraction  # garment mask area / image area below which a mask is "empty"
+    max_mask: Fraction  # and above which it is "full"
+
+
+class Annotate(Section):
+    """Stage `annotate`."""
+
+    body_parts: Literal["auto", "files", "derived"]
+
+
+class Augment(Section):
+    """Training-time augmentation; everything 0 is the official setting."""
+
+    flip: Fraction
+    shift: Fraction  # of the image size, each way
+    scale: Fraction  # 1 - scale .. 1 + scale
+    colour: Fraction  # brightness, contrast and saturation factor, each way
+
+
+class Perceptual(Section):
+    """Where the VGG19 of the perceptual loss comes from: none, imagenet, or a file."""
+
+    weights: str
+
+
+class Optimizer(Section):
+    """Adam."""
+
+    beta1: Fraction
+    beta2: Fraction
+
+
+class WarpLoss(Section):
+    """Weights inside one pyramid level (paper eq. 1-4), and of the total variation."""
+
+    l1: NonNegativeFloat
+    vgg: NonNegativeFloat
+    mask: NonNegativeFloat
+    second_order: NonNegativeFloat
+    tv: NonNegativeFloat
+
+
+class GeneratorLoss(Section):
+    """Weights of the try-on and the rendered image, and of the composition mask."""
+
+    l1: NonNegativeFloat
+    vgg: NonNegativeFloat
+    mask: NonNegativeFloat
+    occlusion: NonNegativeFloat  # composition mask against the clothes' mask; ours, paper: 0
+    skin_l1: NonNegativeFloat
+    skin_vgg: NonNegativeFloat
+    skin_late: NonNegativeFloat  # factor on both skin weights once the learning rate decays
+
+
+class Distillation(Section):
+    """Adjustable knowledge distillation (paper section 3.3)."""
+
+    mode: Literal["none", "fixed", "adjustable"]
+    features: NonNegativeFloat
+    flow: NonNegativeFloat
+
+
+class Losses(Section):
+    warp: WarpLoss
+    generator: GeneratorLoss
+    distillation: Distillation
+
+
+class Schedule(Section):
+    """Epochs at the full rate, then epochs of linear decay; `batch` samples per step in all."""
+
+    epochs: NonNegativeInt
+    decay: NonNegativeInt
+    batch: PositiveInt
+    accumulate: PositiveInt
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Schedule":
+        if self.epochs + self.decay < 1:
+            raise ValueError("epochs + decay must be at least 1, got 0")
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"batch {self.batch} must be a multiple of accumulate {self.accumulate}"
+            )
+        return self
+
+
+class WarpStage(Schedule):
+    """Stages `tutor_warp` and `student_warp`."""
+
+    lr: PositiveFloat
+
+
+class StudentWarpStage(WarpStage):
+    frozen_epochs: NonNegativeInt  # epochs in which the parts copied from the tutor stand still
+
+
+class TryOnStage(Schedule):
+    """Stages `tutor_tryon` and `student_tryon`."""
+
+    lr_warp: PositiveFloat
+    lr_generator: PositiveFloat
+    warp_weight: NonNegativeFloat  # of the whole warp objective beside the generator's
+
+
+class StudentTryOnStage(TryOnStage):
+    """Stage `student_tryon`."""
+
+    generator: Literal["fresh", "tutor"]  # what it starts from; fresh in the paper
+    photos: Fraction  # of samples: the person's own photo stands for the fake; paper: 0
+
+
+class Fakes(Section):
+    """Stage `fakes`."""
+
+    per_person: PositiveInt
+    batch: PositiveInt
+    min_area: Fraction  # warped mask area / image area below which a fake is rejected
+    arms_in_front: bool  # keep hands and arms that the garment leaves bare; paper: false
+    min_agreement: Fraction  # least share of the warped garment that the fake really shows
+
+
+class Evaluate(Section):
+    """Stage `evaluate`."""
+
+    batch: PositiveInt
+    grid_rows: PositiveInt
+
+
+class Register(Section):
+    """Stage `register`: when a challenger becomes champion."""
+
+    metric: str  # a column of the per-sample table, of the student
+    margin: NonNegativeFloat
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: NonNegativeInt
+    image: Image
+    model: Model
+    prepare: Prepare
+    annotate: Annotate
+    augment: Augment
+    perceptual: Perceptual
+    optimizer: Optimizer
+    losses: Losses
+    tutor_warp: WarpStage
+    tutor_tryon: TryOnStage
+    fakes: Fakes
+    student_warp: StudentWarpStage
+    student_tryon: StudentTryOnStage
+    evaluate: Evaluate
+    # "register" itself would shadow a method of every pydantic model.
+    registration: Register = Field(alias="register")
+
+    @model_validator(mode="after")
+    def _enough_garments(self) -> "Params":
+        if self.fakes.per_person > self.prepare.unpaired:
+            raise ValueError(
+                f"fakes.per_person is {self.fakes.per_person}, but prepare.unpaired draws only "
+                f"{self.prepare.unpaired} garments for each person"
+            )
+        return self
+
+    @classmethod
+    def load(cls, path: Path = Path("params.yaml")) -> "Params":
+        """Read and check a params file.
+
+        Raises ParamsError naming the file and every bad key with its value.
+        """
+        if not path.is_file():
+            raise ParamsError(f"{path}: no such file; run in the project's root or copy a profile")
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text()))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ParamsError(f"{path}: not YAML: {error}") from error
+        except ValidationError as error:
+            lines = (
+                f"  {'.'.join(map(str, e['loc'])) or '(file)'} = {e['input']!r:.80}: "
+                f"{e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            )
+            raise ParamsError("\n".join([f"{path}: cannot be used", *lines])) from error

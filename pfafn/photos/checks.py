@@ -1,0 +1,57 @@
+"""Checks of the arrays that a caller of inference gives: say which, what was expected and found."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pfafn.kit.errors import UserError
+from pfafn.models.parts import Keypoint
+
+
+class PictureError(UserError, ValueError):
+    """A picture, mask or annotation cannot be used; the message says which, expected and found."""
+
+
+def check_picture(name: str, picture: Any) -> None:
+    """PictureError unless it is a non-empty uint8 RGB array [H, W, 3]."""
+    fits = isinstance(picture, np.ndarray) and picture.ndim == 3 and picture.shape[2] == 3
+    if not fits or picture.dtype != np.uint8 or not picture.size:
+        raise PictureError(f"{name} must be a uint8 RGB array (H, W, 3), got {describe(picture)}")
+
+
+def check_mask(mask: Any, size: tuple[int, int]) -> None:
+    """PictureError unless it is a uint8 array [H, W] like the garment's picture."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != size:
+        raise PictureError(
+            f"mask must be a uint8 array {size} like the garment's picture, got {describe(mask)}"
+        )
+
+
+def check_ids(name: str, ids: Any, size: tuple[int, int], classes: int) -> None:
+    """PictureError unless it is a uint8 array of ids [H, W] like the person's picture."""
+    if not isinstance(ids, np.ndarray) or ids.dtype != np.uint8 or ids.shape != size:
+        raise PictureError(
+            f"{name} must be a uint8 array {size} like the person, got {describe(ids)}"
+        )
+    if ids.max() >= classes:
+        raise PictureError(f"{name} must hold ids 0..{classes - 1}, found {ids.max()}")
+
+
+def check_keypoints(points: Any) -> NDArray[np.float32]:
+    """float32 [18, 3]; PictureError if they are not 18 finite points."""
+    points = np.asarray(points)
+    if points.shape != (len(Keypoint), 3) or points.dtype.kind not in "fiu":
+        raise PictureError(
+            f"keypoints must be {len(Keypoint)} rows of x, y, score, got {describe(points)}"
+        )
+    if not np.isfinite(points).all():
+        raise PictureError("keypoints must be finite numbers")
+    return points.astype(np.float32)
+
+
+def describe(value: Any) -> str:
+    """dtype and shape of an array, the type of anything else."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    return type(value).__name__

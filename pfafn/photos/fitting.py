@@ -1,0 +1,99 @@
+"""Bring pictures, masks and points to another size: letterboxed, never distorted."""
+
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pfafn.photos.images import WHITE, Picture, Pixels, encode_png, quick_rgb
+from pfafn.photos.opening import ImageError
+
+Interpolation = Literal["smooth", "nearest"]
+
+
+# Size of a photo as PNG, of its pixels' bytes, about.
+PNG_SHARE = 0.5
+
+
+class Placement(NamedTuple):
+    """Where fit() puts a picture: scaled by (scale_y, scale_x), then shifted by (top, left)."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+    scale_y: float
+    scale_x: float
+
+
+def placement(source: tuple[int, int], target: tuple[int, int]) -> Placement:
+    """Centre a source (height, width) in a target (height, width) keeping its aspect.
+
+    A picture whose fitted size is within one pixel of the target fills it exactly.
+    """
+    (h, w), (height, width) = source, target
+    scale = min(height / h, width / w)
+    fit_h, fit_w = (max(1, round(h * scale)), max(1, round(w * scale)))
+    fit_h = height if height - fit_h <= 1 else fit_h
+    fit_w = width if width - fit_w <= 1 else fit_w
+    top, left = (height - fit_h) // 2, (width - fit_w) // 2
+    return Placement(fit_h, fit_w, top, left, fit_h / h, fit_w / w)
+
+
+def fit(image: Pixels, size: tuple[int, int], *, interpolation: Interpolation, fill: int) -> Pixels:
+    """Letterbox a picture [H, W] or [H, W, 3] into size = (height, width), keeping its aspect.
+
+    An equal aspect is an exact resize, an equal size the picture itself. "smooth" averages when
+    shrinking and interpolates linearly when enlarging; "nearest" keeps values (ids, hard masks).
+    """
+    if image.shape[:2] == size:
+        return image
+    place = placement(image.shape[:2], size)
+    if interpolation == "nearest":
+        method = cv2.INTER_NEAREST_EXACT
+    else:
+        method = cv2.INTER_AREA if place.scale_y < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(image, (place.width, place.height), interpolation=method)
+    if small.shape[:2] == size:
+        return small
+    canvas = np.full((*size, *image.shape[2:]), fill, np.uint8)
+    canvas[place.top : place.top + place.height, place.left : place.left + place.width] = small
+    return canvas
+
+
+def stored(content: bytes, picture: Picture, size: tuple[int, int]) -> bytes:
+    """The bytes to keep of a photo, for quick_rgb to read: its own or a PNG.
+
+    Its own if it is plain, of size (height, width), and both decoders see the same in it.
+    """
+    if picture.plain and picture.rgb.shape[:2] == size and _seen_alike(content, picture.rgb):
+        return content
+    return encode_png(fit(picture.rgb, size, interpolation="smooth", fill=WHITE))
+
+
+def _seen_alike(content: bytes, rgb: Pixels) -> bool:
+    try:
+        return np.array_equal(quick_rgb(content), rgb)
+    except ImageError:
+        return False
+
+
+def fit_points(
+    points: NDArray[np.float32], source: tuple[int, int], target: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Move keypoints [N, 3] (x, y, score; pixels of source) as fit() moves the picture.
+
+    Missing points (0, 0, 0) stay missing.
+    """
+    place = placement(source, target)
+    moved = points.copy()
+    moved[:, 0] = (points[:, 0] + 0.5) * place.scale_x - 0.5 + place.left
+    moved[:, 1] = (points[:, 1] + 0.5) * place.scale_y - 0.5 + place.top
+    moved[missing(points)] = 0
+    return moved
+
+
+def missing(points: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of the keypoints [N, 3] are missing: both coordinates zero."""
+    return (points[:, :2] == 0).all(axis=1)

@@ -1,0 +1,94 @@
+"""Open what is said to be a picture: its bytes are not trusted, nor is its name.
+
+Every way in which a file can be bad ends in an ImageError that names it.
+"""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from pfafn.kit.errors import UserError
+
+# What is decoded; whatever a file is called. Pillow knows many more formats, and for some of them
+# (EPS) it starts other programs on the file.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+SEVERAL_ALLOWED = ("MPO",)  # a camera's JPEG with a preview beside the photo; opened as JPEG
+LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
+MAX_PIXELS = 80_000_000
+MAX_BYTES = 256 * 2**20  # of an encoded file
+PNG_DEPTH = 24  # where a PNG file says its bits per channel
+
+
+class ImageError(UserError, ValueError):
+    """A picture cannot be used; the message names the file and what is wrong with it."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes; ImageError naming it if it is missing, unreadable or over MAX_BYTES."""
+    try:
+        status = path.stat()
+        # A pipe or a device would never end.
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{path}: is no plain file; replace it")
+        if status.st_size > MAX_BYTES:
+            raise ImageError(
+                f"{path}: has {status.st_size} bytes, more than {MAX_BYTES} of any photo; shrink it"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Whatever Pillow raises for bytes it does not like becomes an ImageError naming the file."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ImageError(f"{name}: more than {MAX_PIXELS} pixels; shrink it") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"{name}: not a picture in a format this reads ({', '.join(FORMATS)}); convert it"
+        ) from error
+    except Exception as error:  # Pillow raises nearly anything for damaged bytes
+        raise ImageError(f"{name}: damaged picture ({error}); replace it") from error
+
+
+def open_picture(content: bytes, name: str) -> tuple[Image.Image, bool]:
+    """Decode a picture to its last row and turn it upright; call it inside `decoding`.
+
+    Also says whether the bytes are plain: an upright 8-bit RGB JPEG or PNG.
+    """
+    if not content:
+        raise ImageError(f"{name}: the file is empty (0 bytes); replace it")
+    image = Image.open(BytesIO(content), formats=FORMATS)
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(
+            f"{name}: {image.width}x{image.height} is more than {MAX_PIXELS} pixels; shrink it"
+        )
+    if getattr(image, "is_animated", False) and image.format not in SEVERAL_ALLOWED:
+        raise ImageError(f"{name}: holds several pictures (an animation?); save one of them")
+    image.load()
+    upright = ImageOps.exif_transpose(image)
+    upright.format = image.format
+    deep = image.format == "PNG" and content[PNG_DEPTH] != 8
+    plain = image.mode == "RGB" and image.format in ("JPEG", "PNG") and not deep
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return upright, plain and not turned and not image.has_transparency_data
+
+
+def eight_bit(image: Image.Image, name: str) -> Image.Image:
+    """Bring 16- and 32-bit gray pictures to 8 bits."""
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        return Image.fromarray((values.clip(0, 65535) // 256).astype(np.uint8))
+    if image.mode == "F":
+        raise ImageError(f"{name}: floating point pictures are not supported; save it as 8 bits")
+    return image

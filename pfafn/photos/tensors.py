@@ -1,0 +1,43 @@
+"""Pictures to network tensors and back."""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def to_pixels(images: Tensor) -> NDArray[np.uint8]:
+    """float [B, C, H, W] in [-1, 1] -> uint8 [B, H, W, C], rounded to nearest."""
+    scaled = (images.detach().float().clamp(-1, 1) + 1) * 127.5
+    return scaled.round().byte().movedim(1, -1).cpu().numpy()
+
+
+SOLID = 127  # a garment mask's pixel counts above this value
+
+
+# What a byte of a picture is to the networks: -1 .. 1, rounded as torchvision does.
+VALUES = (np.arange(256).astype(np.float32) / 255 - 0.5) / 0.5
+
+
+def picture_tensor(rgb: NDArray[np.uint8]) -> Tensor:
+    """uint8 RGB [H, W, 3] -> float32 [3, H, W] in [-1, 1]: VALUES."""
+    planes = np.empty((3, *rgb.shape[:2]), np.float32)
+    for plane, channel in zip(planes, cv2.split(rgb), strict=True):
+        cv2.LUT(channel, VALUES, dst=plane)
+    return torch.from_numpy(planes)
+
+
+def mask_tensor(mask: NDArray[np.uint8]) -> Tensor:
+    """uint8 mask [H, W] -> float32 [1, H, W] in {0, 1}."""
+    return torch.from_numpy((mask > SOLID).astype(np.float32))[None]
+
+
+def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    """The batch on the device, pictures in the memory layout that convolutions are fast in."""
+    return {
+        name: value.to(device, memory_format=torch.channels_last, non_blocking=True)
+        if value.ndim == 4
+        else value.to(device, non_blocking=True)
+        for name, value in batch.items()
+    }

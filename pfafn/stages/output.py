@@ -1,0 +1,132 @@
+"""What every stage writes, and how: whole or not at all, with its provenance.
+
+A stage fills a scratch folder that becomes `artifacts/STAGE` in one rename when it is complete, so
+a killed stage never leaves something that looks finished.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pfafn.kit.errors import UserError
+from pfafn.kit.files import file_hash, write_json
+from pfafn.kit.versions import LIBRARIES, code_version, git_commit
+from pfafn.stages import workplace
+
+
+class DamagedInput(UserError, ValueError):
+    """A stage's input was changed after it was made; the message names it and who makes it."""
+
+
+def fingerprint(inputs: Mapping[str, str], params: Any, code: str) -> str:
+    """Short key of one exact computation: the hashes of its inputs, its params, its code."""
+    text = json.dumps([dict(inputs), params, code], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class StageOutput:
+    """The scratch folder of a running stage and what will be said of the run.
+
+    work: where the stage may keep what it wants to find again after a kill. It is removed once the
+    stage is done.
+    """
+
+    def __init__(
+        self, folder: Path, work: Path, inputs: dict[str, str], params: dict[str, Any]
+    ) -> None:
+        self.folder = folder
+        self.inputs = inputs
+        self.params = params
+        self.work = work / fingerprint(inputs, params, code_version())
+        self.samples = 0  # a stage counts what it worked through
+        self.extra: dict[str, Any] = {}  # what else belongs into provenance.json
+
+    def __truediv__(self, name: str) -> Path:
+        return self.folder / name
+
+    def take(self, *names: str) -> None:
+        """Move finished folders from `work` here."""
+        for name in names:
+            shutil.move(self.work / name, self.folder / name)
+
+
+@contextmanager
+def stage_output(
+    out: Path, inputs: Sequence[Path], params: Mapping[str, BaseModel | int | float | str | None]
+) -> Iterator[StageOutput]:
+    """Run a stage's body against a scratch folder, then rename it to `out`.
+
+    inputs: every file or folder read, hashed into provenance.json. params: the sections used. The
+    body writes into the yielded folder; provenance.json is added. If the body raises, `out` is as
+    it was before.
+
+    Raises StageBusy if another process runs this stage, DamagedInput if an input is not what the
+    stage that made it wrote.
+    """
+    started = time.monotonic()
+    plain = {k: v.model_dump() if isinstance(v, BaseModel) else v for k, v in params.items()}
+    scratch, old = (out.with_name(f".{out.name}.{name}") for name in ("partial", "old"))
+    with workplace.alone(workplace.place(out)):
+        if old.exists() and not out.exists():  # killed between two renames
+            old.replace(out)
+        for left in (scratch, old):  # by a killed process
+            shutil.rmtree(left, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        try:
+            hashes = {path.as_posix(): sound_hash(path) for path in inputs}
+            output = StageOutput(scratch, workplace.place(out), hashes, plain)
+            workplace.prune(output.work.parent, output.work.name)
+            yield output
+            write_json(scratch / "provenance.json", provenance(output, time.monotonic() - started))
+            if out.exists():
+                out.replace(old)
+            scratch.replace(out)
+            for left in (old, output.work):
+                shutil.rmtree(left, ignore_errors=True)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def sound_hash(path: Path) -> str:
+    """The hash of a stage's input; DamagedInput if its maker's provenance.json has another one."""
+    found = file_hash(path)
+    told = path.parent / "provenance.json"
+    made = json.loads(told.read_text()).get("outputs", {}) if told.is_file() else {}
+    if made.get(path.name, found) != found:
+        raise DamagedInput(
+            f"{path} is not what stage {path.parent.name} wrote (SHA-256 {found[:12]}..., expected "
+            f"{made[path.name][:12]}...): bring it back with `dvc checkout --force {path}`, or "
+            f"make it anew with `dvc repro --force --single-item {path.parent.name}`"
+        )
+    return found
+
+
+def provenance(output: StageOutput, seconds: float) -> dict[str, Any]:
+    """Where an artifact comes from and what it cost."""
+    return {
+        "inputs": output.inputs,
+        "outputs": {p.name: file_hash(p) for p in sorted(output.folder.iterdir())},
+        "params": output.params,
+        "code": code_version(),
+        "commit": git_commit(),
+        "flow_run": os.environ.get("PFAFN_FLOW_RUN_ID") or None,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "seconds": round(seconds, 3),
+        "samples": output.samples,
+        "samples_per_second": round(output.samples / seconds, 3) if seconds else None,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        **output.extra,
+    }

@@ -1,0 +1,206 @@
+"""The studio's data set on disk: VITON's layout, and truth/ with what only a drawing knows."""
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pfafn.studio.flat import FlatGarment, lay_flat
+from pfafn.studio.garment import Garment, sample_garment
+from pfafn.studio.geometry import Floats
+from pfafn.studio.noise import corrupt
+from pfafn.studio.person import Person, sample_person
+from pfafn.studio.scene import Photograph, keypoints, photograph
+
+_SPLITS = {"train": 0, "test": 1}
+_PERSON, _GARMENT, _NOISE, _PAIRS = range(4)  # independent random streams of one sample
+_FOLDERS = ("img", "color", "edge", "label", "pose", "densepose")
+
+
+class Sample(NamedTuple):
+    """Who, in which garment; `number` names the files."""
+
+    number: int
+    person: Person
+    garment: Garment
+
+
+class Recipe(NamedTuple):
+    """All that decides the bytes of a data set."""
+
+    out: Path
+    size: tuple[int, int]
+    seed: int
+    parsing_noise: float
+    train: int
+
+
+def synthesise(
+    out: Path,
+    *,
+    train: int,
+    test: int,
+    size: tuple[int, int],
+    seed: int = 7,
+    parsing_noise: float = 0.0,
+    workers: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Draw a data set of people in garments under `out`, in VITON's layout, with truth/.
+
+    size is (height, width), multiples of 32. parsing_noise in [0, 1] spoils the parsing maps only.
+    The same seed gives the same bytes for any number of workers. progress is called with 1 after
+    each person. Raises ValueError on impossible numbers and FileExistsError if `out` is not empty;
+    nothing is left at `out` unless all of it was written.
+    """
+    _check(train, test, size, parsing_noise, workers)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise FileExistsError(f"{out} is not empty; choose a new folder or delete it first")
+    scratch = out.with_name(f".{out.name}.unfinished")
+    shutil.rmtree(scratch, ignore_errors=True)
+    recipe = Recipe(scratch, size, seed, parsing_noise, train)
+    _make_folders(scratch)
+    partners = _derangement(test, seed)
+    jobs = [("train", i, None) for i in range(train)]
+    jobs += [("test", i, partners[i]) for i in range(test)]
+    for _ in _each(partial(_write_sample, recipe), jobs, workers):
+        if progress:
+            progress(1)
+    lines = [f"{train + i:06d}_0.jpg {train + p:06d}_1.jpg\n" for i, p in enumerate(partners)]
+    (scratch / "test_pairs.txt").write_text("".join(lines))
+    if out.exists():
+        out.rmdir()
+    scratch.rename(out)
+
+
+def draw_sample(seed: int, split: str, index: int, number: int) -> Sample:
+    """The sample's person and garment, from (seed, split, index) alone."""
+    person, garment = (
+        np.random.default_rng([seed, _SPLITS[split], index, stream])
+        for stream in (_PERSON, _GARMENT)
+    )
+    return Sample(number, sample_person(person), sample_garment(garment))
+
+
+def encode_flow(photo: Photograph) -> NDArray[np.uint16]:
+    """The flow as KITTI's 16-bit RGB [H, W, 3]: 64 x + 32768, 64 y + 32768, 1; zeros if unseen."""
+    fixed = np.round(photo.flow * 64 + 32768).clip(0, 65535)
+    rgb = np.concatenate([fixed, np.ones_like(fixed[..., :1])], -1)
+    return np.where(photo.visible[..., None], rgb, 0).astype(np.uint16)
+
+
+def _check(train: int, test: int, size: tuple[int, int], noise: float, workers: int) -> None:
+    if train < 0 or test < 0 or train + test == 0:
+        raise ValueError(
+            f"train and test must be 0 or more people, not both 0; got {train}, {test}"
+        )
+    if test == 1:
+        raise ValueError(
+            "test must be 0, or at least 2 people so that they can swap garments; got 1"
+        )
+    if len(size) != 2 or any(n <= 0 or n % 32 for n in size):
+        raise ValueError(f"size must be (height, width) in multiples of 32, got {tuple(size)}")
+    if not 0 <= noise <= 1:
+        raise ValueError(f"parsing_noise must be between 0 and 1, got {noise}")
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+
+
+def _make_folders(root: Path) -> None:
+    for split in _SPLITS:
+        for folder in _FOLDERS:
+            (root / f"{split}_{folder}").mkdir(parents=True)
+    for folder in ("test_tryon", "test_flow", "train_flow"):
+        (root / "truth" / folder).mkdir(parents=True)
+
+
+def _derangement(count: int, seed: int) -> list[int]:
+    """Whose garment each test person tries on: everyone another's, by one random cycle."""
+    order = np.random.default_rng([seed, _SPLITS["test"], 0, _PAIRS]).permutation(count)
+    partners = np.empty(count, int)
+    partners[order] = np.roll(order, 1)
+    return partners.tolist()
+
+
+def _each(work: Callable, jobs: list, workers: int):
+    """Results of work over jobs, here or in a pool of processes."""
+    if workers == 1:
+        yield from map(work, jobs)
+        return
+    # NOTE: spawned, not forked: OpenCV's and torch's threads do not survive a fork.
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_one_thread
+    ) as pool:
+        yield from pool.map(work, jobs, chunksize=8)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _write_sample(recipe: Recipe, job: tuple[str, int, int | None]) -> None:
+    split, index, partner = job
+    first = recipe.train if split == "test" else 0
+    sample = draw_sample(recipe.seed, split, index, first + index)
+    flat = lay_flat(sample.garment, *recipe.size)
+    photo = photograph(sample.person, sample.garment, flat)
+    _write_garment(recipe.out, split, sample.number, flat)
+    rng = np.random.default_rng([recipe.seed, _SPLITS[split], index, _NOISE])
+    parsing = corrupt(photo.parsing, recipe.parsing_noise, rng)
+    _write_person(recipe, split, sample, photo._replace(parsing=parsing))
+    _write_flow(recipe.out, split, sample.number, sample.number, photo)
+    if partner is not None:
+        other = draw_sample(recipe.seed, split, partner, first + partner)
+        worn = photograph(sample.person, other.garment, lay_flat(other.garment, *recipe.size))
+        _write_flow(recipe.out, split, sample.number, other.number, worn)
+        name = f"{sample.number:06d}_0__{other.number:06d}_1.png"
+        _write_png(recipe.out / "truth" / "test_tryon" / name, worn.picture)
+
+
+def _write_garment(root: Path, split: str, number: int, flat: FlatGarment) -> None:
+    _write_jpeg(root / f"{split}_color" / f"{number:06d}_1.jpg", flat.picture)
+    _write_png(root / f"{split}_edge" / f"{number:06d}_1.png", flat.mask)
+
+
+def _write_person(recipe: Recipe, split: str, sample: Sample, photo: Photograph) -> None:
+    root, name = recipe.out, f"{sample.number:06d}_0"
+    _write_jpeg(root / f"{split}_img" / f"{name}.jpg", photo.picture)
+    _write_png(root / f"{split}_label" / f"{name}.png", photo.parsing)
+    np.save(root / f"{split}_densepose" / f"{name}.npy", photo.body_parts)
+    points = keypoints(sample.person, *recipe.size)
+    pose = _pose_json(points)
+    (root / f"{split}_pose" / f"{name}_keypoints.json").write_text(pose)
+
+
+def _pose_json(points: Floats) -> str:
+    flat = [round(float(value), 3) for value in points.ravel()]
+    return json.dumps({"version": 1.0, "people": [{"pose_keypoints": flat}]})
+
+
+def _write_flow(root: Path, split: str, person: int, garment: int, photo: Photograph) -> None:
+    name = f"{person:06d}_0__{garment:06d}_1.png"
+    _write_png(root / "truth" / f"{split}_flow" / name, encode_flow(photo))
+
+
+def _write_png(path: Path, image: NDArray) -> None:
+    _write(path, image, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 3])
+
+
+def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
+    sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _write(path, image, ".jpg", quality + sampling)
+
+
+def _write(path: Path, image: NDArray, kind: str, settings: list[int]) -> None:
+    pixels = image[..., ::-1] if image.ndim == 3 else image  # RGB to OpenCV's BGR
+    _, encoded = cv2.imencode(kind, np.ascontiguousarray(pixels), settings)
+    path.write_bytes(encoded.tobytes())

@@ -1,0 +1,115 @@
+"""The official checkpoints: their key names, read into our networks and written back unchanged."""
+
+import re
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from torch import Tensor
+
+from pfafn.models.generator import DOWNS
+from pfafn.models.tryon import CONDITION, TryOnNet
+from pfafn.weights.model_file import ModelError, load_strictly
+
+# Older training code kept this constant filter as if it were a weight.
+FILTER = "aflow_net.weight"
+WARP_NAMES = (
+    ("image_features.encoders", "garment_encoder.levels"),
+    ("cond_features.encoders", "person_encoder.levels"),
+    ("image_FPN.adaptive", "garment_fpn.lateral"),
+    ("image_FPN.smooth", "garment_fpn.smooth"),
+    ("cond_FPN.adaptive", "person_fpn.lateral"),
+    ("cond_FPN.smooth", "person_fpn.smooth"),
+    ("aflow_net.netMain", "flow.match"),
+    ("aflow_net.netRefine", "flow.refine"),
+)
+
+
+def generator_names() -> tuple[tuple[str, str], ...]:
+    """(official prefix, our prefix) of each generator level; officially one nests in the other."""
+    names = []
+    prefix = "model.model"
+    for level in range(DOWNS):
+        outermost, innermost = level == 0, level == DOWNS - 1
+        norm = not outermost and not innermost
+        down = 5 if norm else 4  # modules before the nested one: conv, (norm), relu, two residuals
+        names += [(f"{prefix}.{i}", f"downs.{level}.{i}") for i in range(down)]
+        first = down if innermost else down + 1  # the nested level takes one place
+        ours = "last" if outermost else f"ups.{DOWNS - 1 - level}"
+        names += [(f"{prefix}.{first + i}", f"{ours}.{i}") for i in range(2 if outermost else 6)]
+        prefix = f"{prefix}.{down}.model"
+    return tuple(names)
+
+
+def rename(key: str, names: tuple[tuple[str, str], ...]) -> str | None:
+    """The key under its new prefix, or None if no prefix of `names` fits."""
+    for old, new in names:
+        if key.startswith(f"{old}."):
+            return new + key.removeprefix(old)
+    return None
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """A state dict file as tensors only; `module.` prefixes are stripped.
+
+    Raises ModelError if the file is missing or holds anything but tensors.
+    """
+    if not path.is_file():
+        raise ModelError(f"no checkpoint at {path}")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        raise ModelError(f"{path}: not a checkpoint of plain tensors ({error})") from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ModelError(f"{path}: expected a state dict of tensors, got {type(state).__name__}")
+    return {re.sub(r"^module\.", "", key): tensor for key, tensor in state.items()}
+
+
+def import_official(warp: Path, generator: Path) -> TryOnNet:
+    """A network from the two official files; role and widths are read off the weights."""
+    parts = {}
+    for part, path, names in (
+        ("warp", warp, WARP_NAMES),
+        ("generator", generator, generator_names()),
+    ):
+        state = read_checkpoint(path)
+        if part == "warp":
+            state.pop(FILTER, None)
+        renamed = {rename(key, names) or key: tensor for key, tensor in state.items()}
+        parts |= {f"{part}.{key}": tensor for key, tensor in renamed.items()}
+    net = empty_like(parts, f"{warp} and {generator}")
+    load_strictly(net, parts, f"{warp} and {generator}")
+    return net.eval()
+
+
+def empty_like(weights: dict[str, Tensor], source: str) -> TryOnNet:
+    """A network of the widths that the weights' shapes tell."""
+    try:
+        condition = weights["warp.person_encoder.levels.0.0.block.2.weight"].shape[1]
+        channels = [
+            weights[f"warp.garment_encoder.levels.{i}.0.block.2.weight"].shape[0] for i in range(5)
+        ]
+        fpn = weights["warp.garment_fpn.smooth.0.weight"].shape[0]
+        width = weights["generator.downs.0.0.weight"].shape[0]
+    except KeyError as error:
+        raise ModelError(f"{source}: not the official PF-AFN layout, {error} is missing") from error
+    role = {channels: role for role, channels in CONDITION.items()}.get(condition)
+    if role is None:
+        raise ModelError(f"{source}: condition has {condition} channels, expected 45 or 3")
+    return TryOnNet(role, channels, fpn, width)
+
+
+def export_official(net: TryOnNet) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The two official state dicts (warp, generator), names and order as published."""
+    if net.generator is None:
+        raise ModelError("a warp network alone has no official form; export a try-on model")
+    flip = tuple((ours, theirs) for theirs, ours in WARP_NAMES)
+    warp = {rename(key, flip): tensor for key, tensor in net.warp.state_dict().items()}
+    flip = tuple((ours, theirs) for theirs, ours in generator_names())
+    generator = {rename(key, flip): tensor for key, tensor in net.generator.state_dict().items()}
+    return warp, dict(sorted(generator.items(), key=lambda item: nesting(item[0])))
+
+
+def nesting(key: str) -> list[int]:
+    """Sorts generator keys as the nested modules list them."""
+    return [int(part) for part in key.split(".") if part.isdigit()]

@@ -1,0 +1,54 @@
+"""Official checkpoint files to our model files and back."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pfafn.kit.files import file_hash
+from pfafn.weights import model_file
+from pfafn.weights.model_file import ModelError
+from pfafn.weights.official import export_official, import_official
+
+SUFFIX = ".safetensors"
+STEP = 32  # the networks halve a picture five times
+
+
+def import_files(warp: Path, generator: Path, out: Path, size: tuple[int, int]) -> dict[str, Any]:
+    """Write two official checkpoints as one of our model files; return its card.
+
+    size: (height, width) at which the model will work. Raises ModelError if a file or weight does
+    not fit; then nothing is written.
+    """
+    if out.suffix != SUFFIX:
+        raise ModelError(f"{out}: a model file's name ends in {SUFFIX}")
+    if any(side < 2 * STEP or side % STEP for side in size):
+        raise ModelError(
+            f"height and width must be multiples of {STEP}, at least {2 * STEP}, "
+            f"got {size[0]}x{size[1]}"
+        )
+    net = import_official(warp, generator)
+    sources = {"warp": file_hash(warp), "generator": file_hash(generator)}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    model_file.save(net, out, {"stage": "import-official", "image": list(size), "inputs": sources})
+    return model_file.read_card(out)
+
+
+def export_files(model: Path, warp: Path, generator: Path) -> None:
+    """Write a model file as the two official checkpoints, both or none.
+
+    Raises ModelError if it is none of ours, or a warp network alone.
+    """
+    net, _ = model_file.load(model)
+    written = []
+    try:
+        for state, path in zip(export_official(net), (warp, generator), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            written.append((path.with_name(f".{path.name}.{os.getpid()}"), path))
+            torch.save(state, written[-1][0])
+        for scratch, path in written:
+            scratch.replace(path)
+    finally:
+        for scratch, _ in written:
+            scratch.unlink(missing_ok=True)

@@ -1,0 +1,59 @@
+"""Where the VGG19 of the perceptual loss comes from."""
+
+from pathlib import Path
+
+import torch
+
+from pfafn.kit.errors import UserError
+from pfafn.kit.files import file_hash
+from pfafn.models.vgg import VGG19
+from pfafn.weights.model_file import load_strictly
+from pfafn.weights.official import read_checkpoint
+
+URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+SHA256_PREFIX = "dcbb9e9d"  # torchvision's file names carry the first digits of their SHA-256
+CACHE = Path(".work") / "vgg19-dcbb9e9d.pth"
+
+
+class NoPerceptualWeights(UserError, FileNotFoundError):
+    """The VGG19 weights cannot be had, or not as published; the message says what to do."""
+
+
+def load_vgg(weights: str) -> VGG19 | None:
+    """The VGG19 that params.perceptual.weights names, or None for `none`.
+
+    weights: none, imagenet (torchvision's public file, fetched once), or a path to a state dict
+    with torchvision's key names. Raises NoPerceptualWeights if it cannot be had.
+    """
+    if weights == "none":
+        return None
+    path = imagenet() if weights == "imagenet" else Path(weights)
+    if not path.is_file():
+        raise NoPerceptualWeights(
+            f"perceptual.weights = {weights!r}: no such file; expected none, imagenet or the path "
+            "of a VGG19 state dict"
+        )
+    vgg = VGG19()
+    state = read_checkpoint(path)
+    # The file also holds the classifier and the layers after relu5_1.
+    load_strictly(vgg, {k: v for k, v in state.items() if k in vgg.state_dict()}, path)
+    return vgg.eval()
+
+
+def imagenet() -> Path:
+    """torchvision's ImageNet VGG19, downloaded once; its hash is checked at each use."""
+    if not CACHE.is_file():
+        CACHE.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(URL, str(CACHE), hash_prefix=SHA256_PREFIX)
+        except (OSError, RuntimeError) as error:
+            raise NoPerceptualWeights(
+                f"perceptual.weights = imagenet: could not fetch {URL} ({error}). Put that file at "
+                f"{CACHE} yourself, or set perceptual.weights to its path, or to none"
+            ) from error
+    if not (found := file_hash(CACHE)).startswith(SHA256_PREFIX):
+        raise NoPerceptualWeights(
+            f"{CACHE} is not the file of {URL}: its SHA-256 begins with {found[:8]}, expected "
+            f"{SHA256_PREFIX}; delete it, so that it is fetched again"
+        )
+    return CACHE

@@ -1,0 +1,197 @@
+"""`pfafn tryon`: who is dressed in what, under which name, and what cannot be used."""
+
+import re
+
+import cv2
+import numpy as np
+import photoset
+import pytest
+import tinyset
+from verbs import done, names, refused, run
+
+from pfafn.inference import TryOn
+from pfafn.inference.folders import HELD, Job, TryOnError, in_blocks, jobs
+from pfafn.photos.images import read_rgb
+
+SIZE = (64, 96)
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """person/{a,b}.jpg, garment/{x,y}.png with mask/{x,y}.png, and a model."""
+    for n, name in enumerate("ab"):
+        photoset.write_rgb(tmp_path / f"person/{name}.jpg", photoset.person(n, SIZE))
+    for n, name in enumerate("xy"):
+        rgb, mask = photoset.garment(n, SIZE)
+        photoset.write_rgb(tmp_path / f"garment/{name}.png", rgb)
+        photoset.write_gray(tmp_path / f"mask/{name}.png", mask)
+    tinyset.write_model(tmp_path / "model.safetensors")
+    return tmp_path
+
+
+def folders(shop) -> list[object]:
+    return ["--person", shop / "person", "--garment", shop / "garment",
+            "--model", shop / "model.safetensors", "--out", shop / "out"]  # fmt: skip
+
+
+def one(shop, **other) -> list[object]:
+    words = {"person": shop / "person/a.jpg", "garment": shop / "garment/x.png",
+             "model": shop / "model.safetensors", "out": shop / "worn.png"} | other  # fmt: skip
+    return [word for name, value in words.items() for word in (f"--{name}", value)]
+
+
+def test_one_person_in_one_garment(shop):
+    done("tryon", *one(shop))
+    worn = read_rgb(shop / "worn.png")
+    model = TryOn.load(shop / "model.safetensors")
+    expected = model.wear(read_rgb(shop / "person/a.jpg"), read_rgb(shop / "garment/x.png"))
+    assert np.array_equal(worn, expected)
+    assert names(shop) == ["garment", "mask", "model.safetensors", "person", "worn.png"]
+
+
+def test_a_mask_file_is_used(shop):
+    done("tryon", *one(shop))
+    estimated = read_rgb(shop / "worn.png")
+    photoset.write_gray(shop / "half.png", np.uint8([[255] * 48 + [0] * 48] * 64))
+    done("tryon", *one(shop, mask=shop / "half.png"))
+    assert not np.array_equal(read_rgb(shop / "worn.png"), estimated)
+
+
+def test_a_cut_outs_transparency_is_its_mask(shop):
+    rgb, mask = photoset.garment(0, SIZE)
+    cv2.imwrite(str(shop / "cut.png"), np.dstack([rgb[..., ::-1], mask]))
+    done("tryon", *one(shop, garment=shop / "cut.png"))
+    found = read_rgb(shop / "worn.png")
+    done("tryon", *one(shop, mask=shop / "mask/x.png"))
+    assert np.array_equal(read_rgb(shop / "worn.png"), found)
+
+
+def test_the_result_may_be_a_jpeg_or_go_into_a_folder(shop):
+    done("tryon", *one(shop, out=shop / "worn.jpg"))
+    assert (shop / "worn.jpg").read_bytes().startswith(b"\xff\xd8")
+    (shop / "out").mkdir()
+    done("tryon", *one(shop, out=shop / "out"))
+    assert names(shop / "out") == ["a__x.png"]
+
+
+def test_without_pairs_everybody_tries_on_everything(shop):
+    result = done("tryon", *folders(shop))
+    assert names(shop / "out") == ["a__x.png", "a__y.png", "b__x.png", "b__y.png"]
+    assert "4 of 4 written" in result.stdout
+
+
+def test_in_a_folder_every_picture_is_encoded_once(shop, monkeypatch):
+    encoded = []
+    for name in ("encode_person", "encode_garment"):
+        encode = getattr(TryOn, name)
+        monkeypatch.setattr(
+            TryOn, name, lambda *given, n=name, e=encode: encoded.append(n) or e(*given)
+        )
+    done("tryon", *folders(shop))
+    assert sorted(encoded) == 2 * ["encode_garment"] + 2 * ["encode_person"]
+
+
+def test_people_come_back_only_when_no_more_garments_can_be_held(tmp_path):
+    people, garments = [tmp_path / p for p in "ab"], [tmp_path / str(n) for n in range(HELD + 2)]
+    todo = [Job(p, g, None, tmp_path / f"{p.name}{g.name}") for p in people for g in garments]
+    ordered = in_blocks(todo)
+    assert sorted(ordered) == sorted(todo)
+    turns = [job.person.name for job in ordered]
+    assert turns == HELD * ["a"] + HELD * ["b"] + 2 * ["a"] + 2 * ["b"]
+
+
+def test_one_garment_on_a_folder_of_people(shop):
+    done("tryon", *one(shop, person=shop / "person", out=shop / "out"))
+    assert names(shop / "out") == ["a__x.png", "b__x.png"]
+
+
+def test_a_pairs_file_says_who_tries_on_what(shop):
+    (shop / "pairs.txt").write_text("a.jpg y.png\n\nb.jpg x.png\na.jpg y.png\n")
+    done("tryon", *folders(shop), "--mask", shop / "mask", "--pairs", shop / "pairs.txt")
+    assert names(shop / "out") == ["a__y.png", "b__x.png"]
+    done("tryon", *one(shop, garment=shop / "garment/y.png", mask=shop / "mask/y.png"))
+    assert (shop / "out/a__y.png").read_bytes() == (shop / "worn.png").read_bytes()
+
+
+def test_a_bad_picture_is_named_and_the_others_are_done(shop):
+    whole = (shop / "person/a.jpg").read_bytes()
+    (shop / "person/a.jpg").write_bytes(whole[: len(whole) // 2])
+    result = run("tryon", *folders(shop))
+    assert result.exit_code == 1
+    assert names(shop / "out") == ["b__x.png", "b__y.png"]
+    failed = [line for line in result.stderr.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 2
+    assert all(line.startswith("failed: a.jpg with ") and "damaged" in line for line in failed)
+    assert "2 of 4 written" in result.stdout
+
+
+def test_a_missing_mask_fails_its_garment_only(shop):
+    (shop / "mask/y.png").unlink()
+    result = run("tryon", *folders(shop), "--mask", shop / "mask")
+    assert result.exit_code == 1
+    assert names(shop / "out") == ["a__x.png", "b__x.png"]
+    assert "y.png: cannot be read" in result.stderr
+
+
+def test_a_garment_that_cannot_be_told_from_its_background_is_named(shop):
+    photoset.write_rgb(shop / "garment/x.png", np.full((*SIZE, 3), 255, np.uint8))
+    result = run("tryon", *one(shop))
+    assert result.exit_code == 1
+    assert re.search(r"failed: a.jpg with x.png: .*could not be told .* give a mask", result.stderr)
+    assert not (shop / "worn.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"person": "nobody.jpg"}, "nobody.jpg: no such file or folder"),
+        ({"mask": "nomask.png"}, "nomask.png: no such file or folder"),
+        ({"out": "worn.gif"}, "worn.gif: the result is written as .png or .jpg"),
+        ({"model": "nothing.safetensors"}, "no model at nothing.safetensors"),
+    ],
+)
+def test_what_is_missing_is_named_before_anything_is_done(shop, change, said):
+    assert said in refused("tryon", *one(shop, **change))
+    assert "worn.png" not in names(shop)
+
+
+def test_a_tutor_cannot_be_used_without_parsing(shop):
+    tinyset.write_model(shop / "tutor.safetensors", "tutor")
+    said = refused("tryon", *one(shop, model=shop / "tutor.safetensors"))
+    assert "is a tutor, which needs parsing" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("a.jpg", "pairs.txt, line 2: expected a person's and a garment's file name, got 'a.jpg'"),
+        ("../a.jpg x.png", "pairs.txt, line 2: '../a.jpg' leads out of the folder"),
+        ("a.jpg /x.png", "pairs.txt, line 2: '/x.png' leads out of the folder"),
+        ("a.jpg x.png 1", "line 2: expected"),
+    ],
+)
+def test_a_line_of_the_pairs_file_that_is_no_pair_is_named(shop, line, said):
+    (shop / "pairs.txt").write_text(f"a.jpg x.png\n{line}\n")
+    assert said in refused("tryon", *folders(shop), "--pairs", shop / "pairs.txt")
+    assert not (shop / "out").exists()
+
+
+def test_a_file_name_with_spaces_is_set_off_by_a_tab(shop):
+    (shop / "person/a.jpg").rename(shop / "person/a b.jpg")
+    (shop / "pairs.txt").write_text("a b.jpg\tx.png\n")
+    done("tryon", *folders(shop), "--pairs", shop / "pairs.txt")
+    assert names(shop / "out") == ["a b__x.png"]
+
+
+def test_two_results_of_the_same_name_are_refused(shop):
+    photoset.write_rgb(shop / "person/a.png", photoset.person(1, SIZE))
+    with pytest.raises(TryOnError, match="would both be a__x.png"):
+        jobs(shop / "person", shop / "garment", None, shop / "out")
+
+
+def test_masks_of_a_folder_may_have_another_suffix(shop):
+    (shop / "mask/x.png").rename(shop / "mask/x.jpg")
+    found = jobs(shop / "person/a.jpg", shop / "garment/x.png", shop / "mask", shop / "o.png")
+    assert found == [
+        Job(shop / "person/a.jpg", shop / "garment/x.png", shop / "mask/x.jpg", shop / "o.png")
+    ]

@@ -1,0 +1,40 @@
+"""The picture grid and the training curves."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import photoset
+import pytest
+import tinyset
+import torch
+
+from pfafn.evaluation.compare import dress
+from pfafn.evaluation.figures import CAPTION, COLUMNS, GAP, HEADER, Gallery, draw_curves
+
+
+def evaluated(batch, made):
+    return SimpleNamespace(protocol="unpaired", batch=batch, dressed=made, rows=[])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_grid_has_a_row_per_person_and_a_column_for_what_is_known(
+    networks, test_set, known, batch
+):
+    seen = evaluated(batch, dress(*networks, batch, "unpaired"))
+    gallery = Gallery(2)
+    image = torch.zeros(3, *tinyset.SIZE) if known else None
+    for _ in range(2):  # the second batch finds it full
+        gallery.add(seen, [image] * 3, ["a in g1", "b in g2", "c in g0"])
+    found = photoset.cv2.imdecode(np.frombuffer(gallery.png(), np.uint8), 1)
+    height, width = (2 * side for side in tinyset.SIZE)
+    columns = len(COLUMNS) if known else len(COLUMNS) - 1
+    assert found.shape[0] == HEADER + 2 * (height + CAPTION + GAP) + GAP
+    assert found.shape[1] == columns * (width + GAP) + GAP
+
+
+def test_curves_of_the_stages_that_have_one_are_drawn(tmp_path):
+    curve = pd.DataFrame({"step": range(1, 41), "total": np.linspace(5, 1, 40)})
+    curve.to_csv(tmp_path / "curve.csv", index=False)
+    draw_curves({"tutor_warp": tmp_path / "curve.csv"}, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,86 @@
+"""The evaluation as Markdown, with known answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+from verbs import done, refused
+
+from pfafn.evaluation.markdown import markdown
+from pfafn.registry.stamp import Outcome, decision
+
+STUDENT = {"psnr": 12.345, "ssim": 0.5}
+WON = Outcome(student="2", tutor="1", champion="2", reason="it is better", files=[])
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> Path:
+    folder = tmp_path / "artifacts/evaluate"
+    folder.mkdir(parents=True)
+    metrics = {
+        "unpaired": {"student": STUDENT, "person": {"ssim": 0.25}},
+        "paired": {},
+        "counts": {"unpaired": {"pairs": 3}, "paired": {"pairs": 2}},
+    }
+    protocol = {"name": "pfafn-test", "version": 1, "persons": 3, "image": [64, 96],
+                "pairs": "a" * 64, "pictures": "b" * 64}  # fmt: skip
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "protocol.json").write_text(json.dumps(protocol))
+    for name in ("grid.png", "report.html"):
+        (folder / name).touch()
+    return folder
+
+
+def test_the_scores_are_a_table_with_a_row_per_model(evaluation):
+    lines = markdown(evaluation, "").splitlines()
+    first = lines.index("### Unpaired, 3 pairs") + 2
+    assert lines[first : first + 6] == [
+        "| Model | SSIM ↑ | PSNR ↑ (dB) |",
+        "| --- | ---: | ---: |",
+        "| Tutor (parser-based) | – | – |",
+        "| Student (parser-free) | 0.500 | 12.35 |",
+        "| Untouched person | 0.250 | – |",
+        "| Garment on the torso box | – | – |",
+    ]
+
+
+def test_it_says_on_what_was_evaluated(evaluation):
+    said = markdown(evaluation, "")
+    assert "3 test persons at 64×96, protocol pfafn-test version 1" in said
+    assert f"pair list `{'a' * 12}`" in said
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (WON, "pfafn-student version 2 is champion: it is better"),
+        (WON._replace(champion="1", reason="it is worse"),
+         "pfafn-student version 2 is not the champion: it is worse"),
+        (WON._replace(student=""), "there is no student yet"),
+        (None, "not known; `pfafn registry sync` makes the registry agree with these files"),
+    ],
+)  # fmt: skip
+def test_the_decision_comes_with_its_reason(evaluation, outcome, said):
+    assert decision(outcome) == said
+    assert f"**Decision:** {said}\n" in markdown(evaluation, said)
+
+
+def test_only_pictures_that_are_there_are_shown(evaluation):
+    said = markdown(evaluation, "")
+    assert said.count("![") == 1
+    assert f"![Try-ons, unpaired]({(evaluation / 'grid.png').as_posix()})" in said
+    assert f"\n[The whole report]({(evaluation / 'report.html').as_posix()})" in said
+
+
+def test_uploaded_pictures_are_one_link(evaluation):
+    said = markdown(evaluation, "", link="https://ci.example/7")
+    assert said.endswith("\n[grid.png, report.html](https://ci.example/7)\n")
+    assert "![" not in said
+
+
+def test_the_verb_prints_it(evaluation):
+    assert done("report", evaluation.parent).stdout == markdown(evaluation, decision(None))
+
+
+def test_without_an_evaluation_the_stage_to_run_is_named(tmp_path):
+    assert "dvc repro evaluate" in refused("report", tmp_path)

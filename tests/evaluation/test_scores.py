@@ -1,0 +1,95 @@
+"""Scores with known answers."""
+
+import math
+
+import pytest
+import torch
+
+from pfafn.evaluation.metrics import METRICS
+from pfafn.evaluation.scores import (
+    Outcome,
+    Truth,
+    end_point_error,
+    iou,
+    psnr,
+    psnr_within,
+    scores,
+    ssim,
+)
+from pfafn.models.geometry import grid_of
+
+H, W = 24, 40
+
+
+def picture(seed: int = 0) -> torch.Tensor:
+    return torch.rand(3, H, W, generator=torch.Generator().manual_seed(seed))
+
+
+def region(rows: slice = slice(None), columns: slice = slice(None)) -> torch.Tensor:
+    mask = torch.zeros(1, H, W, dtype=torch.bool)
+    mask[:, rows, columns] = True
+    return mask
+
+
+def test_a_constant_error_of_a_tenth_is_twenty_decibels():
+    image = picture() * 0.8
+    assert psnr(image + 0.1, image) == pytest.approx(20, abs=1e-4)
+
+
+def test_equal_pictures_score_best():
+    image = picture()
+    assert psnr(image, image) == 100
+    assert ssim(image, image) == pytest.approx(1, abs=1e-6)
+    flat = torch.full((3, H, W), 0.9)
+    assert ssim(flat, flat) == pytest.approx(1, abs=2e-4)
+
+
+def test_ssim_is_symmetric_and_falls_with_noise():
+    image = picture()
+    noisy = [(image + s * picture(1)).clamp(0, 1) for s in (0.1, 0.5)]
+    assert ssim(image, noisy[0]) == pytest.approx(ssim(noisy[0], image))
+    assert 1 > ssim(image, noisy[0]) > ssim(image, noisy[1])
+
+
+def test_psnr_of_the_clothes_sees_nothing_outside_them():
+    image, inside = picture() * 0.8, region(slice(2, 9), slice(5, 30))
+    wrong_outside = torch.where(inside, image + 0.1, torch.zeros(()))
+    assert psnr_within(wrong_outside, image, inside) == pytest.approx(20, abs=1e-4)
+
+
+def test_scores_of_an_empty_region_are_unknown():
+    nowhere = region(slice(0, 0))
+    assert math.isnan(psnr_within(picture(), picture(), nowhere))
+    assert math.isnan(iou(nowhere.float(), nowhere))
+    assert math.isnan(end_point_error(grid_of(torch.zeros(1, 2, H, W))[0], picture()[:2], nowhere))
+
+
+def test_iou_of_two_overlapping_boxes():
+    mask = region(slice(0, 10), slice(0, 10)).float() * 0.6
+    clothes = region(slice(0, 10), slice(5, 15))
+    assert iou(mask, clothes) == pytest.approx(50 / 150)
+    assert iou(mask * 0.5, clothes) == 0  # below one half nothing is shown
+
+
+def test_end_point_error_is_in_pixels_of_both_axes():
+    flow = torch.zeros(2, H, W)
+    offset = torch.tensor([3.0, -4.0]).view(1, 2, 1, 1).expand(1, 2, H, W)
+    grid = grid_of(flow[None] + offset)[0]
+    assert end_point_error(grid, flow, region()) == pytest.approx(5, abs=1e-4)
+
+
+def test_end_point_error_counts_only_where_the_garment_shows():
+    true = torch.zeros(2, H, W)
+    true[0, :, : W // 2] = 7.0
+    grid = grid_of(torch.zeros(1, 2, H, W))[0]
+    left, right = region(columns=slice(0, W // 2)), region(columns=slice(W // 2, W))
+    assert end_point_error(grid, true, left) == pytest.approx(7, abs=1e-4)
+    assert end_point_error(grid, true, right) == pytest.approx(0, abs=1e-4)
+
+
+def test_what_is_not_known_is_not_a_number():
+    nothing = scores(Outcome(picture()), Truth(None, None, None))
+    assert list(nothing) == list(METRICS)
+    assert all(math.isnan(value) for value in nothing.values())
+    unwarped = scores(Outcome(picture()), Truth(picture(), region(), region()))
+    assert {name for name, value in unwarped.items() if math.isnan(value)} == {"iou", "epe"}

@@ -1,0 +1,107 @@
+"""What a test split knows: pairs, true pictures and flows, and which protocol it is."""
+
+import pandas as pd
+import photoset
+import pytest
+import tinyset
+import torch
+
+from pfafn.evaluation.scores import Truth
+from pfafn.evaluation.testset import NothingToEvaluate, Pair, TestSet, truths
+
+
+def test_a_person_who_wears_none_of_the_garments_is_left_out_of_paired(test_set):
+    paired = [pair for pair in test_set.pairs() if pair.protocol == "paired"]
+    assert [(test_set.persons[p.item], test_set.garments[p.garment]) for p in paired] == [
+        ("a", "g0"),
+        ("b", "g1"),
+    ]
+    assert sum(pair.protocol == "unpaired" for pair in test_set.pairs()) == 3
+
+
+def test_the_true_flow_is_read_in_pixels_x_first(test_set):
+    known = test_set.known(Pair(tinyset.SPLIT, 1, "unpaired"))
+    seen = torch.from_numpy(tinyset.visible())
+    assert torch.equal(known.visible[0], seen)
+    assert (known.flow[0][seen] == 3).all()
+    assert (known.flow[1][seen] == -2).all()
+
+
+def test_the_true_picture_is_read_exactly(test_set):
+    known = test_set.known(Pair(tinyset.SPLIT + 1, 2, "unpaired"))
+    expected = torch.from_numpy(tinyset.true_picture(tinyset.SPLIT + 1)).permute(2, 0, 1) / 255
+    assert torch.equal(known.image, expected)
+
+
+def test_unpaired_without_truth_has_nothing_to_compare_with(test_set, batch):
+    a, b, c = truths(test_set, batch, "unpaired")
+    assert a.image is not None and b.image is not None
+    assert c == Truth(None, None, None, None, None)
+
+
+def test_paired_the_photo_is_the_truth_and_parsing_says_where_the_clothes_are(test_set, batch):
+    a, b, c = truths(test_set, batch, "paired")
+    torch.testing.assert_close(a.image, batch["person"][0] / 2 + 0.5)
+    clothes = torch.from_numpy(photoset.parsing(tinyset.SIZE) == photoset.Parsing.UPPER_CLOTHES)
+    assert torch.equal(b.clothes[0], clothes)
+    assert a.flow is not None and b.flow is None
+    assert c is None
+
+
+def test_unpaired_the_region_is_old_and_new_clothes(test_set, batch):
+    batch["parsing"] = torch.zeros_like(batch["parsing"])
+    batch["parsing"][1, :4, :4] = photoset.Parsing.UPPER_CLOTHES
+    b = truths(test_set, batch, "unpaired")[1]
+    expected = torch.from_numpy(tinyset.visible())[None].clone()
+    expected[:, :4, :4] = True
+    assert torch.equal(b.region, expected)
+
+
+def test_the_known_flow_outweighs_a_wrong_parsing(test_set, batch):
+    batch["parsing"] = torch.zeros_like(batch["parsing"])
+    a = truths(test_set, batch, "paired")[0]
+    assert torch.equal(a.clothes[0], torch.from_numpy(tinyset.visible()))
+
+
+def test_no_test_person_is_the_users_error(tmp_path):
+    tinyset.write_all(tmp_path)
+    manifest = pd.read_parquet(tmp_path / "prepare/manifest.parquet")
+    manifest[manifest["split"] == "train"].to_parquet(tmp_path / "prepare/manifest.parquet")
+    with pytest.raises(NothingToEvaluate, match="no test person.*prepare.test_fraction"):
+        TestSet(tmp_path / "prepare", tmp_path / "annotate")
+
+
+def protocol_after(tmp_path, change) -> dict:
+    tinyset.write_all(tmp_path)
+    change(tmp_path)
+    return TestSet(tmp_path / "prepare", tmp_path / "annotate").protocol()
+
+
+def more_training_persons(artifacts) -> None:
+    """Another person in front of all: every item number moves, nothing in the test split does."""
+    path = artifacts / "prepare/manifest.parquet"
+    manifest = pd.read_parquet(path)
+    manifest["person"] = manifest["person"].replace("t0", "somebody else")
+    manifest.to_parquet(path)
+
+
+def another_garment_name(artifacts) -> None:
+    path = artifacts / "prepare/garments.parquet"
+    garments = pd.read_parquet(path).replace("g2", "g9")
+    garments.to_parquet(path)
+
+
+def no_truth(artifacts) -> None:
+    (artifacts / "prepare/truth.parquet").unlink()
+
+
+def test_the_protocol_is_the_same_for_the_same_pictures_and_pairs(test_set, tmp_path):
+    assert protocol_after(tmp_path, more_training_persons) == test_set.protocol()
+
+
+@pytest.mark.parametrize(
+    ("change", "key"), [(another_garment_name, "pairs"), (no_truth, "pictures")]
+)
+def test_other_pairs_or_pictures_are_another_protocol(test_set, tmp_path, change, key):
+    before, after = test_set.protocol(), protocol_after(tmp_path, change)
+    assert {name for name in before if before[name] != after[name]} == {key}

@@ -1,0 +1,141 @@
+"""The Triton kernels are the cost volume, in Triton's interpreter, and compile for every GPU."""
+
+import importlib.util
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor
+
+from pfafn.fast import correlation
+from pfafn.fast.correlation import cost_volume
+
+triton = pytest.importorskip("triton")
+
+SHAPES = [(2, 5, 4, 3), (1, 70, 2, 37), (2, 64, 1, 16)]  # narrower than a block, ragged, exact
+
+
+def loaded(name: str) -> ModuleType:
+    """A copy of the kernels' module of its own."""
+    spec = importlib.util.find_spec("pfafn.fast.correlation_kernel")
+    spec = importlib.util.spec_from_file_location(name, spec.origin)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def interpreted() -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITON_INTERPRET", "1")
+        return loaded("interpreted_kernels")
+
+
+@pytest.fixture
+def by_kernel(interpreted: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`cost_volume` computes as on a GPU."""
+    monkeypatch.setattr(correlation, "_kernels", lambda features: interpreted)
+
+
+def pair(*shape: int, dtype: torch.dtype = torch.double) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(2, *shape, dtype=dtype).requires_grad_().unbind(0)
+
+
+def learnt(garment: Tensor, person: Tensor, radius: int) -> tuple[Tensor, ...]:
+    """Costs, and what both features learn of some gradient."""
+    costs = cost_volume(garment, person, radius)
+    torch.manual_seed(1)
+    return costs, *torch.autograd.grad(costs, (garment, person), torch.randn_like(costs))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_kernels_say_what_the_matrix_products_say(
+    shape: tuple[int, ...],
+    layout: torch.memory_format,
+    interpreted: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    garment, person = (each.contiguous(memory_format=layout) for each in pair(*shape))
+    expected = learnt(garment, person, 3)
+    monkeypatch.setattr(correlation, "_kernels", lambda features: interpreted)
+    for found, wanted in zip(learnt(garment, person, 3), expected, strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("radius", [1, 3])
+def test_the_kernels_gradients_are_those_of_their_costs(by_kernel: None, radius: int) -> None:
+    given = pair(1, 3, 3, 18)
+    assert torch.autograd.gradcheck(lambda a, b: cost_volume(a, b, radius), given, fast_mode=True)
+
+
+def test_sums_are_taken_in_float32(by_kernel: None) -> None:
+    """4096 products of 1 and 1: a sum in float16 would end at 2048.
+
+    The interpreter has no product of bfloat16; below, what is compiled for it is looked at.
+    """
+    ones = torch.ones(1, 4096, 2, 3, dtype=torch.float16)
+    costs = cost_volume(ones, ones)
+    assert costs.dtype == torch.float16
+    assert costs[0, 24].tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own
+def test_a_compiled_network_can_contain_the_kernels(
+    by_kernel: None, interpreted: ModuleType
+) -> None:
+    garment, person = (each.detach() for each in pair(1, 4, 2, 18))
+    costs = cost_volume(garment, person)
+    torch.library.opcheck(interpreted.cost_volume, (garment, person, 3))
+    torch.library.opcheck(interpreted.gradient, (costs, person, 3, True))
+    compiled = torch.compile(lambda a, b: 2 * cost_volume(a, b), backend="eager", fullgraph=True)
+    with torch.inference_mode():
+        assert torch.equal(compiled(garment, person), 2 * costs)
+
+
+def test_kernels_are_used_where_triton_can_build_what_starts_them(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("sysconfig.get_config_var", {"INCLUDEPY": str(tmp_path)}.get)
+    (tmp_path / "gcc").touch(0o755)
+    assert not correlation.has_triton()
+    (tmp_path / "Python.h").touch()
+    assert correlation.has_triton()
+    (tmp_path / "gcc").unlink()
+    assert not correlation.has_triton()
+    monkeypatch.setenv("CC", "cc")
+    assert correlation.has_triton()
+
+
+TENSORS = {"garment", "person", "costs", "grad", "other", "learnt"}
+
+
+@pytest.mark.parametrize("architecture", [75, 90])  # T4, H100
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("kernel", ["_costs", "_gradient"])
+def test_the_kernels_compile_for_a_gpu(
+    kernel: str, precision: str, architecture: int, tmp_path, monkeypatch
+) -> None:
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    module = loaded("compiled_kernels")
+    function = getattr(module, kernel)
+    tiles = module._tiles(3)
+    options = {"num_warps": tiles.pop("num_warps")}
+    fixed = {"RADIUS": 3, **tiles} | ({"OF_PERSON": True} if kernel == "_gradient" else {})
+    signature = {
+        name: "constexpr" if name in fixed else f"*{precision}" if name in TENSORS else "i32"
+        for name in function.arg_names
+    }
+    made = triton.compile(
+        ASTSource(function, signature, constexprs=fixed),
+        target=GPUTarget("cuda", architecture, 32), options=options,
+    )  # fmt: skip
+    assert made.asm["cubin"]
+    assert made.metadata.shared <= 48 * 1024  # bytes, what every block may have
+    if precision == "bf16" and architecture == 90:
+        assert "f32.bf16.bf16.f32" in made.asm["ptx"]  # on tensor cores, summed in float32

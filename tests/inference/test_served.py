@@ -1,0 +1,206 @@
+"""The served model: rows of pictures in, a PNG out, and clear words for a bad row."""
+
+import base64
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pfafn.photos.images import ImageError, decode_rgb, encode_png
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+H, W = 6, 8
+
+
+class Mirror:
+    """Stands in for a model: gives back the person, and keeps what it was asked."""
+
+    asked: tuple[Any, ...] = ()
+
+    @classmethod
+    def load(cls, path: Path) -> "Mirror":
+        assert path == Path("weights")
+        return cls()
+
+    def wear(self, person: np.ndarray, *rest: Any) -> np.ndarray:
+        type(self).asked = (person, *rest)
+        return person
+
+
+@pytest.fixture
+def inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pfafn.inference.TryOn", Mirror)
+    monkeypatch.setattr("pfafn.inference.TutorTryOn", Mirror)
+
+
+def model(name: str) -> Any:
+    from pfafn.inference.served import Served
+
+    served = Served()
+    context = SimpleNamespace(model_config={"model": name}, artifacts={"weights": "weights"})
+    served.load_context(context)  # type: ignore[arg-type]
+    return served
+
+
+@pytest.fixture
+def student(inference: None) -> Any:
+    return model("pfafn-student")
+
+
+@pytest.fixture
+def tutor(inference: None) -> Any:
+    return model("pfafn-tutor")
+
+
+def picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (H, W, 3), dtype=np.uint8)
+
+
+def text(array: np.ndarray) -> str:
+    return base64.b64encode(encode_png(array)).decode()
+
+
+ROW = {"person": text(picture(0)), "garment": text(picture(1))}
+MASK = np.repeat(np.array([[0], [100], [127], [128], [200], [255]], np.uint8), W, axis=1)
+
+
+def test_the_answer_is_a_png_for_each_row(student: Any) -> None:
+    answer = student.predict(None, pd.DataFrame([ROW, {**ROW, "person": text(picture(2))}]))
+    images = [decode_rgb(base64.b64decode(image)) for image in answer["image"]]
+    np.testing.assert_array_equal(images[0], picture(0))
+    np.testing.assert_array_equal(images[1], picture(2))
+
+
+def test_the_model_sees_the_pixels_that_were_sent(student: Any) -> None:
+    student.predict(None, pd.DataFrame([ROW]))
+    person, garment, mask = Mirror.asked
+    np.testing.assert_array_equal(person, picture(0))
+    np.testing.assert_array_equal(garment, picture(1))
+    assert mask is None
+
+
+def test_a_mask_is_garment_where_it_is_brighter_than_the_middle(student: Any) -> None:
+    student.predict(None, pd.DataFrame([{**ROW, "garment_mask": text(MASK)}]))
+    assert Mirror.asked[2][:, 0].tolist() == [0, 0, 0, 255, 255, 255]
+
+
+def test_a_picture_may_be_a_data_uri(student: Any) -> None:
+    row = {**ROW, "person": f"data:image/png;base64,{ROW['person']}"}
+    student.predict(None, pd.DataFrame([row]))
+    np.testing.assert_array_equal(Mirror.asked[0], picture(0))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A folder with a picture; beside it one that is nobody's business, and a link to that."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/garment.png").write_bytes(encode_png(picture(1)))
+    (tmp_path / "passport.png").write_bytes(encode_png(picture(2)))
+    (tmp_path / "shop/link.png").symlink_to(tmp_path / "passport.png")
+    return tmp_path / "shop"
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_picture_may_be_a_file_of_the_folder_that_is_open_to_all(
+    student: Any, shop: Path, relative: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFAFN_SERVED_PATHS", str(shop))
+    name = "garment.png" if relative else str(shop / "garment.png")
+    student.predict(None, pd.DataFrame([{**ROW, "garment": name}]))
+    np.testing.assert_array_equal(Mirror.asked[1], picture(1))
+
+
+@pytest.mark.parametrize("name", ["../passport.png", "link.png", "{}/passport.png", "no.png", "."])
+def test_no_other_file_is_read(
+    student: Any, shop: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pfafn.inference.served import RequestError
+
+    monkeypatch.setenv("PFAFN_SERVED_PATHS", str(shop))
+    asked = pd.DataFrame([{**ROW, "garment": name.format(shop.parent)}])
+    with pytest.raises(RequestError, match=f"or the path of a file below {shop}, got"):
+        student.predict(None, asked)
+
+
+def test_by_default_no_file_is_read_at_all(student: Any, shop: Path) -> None:
+    from pfafn.inference.served import RequestError
+
+    asked = pd.DataFrame([{**ROW, "garment": str(shop / "garment.png")}])
+    with pytest.raises(RequestError, match="garment: expected base64 of a PNG or JPEG, got"):
+        student.predict(None, asked)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "says"),
+    [
+        ("MOST_ROWS", 1, "expected at most 1 rows, got 2: send fewer"),
+        ("MOST_BYTES", 500, "expected at most 500 bytes in all rows, got"),
+        ("MOST_PIXELS", H * W - 1, f"row 0, person: expected at most 47 pixels, got '{W}x{H}'"),
+        ("SECONDS", -1, "0 of 2 rows took more than .* s: send fewer rows"),
+    ],
+)
+def test_a_request_is_bounded_in_all_it_may_cost(
+    student: Any, limit: str, value: float, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pfafn.inference import served
+
+    monkeypatch.setattr(served, limit, value)
+    with pytest.raises(served.RequestError, match=says):
+        student.predict(None, pd.DataFrame([ROW, ROW]))
+
+
+def test_what_the_bounds_allow_is_answered(student: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pfafn.inference import served
+
+    monkeypatch.setattr(served, "MOST_ROWS", 2)
+    monkeypatch.setattr(served, "MOST_BYTES", 2 * sum(map(len, ROW.values())))
+    monkeypatch.setattr(served, "MOST_PIXELS", H * W)
+    assert len(student.predict(None, pd.DataFrame([ROW, ROW]))) == 2
+
+
+def test_the_tutor_also_gets_parsing_keypoints_and_body_parts(tutor: Any) -> None:
+    parsing = np.arange(H * W, dtype=np.uint8).reshape(H, W) % 14
+    row = {**ROW, "parsing": text(parsing), "keypoints": json.dumps(list(range(54)))}
+    tutor.predict(None, pd.DataFrame([row, {**row, "body_parts": text(parsing)}]))
+    _, _, mask, seen, keypoints, parts = Mirror.asked
+    assert mask is None
+    np.testing.assert_array_equal(seen, parsing)
+    np.testing.assert_array_equal(parts, parsing)
+    assert keypoints.shape == (18, 3)
+    assert keypoints[1].tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("person", None, "row 0, person: expected a picture, got None"),
+        ("garment", "no/such/file.png", "row 0, garment: expected base64 of a PNG or JPEG"),
+        ("keypoints", "[1, 2, 3]", "row 0, keypoints: expected 54 numbers .* got 3"),
+        ("keypoints", "nose", "row 0, keypoints: expected JSON of 54 numbers, got 'nose'"),
+        ("keypoints", f"[1{'0' * 400}]", "row 0, keypoints: expected JSON of 54 numbers"),
+        ("keypoints", "[" * 5000, "row 0, keypoints: expected JSON of 54 numbers"),
+        ("keypoints", "0" * 20_000, "row 0, keypoints: expected at most 10000 characters"),
+        ("parsing", None, "row 0, parsing: expected a picture"),
+    ],
+)
+def test_a_bad_row_is_named_with_its_column(
+    tutor: Any, column: str, value: str | None, says: str
+) -> None:
+    from pfafn.inference.served import RequestError
+
+    row = {**ROW, "parsing": text(MASK % 14), "keypoints": json.dumps([0] * 54)}
+    with pytest.raises(RequestError, match=says):
+        tutor.predict(None, pd.DataFrame([{**row, column: value}]))
+
+
+def test_bytes_that_are_no_picture_are_named_with_row_and_column(student: Any) -> None:
+    row = {**ROW, "garment": base64.b64encode(b"not a picture" * 200).decode()}
+    with pytest.raises(ImageError, match="row 0, garment"):
+        student.predict(None, pd.DataFrame([row]))

@@ -1,0 +1,81 @@
+"""params.yaml: everything is checked before any work."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pfafn.params.file import Params, ParamsError
+
+ROOT = Path(__file__).parents[2]
+FILES = [ROOT / "params.yaml", *sorted((ROOT / "profiles").glob("*.yaml"))]
+
+
+def changed(tmp_path: Path, **sections: dict) -> Path:
+    """params.yaml with some keys of some sections replaced."""
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for name, keys in sections.items():
+        content[name] = {**content[name], **keys}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_every_profile_of_the_project_is_valid(path: Path) -> None:
+    Params.load(path)
+
+
+def test_the_paper_profile_has_the_published_schedule() -> None:
+    params = Params.load(ROOT / "profiles" / "paper.yaml")
+    stages = (params.tutor_warp, params.tutor_tryon, params.student_warp, params.student_tryon)
+    assert [(s.epochs, s.decay, s.batch) for s in stages] == [
+        (50, 50, 32), (50, 50, 32), (100, 100, 32), (50, 50, 32)
+    ]  # fmt: skip
+    assert (params.tutor_warp.lr, params.student_warp.lr) == (5e-5, 3e-5)
+
+
+@pytest.mark.parametrize(
+    ("section", "keys", "message"),
+    [
+        ("image", {"height": 100}, r"image.*100.*multiple of 32.*96, 128"),
+        ("image", {"width": 90}, r"image.*multiple of 32.*64, 96"),
+        ("image", {"depth": 3}, r"image.depth = 3: Extra inputs are not permitted"),
+        ("tutor_warp", {"lr": -1}, r"tutor_warp.lr = -1: .*greater than 0"),
+        ("tutor_warp", {"lr": "fast"}, r"tutor_warp.lr = 'fast'"),
+        (
+            "student_warp",
+            {"batch": 5, "accumulate": 2},
+            r"batch 5 must be a multiple of accumulate 2",
+        ),
+        ("fakes", {"per_person": 99}, r"fakes.per_person is 99, but prepare.unpaired draws only"),
+        ("losses", {"distillation": {"mode": "some", "features": 1, "flow": 1}}, r"mode = 'some'"),
+    ],
+)
+def test_a_bad_value_names_file_key_and_value(
+    tmp_path: Path, section: str, keys: dict, message: str
+) -> None:
+    path = changed(tmp_path, **{section: keys})
+    with pytest.raises(ParamsError, match=rf"(?s){path}.*{message}"):
+        Params.load(path)
+
+
+def test_a_missing_file_and_broken_yaml_say_so(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="no such file"):
+        Params.load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("image: [")
+    with pytest.raises(ParamsError, match="not YAML"):
+        Params.load(tmp_path / "params.yaml")
+
+
+def test_params_cannot_be_changed_in_flight() -> None:
+    params = Params.load(ROOT / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        params.seed = 8
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"seed: [", b"- 1"])
+def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(ParamsError, match=r"params.yaml: (cannot be used|not YAML)"):
+        Params.load(tmp_path / "params.yaml")

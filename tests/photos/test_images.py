@@ -1,0 +1,199 @@
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pfafn.photos import fitting, images
+from pfafn.photos.images import ImageError
+
+H, W = 6, 8
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def ramp() -> np.ndarray:
+    return np.arange(H * W * 3, dtype=np.uint8).reshape(H, W, 3)
+
+
+def test_png_round_trip_is_exact():
+    np.testing.assert_array_equal(images.decode_rgb(images.encode_png(ramp())), ramp())
+
+
+def test_equal_pictures_encode_to_equal_bytes():
+    assert images.encode_png(ramp()) == images.encode_png(np.asfortranarray(ramp()))
+
+
+def test_sixteen_bit_png_keeps_channel_order():
+    array = np.zeros((H, W, 3), np.uint16)
+    array[..., 0] = 40000
+    decoded = cv2.imdecode(np.frombuffer(images.encode_png(array), np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(decoded[..., ::-1], array)
+
+
+def test_exif_rotation_is_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: show it rotated by 90 degrees clockwise
+    picture = images.decode_picture(encoded(Image.fromarray(ramp()), exif=exif))
+    np.testing.assert_array_equal(picture.rgb, np.rot90(ramp(), -1))
+    assert not picture.plain
+
+
+def test_transparency_shows_white_and_is_returned():
+    rgba = np.dstack([ramp(), np.zeros((H, W), np.uint8)])
+    rgba[0, 0, 3] = 255
+    picture = images.decode_picture(encoded(Image.fromarray(rgba)))
+    np.testing.assert_array_equal(picture.rgb[0, 0], ramp()[0, 0])
+    assert (picture.rgb[1:] == 255).all()
+    assert picture.alpha.tolist() == rgba[..., 3].tolist()
+
+
+def test_sixteen_bit_gray_keeps_its_high_byte():
+    gray = np.full((H, W), 0x80FF, np.uint16)
+    assert (images.decode_rgb(encoded(Image.fromarray(gray))) == 0x80).all()
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_other_colour_modes_become_rgb(mode):
+    picture = images.decode_picture(
+        encoded(Image.new("RGB", (W, H), "white").convert(mode), "TIFF")
+    )
+    assert picture.rgb.shape == (H, W, 3)
+    assert (picture.rgb == 255).all()
+
+
+def test_only_upright_eight_bit_rgb_jpeg_and_png_are_plain():
+    rgb = Image.fromarray(ramp())
+    assert images.decode_picture(encoded(rgb)).plain
+    assert images.decode_picture(encoded(rgb, "JPEG")).plain
+    assert not images.decode_picture(encoded(rgb, "BMP")).plain
+    assert not images.decode_picture(images.encode_png(np.zeros((H, W, 3), np.uint16))).plain
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", encoded(Image.fromarray(ramp()))[:50]])
+def test_damaged_bytes_name_the_file(content):
+    with pytest.raises(ImageError, match="shop/shirt.png"):
+        images.decode_rgb(content, "shop/shirt.png")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ImageError, match="none.jpg"):
+        images.read_rgb(tmp_path / "none.jpg")
+
+
+def test_palette_indices_are_the_ids():
+    palette = Image.new("P", (W, H), 5)
+    palette.putpalette([255, 0, 0] * 256)
+    assert (images.decode_ids(encoded(palette)) == 5).all()
+
+
+def test_gray_shown_as_rgb_still_gives_ids_but_colours_do_not():
+    gray = np.repeat(np.full((H, W, 1), 13, np.uint8), 3, axis=2)
+    assert (images.decode_ids(encoded(Image.fromarray(gray))) == 13).all()
+    with pytest.raises(ImageError, match="colour"):
+        images.decode_ids(encoded(Image.fromarray(ramp())))
+
+
+def test_fit_leaves_a_picture_of_the_right_size_alone():
+    assert fitting.fit(ramp(), (H, W), interpolation="smooth", fill=0) is not None
+    np.testing.assert_array_equal(
+        fitting.fit(ramp(), (H, W), interpolation="smooth", fill=0), ramp()
+    )
+
+
+def test_fit_with_equal_aspect_has_no_border():
+    out = fitting.fit(np.full((H, W), 7, np.uint8), (9, 12), interpolation="smooth", fill=0)
+    assert out.shape == (9, 12)
+    assert (out == 7).all()
+
+
+def test_fit_centres_and_fills_the_rest():
+    out = fitting.fit(np.full((H, W), 7, np.uint8), (12, 8), interpolation="nearest", fill=1)
+    assert (out[3:9] == 7).all()
+    assert (out[:3] == 1).all()
+    assert (out[9:] == 1).all()
+
+
+def test_nearest_invents_no_ids():
+    ids = np.random.default_rng(0).choice(np.array([0, 4, 13], np.uint8), (37, 23))
+    out = fitting.fit(ids, (64, 64), interpolation="nearest", fill=0)
+    assert set(np.unique(out)) <= {0, 4, 13}
+
+
+def test_points_move_with_the_picture_and_missing_ones_stay_missing():
+    picture = np.zeros((40, 30), np.uint8)
+    picture[20:24, 10:14] = 255
+    points = np.array([[11.5, 21.5, 1], [0, 0, 0]], np.float32)
+    out = fitting.fit(picture, (128, 128), interpolation="smooth", fill=0)
+    moved = fitting.fit_points(points, (40, 30), (128, 128))
+    ys, xs = np.mgrid[:128, :128]
+    centre = (xs * out).sum() / out.sum(), (ys * out).sum() / out.sum()
+    np.testing.assert_allclose(moved[0, :2], centre, atol=0.1)
+    assert (moved[1] == 0).all()
+
+
+PHOTO = np.random.default_rng(3).integers(0, 256, (H, W, 3), np.uint8)
+KEPT = {
+    "JPEG": {"quality": 95},
+    "JPEG, all colours": {"quality": 95, "subsampling": 0},
+    "JPEG, progressive": {"progressive": True},
+    "JPEG, gray": {},
+    "PNG": {},
+    "PNG, optimised": {"optimize": True},
+    "WEBP": {"lossless": True},
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_the_quick_decoder_sees_in_what_is_stored_what_the_strict_one_saw(kind):
+    photo = Image.fromarray(PHOTO).convert("L" if "gray" in kind else "RGB")
+    content = encoded(photo, kind.split(",")[0], **KEPT[kind])
+    picture = images.decode_picture(content)
+    kept = fitting.stored(content, picture, (H, W))
+    assert (kept == content) == (kind.startswith(("JPEG", "PNG")) and "gray" not in kind)
+    np.testing.assert_array_equal(images.quick_rgb(kept), picture.rgb)
+
+
+def test_a_photo_that_the_decoders_see_differently_is_stored_as_png(monkeypatch):
+    content = encoded(Image.fromarray(PHOTO), "JPEG")
+    picture = images.decode_picture(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "quick_rgb", lambda content: picture.rgb ^ 1)
+        kept = fitting.stored(content, picture, (H, W))
+    assert kept == images.encode_png(picture.rgb)
+
+
+def test_all_ids_come_back_exactly():
+    ids = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    np.testing.assert_array_equal(images.quick_gray(images.encode_png(ids)), ids)
+
+
+@pytest.mark.parametrize("array", [ramp(), np.zeros((H, W), np.uint16)])
+def test_ids_are_gray_of_eight_bits_or_refused(array):
+    with pytest.raises(ImageError, match="ids of item 3: expected 8-bit gray, found uint"):
+        images.quick_gray(images.encode_png(array), "ids of item 3")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", encoded(Image.fromarray(ramp()))[:50]])
+def test_broken_bytes_in_a_shard_name_the_picture(content):
+    with pytest.raises(ImageError, match="person of item 3: damaged picture in a shard"):
+        images.quick_rgb(content, "person of item 3")
+
+
+@pytest.mark.parametrize("shape", [(H, W, 3), (H, W), (1, 1)])
+def test_packed_pixels_come_back_exactly(shape):
+    array = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    packed = images.pack(np.asfortranarray(array))
+    assert packed == images.pack(array)
+    np.testing.assert_array_equal(images.unpack(packed, shape), array)
+
+
+@pytest.mark.parametrize("content", [b"", images.pack(ramp())[:-3], images.pack(ramp()[1:])])
+def test_packed_pixels_of_another_shape_are_refused(content):
+    with pytest.raises(ImageError, match="fake in row 3: no packed picture of"):
+        images.unpack(content, (H, W, 3), "fake in row 3")

@@ -1,0 +1,82 @@
+import numpy as np
+import photoset
+import pytest
+
+from pfafn.photos import masks
+
+H, W = SIZE = (128, 96)
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    return ((one > 0) & (other > 0)).sum() / ((one > 0) | (other > 0)).sum()
+
+
+def test_jpeg_noise_is_thresholded():
+    assert masks.binary(np.array([[0, 9, 127, 128, 250]], np.uint8)).tolist() == [
+        [0, 0, 0, 255, 255]
+    ]
+
+
+def test_area_is_a_share_of_the_picture():
+    mask = np.zeros(SIZE, np.uint8)
+    mask[: H // 4] = 255
+    assert masks.area(mask) == 0.25
+
+
+def test_transparency_is_the_mask():
+    rgb, truth = photoset.garment(1, SIZE)
+    mask, source = masks.garment_mask(rgb, alpha=truth)
+    assert source == "alpha"
+    np.testing.assert_array_equal(mask, truth)
+
+
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_even_transparency_says_nothing(alpha):
+    rgb, truth = photoset.garment(1, SIZE)
+    mask, source = masks.garment_mask(rgb, np.full(SIZE, alpha, np.uint8))
+    assert source == "white"
+    assert iou(mask, truth) > 0.98
+
+
+def test_white_inside_a_garment_belongs_to_it():
+    rgb, truth = photoset.garment(1, SIZE)
+    rgb[50:60, 40:50] = 255
+    mask, _ = masks.garment_mask(rgb)
+    assert (mask[50:60, 40:50] == 255).all()
+
+
+def test_a_pure_colour_is_not_white():
+    rgb, truth = photoset.garment(1, SIZE)
+    rgb[truth > 0] = 255, 0, 0
+    mask, source = masks.garment_mask(rgb)
+    assert source == "white"
+    assert iou(mask, truth) > 0.98
+
+
+def test_specks_are_dust():
+    rgb, _ = photoset.garment(1, SIZE)
+    rgb[5:8, 5:8] = 0
+    assert not masks.garment_mask(rgb)[0][5:8, 5:8].any()
+
+
+@pytest.mark.parametrize("background", [(90, 140, 90), (40, 40, 60)])
+def test_other_backgrounds_are_cut_by_colour(background):
+    rgb, truth = photoset.garment(1, SIZE)
+    noise = np.random.default_rng(0).integers(-6, 6, rgb.shape)
+    rgb[truth == 0] = background
+    rgb = np.clip(rgb + noise, 0, 255).astype(np.uint8)
+    mask, source = masks.garment_mask(rgb)
+    assert source == "grabcut"
+    assert mask.shape == SIZE
+    assert iou(mask, truth) > 0.9
+
+
+def test_the_same_photo_gives_the_same_mask():
+    rgb, truth = photoset.garment(2, SIZE)
+    rgb[truth == 0] = 100
+    one, other = masks.garment_mask(rgb)[0], masks.garment_mask(rgb)[0]
+    np.testing.assert_array_equal(one, other)
+
+
+def test_an_all_white_photo_has_an_empty_mask():
+    assert not masks.garment_mask(np.full((*SIZE, 3), 255, np.uint8))[0].any()

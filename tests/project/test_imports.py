@@ -1,0 +1,115 @@
+"""Who may import whom: the networks know no orchestrator, and looking costs no torch."""
+
+import subprocess
+import sys
+
+import pytest
+from importgraph import OURS, ROOT, imported, libraries, modules, path_of
+
+TOOLS = {"dvc", "mlflow", "prefect"}
+OF_TORCH = "triton"  # installed with torch for CUDA, not used otherwise
+STAGES = ["prepare", "annotate", "tutor_warp", "tutor_tryon", "fakes", "student_warp"]
+STAGES += ["student_tryon", "evaluate"]
+
+
+def libraries_named(module: str) -> set[str]:
+    return {name.split(".")[0] for name in imported(module)}
+
+
+@pytest.mark.parametrize("module", modules("pfafn"))
+def test_the_package_imports_neither_prefect_nor_dvc(module: str) -> None:
+    assert not libraries_named(module) & {"prefect", "dvc"}
+
+
+@pytest.mark.parametrize("module", modules("pfafn"))
+def test_only_the_registry_and_what_it_serves_import_mlflow(module: str) -> None:
+    allowed = module == "pfafn.inference.served" or module.startswith("pfafn.registry")
+    assert allowed or "mlflow" not in libraries_named(module)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_where_dvc_mlflow_and_prefect_are_not_installed(stage: str) -> None:
+    assert not libraries(f"pfafn.stages.{stage}") & TOOLS
+
+
+# From the top of the house down: a folder imports only from folders further down.
+FLOORS = (
+    {"cli", "flows"},
+    {"registry"},
+    {"stages", "inference"},
+    {"evaluation"},
+    {"learning"},
+    {"training"},
+    {"data", "studio"},
+    {"samples"},
+    {"fast", "weights", "photos"},
+    {"models", "params"},
+    {"kit"},
+)
+# `pfafn ui` starts the flows, stage `register` the registry, and a name models:/... is looked up.
+UPWARDS = {("stages", "registry"), ("inference", "registry")}
+
+
+def folder(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "pfafn" and len(parts) > 1 else parts[0]
+
+
+def floor(name: str) -> int:
+    return next(n for n, names in enumerate(FLOORS) if name in names)
+
+
+@pytest.mark.parametrize("module", [*modules("pfafn"), *modules("flows")])
+def test_arrows_between_folders_only_point_down(module: str) -> None:
+    if module in ("pfafn", "pfafn.__main__"):
+        return
+    mine = folder(module)
+    ours = {name for name in imported(module) if name.startswith(OURS) and path_of(name)}
+    others = {folder(name) for name in ours} - {mine, "pfafn"}
+    up = {other for other in others if floor(other) <= floor(mine)} - {"flows"}
+    assert {(mine, other) for other in up} <= UPWARDS
+
+
+def test_folders_of_one_floor_do_not_lead_to_each_other_and_back() -> None:
+    pairs = {(folder(m), folder(name)) for m in modules("pfafn") for name in imported(m)
+             if name.startswith("pfafn.") and path_of(name)}  # fmt: skip
+    assert not {(a, b) for a, b in pairs if a != b and (b, a) in pairs} - {
+        pair for a, b in UPWARDS for pair in ((a, b), (b, a))
+    }
+
+
+@pytest.mark.parametrize("module", modules("pfafn/models"))
+def test_the_networks_know_torch_alone(module: str) -> None:
+    foreign = libraries(module) - set(sys.stdlib_module_names)
+    assert foreign <= {"torch", "numpy"}
+
+
+@pytest.mark.parametrize("name", sorted({folder(m) for m in modules("pfafn")} - {"pfafn"}))
+def test_a_folder_can_be_taken_in_at_a_glance(name: str) -> None:
+    files = [f for f in (ROOT / "pfafn" / name).glob("*.py") if f.stat().st_size]
+    assert len(files) <= 14
+
+
+@pytest.mark.parametrize(
+    "module", ["pfafn.cli.app", "pfafn.cli.registry", "pfafn.registry", "flows.retrain"]
+)
+def test_commands_start_without_torch_and_mlflow(module: str) -> None:
+    assert not libraries(module, top=True) & {"torch", "mlflow", "albumentations"}
+
+
+def test_what_the_served_model_needs_is_pinned_with_it() -> None:
+    from pfafn.registry.versions import REQUIREMENTS
+
+    wheels = {
+        "PIL": "pillow",
+        "cv2": "opencv-python-headless",
+        "yaml": "pyyaml",
+    }
+    needed = libraries("pfafn.inference.served") - set(sys.stdlib_module_names) - {OF_TORCH}
+    assert {wheels.get(name, name) for name in needed} == set(REQUIREMENTS)
+
+
+def test_importing_every_module_of_the_commands_is_quick_and_quiet() -> None:
+    code = "import pfafn.registry, pfafn.cli.registry, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")

@@ -1,0 +1,60 @@
+"""Stage outputs: whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pfafn.kit.files import MissingInput, file_hash, require, write_json
+from pfafn.stages.output import stage_output
+
+
+def test_a_finished_stage_appears_whole_with_its_provenance(tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("x")
+    with stage_output(tmp_path / "out", [source], {"seed": 3}) as output:
+        (output / "a").write_text("1")
+        output.samples = 5
+        assert not (tmp_path / "out").exists()
+    told = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert told["inputs"] == {source.as_posix(): file_hash(source)}
+    assert told["params"] == {"seed": 3}
+    assert told["samples"] == 5
+
+
+def test_a_failed_stage_leaves_the_last_result_and_no_scratch(tmp_path: Path) -> None:
+    with stage_output(tmp_path / "out", [], {}) as output:
+        (output / "a").write_text("good")
+    with pytest.raises(ZeroDivisionError), stage_output(tmp_path / "out", [], {}) as output:
+        (output / "a").write_text("half")
+        raise ZeroDivisionError
+    assert (tmp_path / "out" / "a").read_text() == "good"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_rerun_replaces_every_file(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        with stage_output(tmp_path / "out", [], {}) as output:
+            (output / name).write_text(name)
+    assert not (tmp_path / "out" / "old").exists()
+
+
+def test_a_missing_input_names_the_stage_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingInput, match=r"model: run `dvc repro tutor_tryon`"):
+        require(tmp_path / "model", "tutor_tryon")
+
+
+def test_a_folder_hash_sees_names_and_contents(tmp_path: Path) -> None:
+    hashes = set()
+    for name, text in (("a", "1"), ("b", "1"), ("b", "2")):
+        folder = tmp_path / f"{name}{text}"
+        folder.mkdir()
+        (folder / name).write_text(text)
+        hashes.add(file_hash(folder))
+    assert len(hashes) == 3
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "m.json", {"a": float("nan")})
+    assert not (tmp_path / "m.json").exists()

@@ -1,0 +1,194 @@
+"""Official checkpoints come in and go out: names, order and bits as published."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from parity import FIXTURES
+
+from pfafn.models.tryon import TryOnNet
+from pfafn.models.warp import Encoder
+from pfafn.weights.model_file import ModelError
+from pfafn.weights.official import FILTER, export_official, import_official
+from pfafn.weights.official_files import export_files, import_files
+
+# Narrow networks have the same names and keep this fast.
+NARROW = {"channels": [4, 4, 4, 4, 4], "fpn": 8, "generator": 2}
+
+
+def narrow(role: str = "student") -> TryOnNet:
+    torch.manual_seed(3)
+    net = TryOnNet(role, **NARROW).eval()
+    for buffer in net.buffers():  # fresh statistics are all alike; make each tell its place
+        if buffer.is_floating_point():
+            buffer.uniform_(0.5, 1.5)
+    return net
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    """Official files of a narrow student: (warp, generator, the network)."""
+    net = narrow()
+    paths = tmp_path / "warp.pth", tmp_path / "gen.pth"
+    for state, path in zip(export_official(net), paths, strict=True):
+        torch.save(state, path)
+    return *paths, net
+
+
+def assert_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert list(one) == list(other)
+    for key, tensor in one.items():
+        assert tensor.dtype == other[key].dtype
+        assert torch.equal(tensor, other[key]), key
+
+
+def rewrite(path: Path, change) -> None:
+    state = torch.load(path, weights_only=True)
+    torch.save(change(state), path)
+
+
+def with_filter(state: dict) -> dict:
+    return {FILTER: torch.zeros(4, 1, 3, 3), **state}
+
+
+def with_module(state: dict) -> dict:
+    return {f"module.{key}": value for key, value in state.items()}
+
+
+@pytest.mark.parametrize("role", ["student", "tutor"])
+def test_parity_of_names_and_their_order(role: str) -> None:
+    with torch.device("meta"):
+        net = TryOnNet(role, [64, 128, 256, 256, 256], 256, 64)
+    for name, state in zip(("warp", "gen"), export_official(net), strict=True):
+        published = json.loads((FIXTURES / f"{name}_{role}.json").read_text())
+        assert [[key, list(value.shape)] for key, value in state.items()] == published
+
+
+def test_what_was_imported_is_exported_bit_for_bit(tmp_path, checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    import_files(warp, gen, tmp_path / "m.safetensors", (64, 96))
+    export_files(tmp_path / "m.safetensors", tmp_path / "w2.pth", tmp_path / "g2.pth")
+    for before, after in ((warp, "w2.pth"), (gen, "g2.pth")):
+        states = (torch.load(p, weights_only=True) for p in (before, tmp_path / after))
+        assert_equal(*states)
+
+
+@pytest.mark.parametrize(
+    "change", [with_filter, with_module, lambda s: with_module(with_filter(s))]
+)
+def test_the_constant_filter_and_the_parallel_prefix_make_no_difference(
+    checkpoints, change
+) -> None:
+    warp, gen, net = checkpoints
+    rewrite(warp, change)
+    if change is with_module:
+        rewrite(gen, change)
+    assert_equal(import_official(warp, gen).state_dict(), net.state_dict())
+
+
+def without_one(state: dict) -> dict:
+    return {k: v for k, v in state.items() if k != "image_FPN.smooth.2.bias"}
+
+
+def with_another(state: dict) -> dict:
+    return state | {"aflow_net.bias": torch.zeros(1)}
+
+
+def with_a_shape(state: dict) -> dict:
+    return state | {"image_FPN.smooth.2.bias": torch.zeros(9)}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without_one, "garment_fpn.smooth.2.bias is missing"),
+        (with_another, "aflow_net.bias is not of this network"),
+        (with_a_shape, r"garment_fpn.smooth.2.bias is \[9\], expected \[8\]"),
+    ],
+)
+def test_a_key_that_does_not_fit_is_named(checkpoints, change, said: str) -> None:
+    warp, gen, _ = checkpoints
+    rewrite(warp, change)
+    with pytest.raises(ModelError, match=said):
+        import_official(warp, gen)
+
+
+def test_the_filter_is_dropped_from_the_warp_network_only(checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    rewrite(gen, with_filter)
+    with pytest.raises(ModelError, match=FILTER):
+        import_official(warp, gen)
+
+
+def test_a_generator_of_the_other_role_is_refused(checkpoints, tmp_path) -> None:
+    warp, _, _ = checkpoints
+    torch.save(export_official(narrow("tutor"))[1], tmp_path / "other.pth")
+    with pytest.raises(ModelError, match=r"\[2, 8, 3, 3\], expected \[2, 7, 3, 3\]"):
+        import_official(warp, tmp_path / "other.pth")
+
+
+class Code:
+    """Runs when unpickled."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("pwned"),)
+
+
+def test_a_file_that_carries_code_is_refused_and_not_run(
+    checkpoints, monkeypatch, tmp_path
+) -> None:
+    warp, gen, _ = checkpoints
+    monkeypatch.chdir(tmp_path)
+    warp.write_bytes(pickle.dumps(Code(), protocol=2))
+    with pytest.raises(ModelError, match=r"warp.pth: not a checkpoint of plain tensors"):
+        import_official(warp, gen)
+    torch.save({"key": Code()}, warp)
+    with pytest.raises(ModelError, match=r"warp.pth: not a checkpoint of plain tensors"):
+        import_official(warp, gen)
+    assert not Path("pwned").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5])
+def test_a_truncated_file_is_named(checkpoints, kept: float) -> None:
+    warp, gen, _ = checkpoints
+    content = warp.read_bytes()
+    warp.write_bytes(content[: kept if isinstance(kept, int) else int(kept * len(content))])
+    with pytest.raises(ModelError, match=r"warp.pth: not a checkpoint"):
+        import_official(warp, gen)
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(1)], {"epoch": 3}, torch.zeros(2)])
+def test_a_file_that_is_no_state_dict_is_refused(checkpoints, content) -> None:
+    warp, gen, _ = checkpoints
+    torch.save(content, warp)
+    with pytest.raises(ModelError, match=r"warp.pth: expected a state dict of tensors"):
+        import_official(warp, gen)
+
+
+def test_a_missing_file_is_named(checkpoints, tmp_path) -> None:
+    with pytest.raises(ModelError, match=r"no checkpoint at .*nowhere.pth"):
+        import_official(checkpoints[0], tmp_path / "nowhere.pth")
+
+
+def test_nothing_is_written_when_the_import_fails(checkpoints, tmp_path) -> None:
+    warp, gen, _ = checkpoints
+    rewrite(warp, with_another)
+    with pytest.raises(ModelError):
+        import_files(warp, gen, tmp_path / "out" / "m.safetensors", (64, 96))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", [(100, 96), (64, 90), (32, 64)])
+def test_a_size_the_networks_cannot_halve_is_refused(checkpoints, tmp_path, size) -> None:
+    warp, gen, _ = checkpoints
+    with pytest.raises(ModelError, match=f"multiples of 32.*got {size[0]}x{size[1]}"):
+        import_files(warp, gen, tmp_path / "m.safetensors", size)
+
+
+def test_widths_are_read_off_the_weights(checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    net = import_official(warp, gen)
+    assert net.architecture == {"role": "student", **NARROW}
+    assert isinstance(net.warp.person_encoder, Encoder)
