@@ -1,9 +1,9 @@
-"""How fast and how large: this project's try-on and training against a plain implementation.
+"""How fast and how large: try-on and training made fast, against the networks as they read.
 
     python -m benchmarks [--quick] [--only NAME ...] [--threads N] [--json FILE] [--compare FILE]
 
-Prints Markdown and writes JSON. Every variant is measured in the same run as the plain one
-(benchmarks/plain.py), in rounds that run each once; medians and quartiles are of the rounds.
+Prints Markdown and writes JSON. Every variant is measured in the same run as the plain one, which
+leaves `pfafn.fast` out, in rounds that run each once; medians and quartiles are of the rounds.
 """
 
 import argparse

@@ -1,25 +1,25 @@
 """What each saving in the last training stage gives: its step with all of them, and less one."""
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from benchmarks import plain
 from benchmarks.apart import in_turns
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch
 from benchmarks.timing import Spread
 from benchmarks.training import objective, set_up
+from pfafn.fast.learn import quicken
+from pfafn.fast.precision import ExactConv2d
 from pfafn.fast.recompute import recompute
 from pfafn.kit import heap, machine
 from pfafn.learning.objectives import StudentObjective
+from pfafn.models.correlation import cost_volume
 from pfafn.models.geometry import warp
-from pfafn.models.vgg import VGG19
 from pfafn.models.warp import SLOPE
 from pfafn.photos.tensors import to_device
 
@@ -31,35 +31,25 @@ SAVINGS = (
     "channels_last",
     "last layer in one",
     "no_grad tutor",
-    "photo's VGG features once",
-    "packed VGG",
     "fused Adam",
     "memory kept",
     "activations kept",
 )
 
 
-class UnpackedVGG(VGG19):
-    """`VGG19` whose weights oneDNN puts in order in each call."""
-
-    def pack(self) -> None:
-        pass
-
-
-VGGS = {"photo's VGG features once": plain.AnewVGG, "packed VGG": UnpackedVGG}
-
-
 @contextmanager
 def step(scale: Scale, device: torch.device, less: str = "") -> Iterator[Callable[[], None]]:
     """A step of the training loop without one of the savings."""
-    made = objective(scale.widths, copy.deepcopy, VGGS.get(less, VGG19))
+    made = objective(scale.widths)
+    quicken(made)
     for net in (made.net, made.tutor):
         if less == "banded cost volume":
-            net.warp.flow.costs = plain_costs
+            net.warp.flow.costs = defined_costs
         if less == "sampling as bags":
-            net.warp.flow.moved = warp
+            net.warp.flow.warp = warp
     if less == "last layer in one":
-        made.net.generator.last = plain.in_two(*made.net.generator.last)
+        last = made.net.generator.last
+        last[0], last[1].__class__ = nn.Upsample(scale_factor=2, mode="nearest"), ExactConv2d
     if less == "no_grad tutor":
         with_graph(made)
     if less == "activations kept":
@@ -81,9 +71,9 @@ def step(scale: Scale, device: torch.device, less: str = "") -> Iterator[Callabl
         yield run
 
 
-def plain_costs(moved: Tensor, person: Tensor) -> Tensor:
-    """`FlowNet.costs` by the formula."""
-    return F.leaky_relu(plain.cost_volume(moved.to(person.dtype), person), SLOPE)
+def defined_costs(warped: Tensor, person: Tensor) -> Tensor:
+    """`FlowNet.costs`, in the precision of the person's features."""
+    return F.leaky_relu(cost_volume(warped.to(person.dtype), person), SLOPE)
 
 
 def with_graph(made: StudentObjective) -> None:

@@ -13,11 +13,11 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from benchmarks.plain import cost_volume as definition
 from benchmarks.timing import Spread, interleaved
 from pfafn.fast import correlation
 from pfafn.fast.correlation import cost_volume
 from pfafn.kit import machine
+from pfafn.models.correlation import cost_volume as definition
 
 ROUNDS = 15
 Step = Callable[[], None]

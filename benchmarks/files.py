@@ -8,11 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.plain import plain
 from benchmarks.rows import Row, over_one_by_one, rows
 from benchmarks.subject import Pictures, Scale, network, pictures, precision
 from benchmarks.timing import interleaved
-from benchmarks.variants import PLAIN, PRECISIONS
+from benchmarks.variants import PLAIN, PRECISIONS, plain
 from pfafn.inference import TryOn
 from pfafn.inference.folders import Job, dress_all, encode_jpeg
 from pfafn.kit import machine

@@ -148,7 +148,7 @@ def gallery(nets: Networks, scale: Scale, device: torch.device) -> list[Row]:
 
         def shared(net=net, dtype=dtype, person=person, pairs=pairs, known=None) -> None:
             with computing(device, dtype):
-                seen = net.warp.flow.seen(net.warp.encode_person(person[:1]))
+                seen = net.warp.flow.ahead(net.warp.encode_person(person[:1]))
                 for i, (garment, mask) in enumerate(pairs):
                     features = known[i] if known else net.warp.encode_garment(garment)
                     net.render(person[:1], net.warp.align(seen, features, garment, mask))

@@ -12,14 +12,14 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+import safetensors.torch
 import torch
 
-from benchmarks import plain
 from benchmarks.rows import Row
 from benchmarks.timing import Spread
 from benchmarks.variants import PLAIN, PRECISIONS, computing, formed
 from pfafn.fast.deploy import deploy
-from pfafn.kit import machine
+from pfafn.kit import heap, machine
 from pfafn.models.tryon import TryOnNet
 from pfafn.weights import model_file
 
@@ -74,6 +74,14 @@ def most_used(device: torch.device) -> float:
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
+def load(path: Path) -> TryOnNet:
+    """A model file as it is usually read: the network is made, then given the file's weights."""
+    card = model_file.read_card(path)
+    net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
+    net.load_state_dict(safetensors.torch.load_file(path))
+    return net.eval().requires_grad_(False)
+
+
 def main(path: Path, variant: str, height: int, width: int, count: int) -> None:
     device = machine.device()
     shapes = [(count, channels, height, width) for channels in (3, 3, 1)]
@@ -81,9 +89,10 @@ def main(path: Path, variant: str, height: int, width: int, count: int) -> None:
     start = most_used(device)
     dtype = {name: dtype for dtype, name in PRECISIONS.items()}.get(variant, torch.float32)
     if variant == PLAIN:
-        net = plain.load(path).to(device)
+        net = load(path).to(device)
     else:
-        net = deploy(model_file.load(path)[0], device, dtype)
+        with heap.weights_apart():  # as `pfafn tryon` loads
+            net = deploy(model_file.load(path)[0], device, dtype)
     with computing(device, dtype):
         net.wear(*given)
     print(start, most_used(device))

@@ -20,6 +20,7 @@ from benchmarks.timing import Spread
 from benchmarks.training import PAPER
 from benchmarks.variants import PRECISIONS
 from pfafn.fast.deploy import deploy
+from pfafn.fast.learn import quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import heap, machine
 from pfafn.learning.fakes import dressed
@@ -100,6 +101,7 @@ def step(phase: Phase, scale: Scale) -> Callable[[], object]:
     """A step of the training loop itself, in the device's precision."""
     params = Params.load(PAPER)
     objective, plan = prepared(params, phase.stage, scale.widths)
+    quicken(objective)
     if machine.recompute():
         recompute(objective)
     trainer = Trainer(start_fabric(), objective, plan, params.optimizer)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.apart import Turn, in_turns
-from benchmarks.plain import PlainVGG, plain
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch, network, precision
-from benchmarks.variants import PLAIN, PRECISIONS
+from benchmarks.variants import PLAIN, PRECISIONS, plain
+from pfafn.fast.learn import quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import heap, machine
 from pfafn.learning.objectives import StudentObjective
@@ -76,14 +76,12 @@ class Clocks:
         return spent
 
 
-def objective(
-    widths: dict, form: Callable[[Any], Any] = copy.deepcopy, vgg: type[VGG19] = VGG19
-) -> StudentObjective:
+def objective(widths: dict, form: Callable[[Any], Any] = copy.deepcopy) -> StudentObjective:
     """The last stage's, its networks in a form; VGG with drawn weights, which cost the same."""
     params = Params.load(PAPER)
     torch.manual_seed(0)
     nets = (form(network(role, widths)) for role in ("student", "tutor"))
-    return StudentObjective(*nets, params.losses, vgg(), params.student_tryon.warp_weight)
+    return StudentObjective(*nets, params.losses, VGG19(), params.student_tryon.warp_weight)
 
 
 def observed(objective: StudentObjective, clocks: Clocks) -> None:
@@ -98,7 +96,7 @@ def observed(objective: StudentObjective, clocks: Clocks) -> None:
 def plain_step(scale: Scale, device: torch.device) -> Iterator[Callable[[], dict[str, float]]]:
     """Forward, backward and a default Adam in float32, nothing else; gives seconds by part."""
     clocks = Clocks(device)
-    made = objective(scale.widths, plain, PlainVGG).to(device).train()
+    made = objective(scale.widths, plain).to(device).train()
     observed(made, clocks)
     adam = torch.optim.Adam(made.net.parameters(), lr=1e-5, betas=(0.5, 0.999))
     given = batch(scale.training_batch, scale.size)
@@ -135,6 +133,7 @@ def own_step(
 ) -> Callable[[], None]:
     """A step of the training loop itself, with whatever it does to be fast."""
     made = objective(scale.widths)
+    quicken(made)
     if machine.recompute():
         recompute(made)
     trainer = set_up(made, scale, dtype)

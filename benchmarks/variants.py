@@ -1,4 +1,4 @@
-"""What is compared: the plain network, and this project's in both precisions."""
+"""What is compared: the network as its definition reads, and made fast, in both precisions."""
 
 import copy
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from benchmarks.plain import plain
 from pfafn.fast.deploy import deploy
 from pfafn.models.tryon import TryOnNet
 
@@ -28,6 +27,11 @@ def networks(net: TryOnNet, device: torch.device, variants: tuple[str, ...] = VA
         if name in variants:
             found[name] = (deploy(copy.deepcopy(net), device, dtype), dtype)
     return found
+
+
+def plain(net: TryOnNet) -> TryOnNet:
+    """A copy of a network, weights included, as its definition reads, in torch's own layout."""
+    return copy.deepcopy(net).float().to(memory_format=torch.contiguous_format)
 
 
 @contextmanager

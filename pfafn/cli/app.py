@@ -144,9 +144,12 @@ def tryon(
     """
     from pfafn.inference import TryOn
     from pfafn.inference.folders import dress_all, jobs, report
+    from pfafn.kit.heap import weights_apart
 
     todo = jobs(person, garment, mask, out, pairs)
-    failures = dress_all(TryOn.load(model), todo)
+    with weights_apart():
+        loaded = TryOn.load(model)
+    failures = dress_all(loaded, todo)
     typer.echo(f"{len(todo) - len(failures)} of {len(todo)} written to {out}")
     if failures:
         typer.echo(report(failures), err=True)

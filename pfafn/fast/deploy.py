@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.fast.doubling import ExactDoublingConv2d, doubled
+from pfafn.fast.doubling import Planes, doubled
+from pfafn.fast.flow import FastFlowNet
 from pfafn.fast.packed import Accumulate, can_pack, pack
-from pfafn.fast.precision import Exact, ExactConvTranspose2d, lower
+from pfafn.fast.precision import Exact, ExactConvTranspose2d, keep_exact, lower
 from pfafn.fast.sampling import sample
-from pfafn.kit.heap import weights_apart
 from pfafn.models.generator import ConvResidual
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import SLOPE, FlowNet, Pyramid, ResidualBlock
@@ -26,7 +26,7 @@ from pfafn.models.warp import SLOPE, FlowNet, Pyramid, ResidualBlock
 HEAVY = 8 * 2**20  # bytes of a filter that is not worth 16 taps instead of 9
 
 
-class Seen(NamedTuple):
+class PersonLevel(NamedTuple):
     """A level of the person pyramid, and what the refinement's first convolution makes of it."""
 
     feature: Tensor  # [B, F, h, w]
@@ -34,7 +34,6 @@ class Seen(NamedTuple):
 
 
 @torch.no_grad()
-@weights_apart()
 def deploy(
     net: TryOnNet, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> TryOnNet:
@@ -44,10 +43,13 @@ def deploy(
     `warp.flow` is a `SplitFlowNet`.
     """
     net.eval().requires_grad_(False)
+    keep_exact(net)
     # No list of all modules: it would keep the replaced weights in memory.
     for layers in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
         fold_norms(layers)
         fold_doubling(layers, dtype)
+    if net.generator:
+        net.generator.last.append(Planes())
     accumulate_residuals(net)
     warp = net.warp
     warp.garment_fpn = MergedPyramid(warp.garment_fpn)
@@ -111,8 +113,6 @@ def fold_doubling(layers: nn.Sequential, dtype: torch.dtype) -> None:
         if behind and conv.weight.numel() * dtype.itemsize < HEAVY:
             layers[i] = doubling(conv)
             del layers[i - 1]
-        elif isinstance(conv, ExactDoublingConv2d):
-            layers[i] = doubling(conv)
 
 
 def doubling(conv: nn.Conv2d) -> nn.ConvTranspose2d:
@@ -188,38 +188,40 @@ def half(conv: nn.Conv2d, *, person: bool) -> nn.Conv2d:
     return with_weights(nn.Conv2d, weight.clone(), bias, shape, padding=1)
 
 
-class SplitFlowNet(FlowNet):
-    """`FlowNet` that takes a person pyramid, or what is `seen` of it, which serves many garments.
+class SplitFlowNet(FastFlowNet):
+    """`FastFlowNet` that takes a person pyramid, or what is known `ahead` of it.
 
     The person's half of what the flow is refined by needs no garment.
     """
 
     def __init__(self, flow: FlowNet) -> None:
-        nn.Module.__init__(self)  # its heads are another's
-        self.match = flow.match
+        super().__init__(flow)
         first = [head[0] for head in flow.refine]
         self.of_garment = nn.ModuleList(half(conv, person=False) for conv in first)
         self.of_person = nn.ModuleList(Accumulate(half(conv, person=True)) for conv in first)
         self.refine = nn.ModuleList(nn.Sequential(*list(head)[2:]) for head in flow.refine)
 
-    def seen(self, person: list[Tensor]) -> list[Seen]:
-        """A person pyramid, and what of each level the refinement will ask for."""
+    def ahead(self, person: list[Tensor]) -> list[PersonLevel]:
+        """A person pyramid, and what refinement will ask for of each level, whatever the garment."""
         levels = zip(person, self.of_person, strict=True)
-        return [Seen(feature, own.conv(feature)) for feature, own in levels]
+        return [PersonLevel(feature, own.conv(feature)) for feature, own in levels]
 
-    def moved(self, level: Tensor, grid: Tensor) -> Tensor:
-        return sample(level, grid) if level.device.type == "cpu" else super().moved(level, grid)
+    def warp(self, features: Tensor, grid: Tensor) -> Tensor:
+        # Nobody learns from it: it may stay in its own precision.
+        cpu = features.device.type == "cpu"
+        return sample(features, grid) if cpu else super().warp(features, grid)
 
-    def costs(self, moved: Tensor, person: Tensor | Seen) -> Tensor:
-        return super().costs(moved, person.feature if isinstance(person, Seen) else person)
+    def costs(self, warped: Tensor, person: Tensor | PersonLevel) -> Tensor:
+        feature = person.feature if isinstance(person, PersonLevel) else person
+        return super().costs(warped, feature)
 
-    def evidence(self, level: int, moved: Tensor, person: Tensor | Seen) -> Tensor:
+    def evidence(self, level: int, warped: Tensor, person: Tensor | PersonLevel) -> Tensor:
         """What the refinement's first layer, activation included, makes of both: [B, F / 2, h, w].
 
-        The larger moved level is given back before the other layers run.
+        The larger warped level is given back before the other layers run.
         """
-        both = self.of_garment[level](moved)
-        if isinstance(person, Seen):
+        both = self.of_garment[level](warped)
+        if isinstance(person, PersonLevel):
             both.add_(person.evidence)
         else:
             self.of_person[level](person, both)

@@ -4,14 +4,11 @@ Plain ones are reordered in every call, which at batch 1 takes as long as comput
 levels. The activation behind a convolution is applied while its result is still in the cache.
 
 NOTE: these are the operators that torch.compile generates on a CPU; torch has no public name for
-them. tests/models/test_packed.py says what is relied on.
+them. tests/fast/test_packed.py says what is relied on.
 """
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from pfafn.fast.precision import lower
 
@@ -108,38 +105,3 @@ class PackedAccumulate(Accumulate):
             total, x.contiguous(memory_format=torch.channels_last), conv.weight, conv.bias,
             *conv.geometry, conv.groups, "add", None, "relu" if self.relu else None, [], "",
         )  # fmt: skip
-
-
-class Frozen(nn.Module):
-    """A convolution of stride 1 that never learns and the ReLU behind it; its input may learn."""
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        self.there = Packed(conv)
-        self.there.activate(nn.ReLU())
-        # What reaches the input is a convolution as well: filters turned round, channels swapped.
-        back = nn.Conv2d(
-            conv.out_channels, conv.in_channels, conv.kernel_size,
-            padding=conv.padding, bias=False, device="meta",
-        )  # fmt: skip
-        turned = conv.weight.detach().flip(2, 3).transpose(0, 1)
-        back.weight = nn.Parameter(turned, requires_grad=False)
-        self.back = Packed(back)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return _Frozen.apply(x.to(self.there.dtype), self)
-
-
-class _Frozen(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, layer: Frozen) -> Tensor:
-        found = layer.there(x)
-        ctx.save_for_backward(found)
-        ctx.layer = layer
-        return found
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (found,) = ctx.saved_tensors
-        return ctx.layer.back(torch.ops.aten.threshold_backward(grad, found, 0)), None

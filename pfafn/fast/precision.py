@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from pfafn.models.generator import Generator
+from pfafn.models.warp import FlowHead
+
 
 class Exact:
     """Makes a convolution compute in the precision of its weights, also where autocast lowers it.
@@ -21,6 +24,18 @@ class ExactConv2d(Exact, nn.Conv2d):
 
 class ExactConvTranspose2d(Exact, nn.ConvTranspose2d):
     """Transposed convolution in the precision of its weights."""
+
+
+def keep_exact(net: nn.Module) -> None:
+    """Make those convolutions of all try-on networks in a module exact that say flows and colours.
+
+    In place; their weights and the names of these stay.
+    """
+    for module in net.modules():
+        if isinstance(module, FlowHead):
+            module[-1].__class__ = ExactConv2d
+        elif isinstance(module, Generator):
+            module.last[-1].__class__ = ExactConv2d
 
 
 def lower(net: nn.Module, dtype: torch.dtype) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pfafn.data.body_parts import derive_body_parts
-from pfafn.fast.deploy import Seen, deploy
+from pfafn.fast.deploy import PersonLevel, deploy
 from pfafn.kit import machine
 from pfafn.kit.machine import autocast
 from pfafn.models.parts import BodyPart, Category, Parsing
@@ -99,7 +99,7 @@ class Person(NamedTuple):
 
     size: tuple[int, int]  # (height, width) of the photo
     image: Tensor  # [1, 3, H, W] in [-1, 1], on the device
-    features: list[Seen]  # coarse to fine
+    features: list[PersonLevel]  # coarse to fine
 
 
 class Garment(NamedTuple):
@@ -131,7 +131,7 @@ class TryOn(Dresser):
         image = self.batch(image=picture_tensor(seen))["image"]
         warp = self.net.warp
         with autocast(self.device):
-            return Person(person.shape[:2], image, warp.flow.seen(warp.encode_person(image)))
+            return Person(person.shape[:2], image, warp.flow.ahead(warp.encode_person(image)))
 
     @torch.inference_mode()
     def encode_garment(self, garment: Pixels, mask: Pixels | None = None) -> Garment:

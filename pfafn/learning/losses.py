@@ -104,10 +104,9 @@ def generator_terms(
     image: Tensor, rendered: Tensor, mask: Tensor, photo: Tensor, vgg: VGG19 | None
 ) -> GeneratorTerms:
     """image, rendered, photo [B, 3, H, W] in [-1, 1]; mask [B, 1, H, W] in [0, 1]."""
-    known = vgg.target(photo) if vgg else None
     return GeneratorTerms(
-        *reconstruction(image, photo, vgg, known),
-        *reconstruction(rendered, photo, vgg, known),
+        *reconstruction(image, photo, vgg),
+        *reconstruction(rendered, photo, vgg),
         (1 - mask).abs().mean(),
     )
 
@@ -124,14 +123,7 @@ def misplaced(composition: Tensor, warped: Tensor, clothes: Tensor) -> Tensor:
     return (warped.detach() * entropy).mean()
 
 
-def reconstruction(
-    image: Tensor, target: Tensor, vgg: VGG19 | None, known: list[Tensor] | None = None
-) -> tuple[Tensor, Tensor]:
-    """(L1, perceptual distance) of two images [B, 3, H, W]; the latter zero without a VGG.
-
-    known: what vgg.target says of target, if that is known already.
-    """
+def reconstruction(image: Tensor, target: Tensor, vgg: VGG19 | None) -> tuple[Tensor, Tensor]:
+    """(L1, perceptual distance) of two images [B, 3, H, W]; the latter zero without a VGG."""
     l1 = F.l1_loss(image, target)
-    if vgg is None:
-        return l1, torch.zeros_like(l1)
-    return l1, vgg.distance(image, target if known is None else known)
+    return l1, torch.zeros_like(l1) if vgg is None else vgg.distance(image, target)

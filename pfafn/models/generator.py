@@ -1,13 +1,10 @@
 """The try-on generator: a residual U-Net that draws the person around the warped garment."""
 
-from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from pfafn.fast.doubling import ExactDoublingConv2d
 
 DOWNS = 5
 
@@ -67,9 +64,8 @@ class Generator(nn.Module):
             stage([nn.Upsample(scale_factor=2, mode="nearest"), conv(before, out)], out, norm=True)
             for before, out in zip(doubled, widths[-2::-1], strict=True)
         )
-        # The weights' name is that of a convolution behind a layer that doubles.
         self.last = nn.Sequential(
-            OrderedDict({"1": ExactDoublingConv2d(2 * widths[0], 4, 3, bias=False)})
+            nn.Upsample(scale_factor=2, mode="nearest"), conv(2 * widths[0], 4)
         )
 
     def forward(self, x: Tensor) -> Rendered:
@@ -80,8 +76,7 @@ class Generator(nn.Module):
         skips.pop()
         for up in self.ups:
             x = torch.cat([skips.pop(), up(x)], dim=1)
-        # As planes: functions of every fourth number would not be vectorised.
-        image, mask = self.last(x).contiguous().split([3, 1], dim=1)
+        image, mask = self.last(x).split([3, 1], dim=1)
         return Rendered(image.tanh(), mask.sigmoid())
 
 

@@ -11,9 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfafn.fast.correlation import cost_volume
-from pfafn.fast.precision import ExactConv2d
-from pfafn.fast.sampling import sample
+from pfafn.models.correlation import cost_volume
 from pfafn.models.geometry import compose, grid_of, upsample, warp
 
 RADIUS = 3
@@ -114,14 +112,14 @@ class FlowHead(nn.Sequential):
         layers: list[nn.Module] = []
         for before, after in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(SLOPE)]
-        super().__init__(*layers, ExactConv2d(widths[-1], 2, 3, padding=1))
+        super().__init__(*layers, nn.Conv2d(widths[-1], 2, 3, padding=1))
 
 
 class FlowNet(nn.Module):
     """Appearance flow estimation: at each level correct by matching, then refine by appearance.
 
-    grid <- grid . match(cost(warp(garment, grid), person))
-    grid <- grid . refine(warp(garment, grid), person)
+    grid <- grid . match(costs(warp(garment, grid), person))
+    grid <- grid . refine(evidence(warp(garment, grid), person))
     """
 
     def __init__(self, fpn: int) -> None:
@@ -131,40 +129,32 @@ class FlowNet(nn.Module):
 
     def forward(self, garment: list[Tensor], person: list[Tensor]) -> Alignment:
         grid = None
-        found = Alignment([], [], [])
+        alignment = Alignment([], [], [])
         for level, (g, p) in enumerate(zip(garment, person, strict=True)):
-            # No name keeps a moved level: without a gradient, only its reader needs it.
             # The correlation teaches the features, not the flow so far: that one is detached.
             offset = self.match[level](
-                self.costs(g if grid is None else self.moved(g, grid.detach()), p)
+                self.costs(g if grid is None else self.warp(g, grid.detach()), p)
             )
             grid = grid_of(offset) if grid is None else compose(grid, offset)
-            found.match.append(offset)
+            alignment.match.append(offset)
 
-            offset = self.refine[level](self.evidence(level, self.moved(g, grid), p))
+            offset = self.refine[level](self.evidence(level, self.warp(g, grid), p))
             grid = upsample(compose(grid, offset))
-            found.refine.append(offset)
-            found.grids.append(grid)
-        return found
+            alignment.refine.append(offset)
+            alignment.grids.append(grid)
+        return alignment
 
-    def seen(self, person: list[Tensor]) -> list[Tensor]:
-        """What `forward` may be given instead of a person pyramid that serves many garments."""
-        return person
+    def warp(self, features: Tensor, grid: Tensor) -> Tensor:
+        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says."""
+        return warp(features, grid)
 
-    def moved(self, level: Tensor, grid: Tensor) -> Tensor:
-        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says, in full precision."""
-        if level.device.type != "cpu":
-            return warp(level, grid)
-        return sample(level.to(torch.promote_types(level.dtype, torch.float32)), grid)
-
-    def costs(self, moved: Tensor, person: Tensor) -> Tensor:
+    def costs(self, warped: Tensor, person: Tensor) -> Tensor:
         """What matching reads, [B, 49, h, w], of a warped garment level and a person level."""
-        return F.leaky_relu(cost_volume(moved, person, RADIUS), SLOPE)
+        return F.leaky_relu(cost_volume(warped, person, RADIUS), SLOPE)
 
-    def evidence(self, level: int, moved: Tensor, person: Tensor) -> Tensor:
+    def evidence(self, level: int, warped: Tensor, person: Tensor) -> Tensor:
         """What refinement reads, [B, 2F, h, w], of a warped garment level and a person level."""
-        # Sampled in full precision, in which the person's half would be converted there and back.
-        return torch.cat([moved.to(person.dtype), person], dim=1)
+        return torch.cat([warped, person], dim=1)
 
 
 class Warped(NamedTuple):

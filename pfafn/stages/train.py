@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from pfafn.fast.learn import quicken
 from pfafn.kit.files import require, write_json
 from pfafn.learning.collapse import alarms
 from pfafn.learning.objectives import Objective
@@ -95,6 +96,7 @@ def train_stage(
         )
         with fabric.rank_zero_first():  # it may fetch the perceptual loss's weights
             objective, plan = build()
+        quicken(objective)
         if fabric.is_global_zero:
             room_for(objective, output)
         trained = fit(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import compiled, data_path, plain, samples, schedule
+from benchmarks import compiled, data_path, memory, samples, schedule
 from benchmarks.__main__ import main
 from benchmarks.ablation import ALL, SAVINGS, UnpackedVGG, ablation, step
 from benchmarks.apart import Turn
@@ -16,8 +16,7 @@ from benchmarks.rows import Row, markdown, rows, slower
 from benchmarks.subject import QUICK, network
 from benchmarks.timing import Spread
 from benchmarks.training import PAPER, training
-from benchmarks.variants import networks
-from pfafn.fast.correlation import cost_volume
+from benchmarks.variants import networks, plain
 from pfafn.models import vgg
 from pfafn.params.file import Params
 from pfafn.weights.model_file import save
@@ -38,7 +37,7 @@ def test_the_plain_network_is_the_network(tmp_path) -> None:
     given = person, garment, torch.ones(1, 1, 64, 96)
     save(net, tmp_path / "m", {})
     expected = net.wear(*given).image
-    for made in (plain.plain(net), plain.load(tmp_path / "m")):
+    for made in (plain(net), memory.load(tmp_path / "m")):
         torch.testing.assert_close(made.wear(*given).image, expected, atol=1e-4, rtol=0)
 
 
@@ -48,11 +47,6 @@ def test_its_network_is_alive() -> None:
     worn = network("student", QUICK.widths).wear(person, garment, torch.ones(1, 1, 64, 96))
     assert worn.warped.alignment.refine[-1].abs().max() > 0.1
     assert worn.image.std() > 0.1
-
-
-def test_the_plain_cost_volume_is_ours() -> None:
-    garment, person = torch.randn(2, 2, 5, 6, 20)
-    torch.testing.assert_close(plain.cost_volume(garment, person), cost_volume(garment, person))
 
 
 def test_gains_are_taken_round_by_round() -> None:

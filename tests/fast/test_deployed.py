@@ -93,7 +93,7 @@ def test_what_is_known_of_a_person_and_a_garment_serves_again() -> None:
     """What computes in its inputs' memory must not reach the features that a gallery keeps."""
     net, (person, garment, mask) = deploy(lively()), inputs()
     pyramid, known = net.warp.encode_person(person), net.warp.encode_garment(garment)
-    seen = net.warp.flow.seen(pyramid)
+    seen = net.warp.flow.ahead(pyramid)
     once, again, anew = (
         net.warp.align(each, known, garment, mask).alignment for each in (seen, seen, pyramid)
     )

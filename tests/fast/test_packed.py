@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pfafn.fast.packed import Accumulate, Frozen, Packed, can_pack, pack
+from pfafn.fast.packed import Accumulate, Packed, can_pack, pack
 from pfafn.fast.precision import ExactConv2d
 
 pytestmark = pytest.mark.skipif(not can_pack(torch.float32), reason="torch was built without them")
@@ -71,25 +71,6 @@ def test_what_lies_otherwise_in_memory_is_read_rightly() -> None:
     conv, x = nn.Conv2d(3, 4, 3), torch.randn(1, 6, 2 * H, W)
     part = x[:, ::2, ::2]
     torch.testing.assert_close(Packed(conv)(part), conv(part), atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("shape", [(3, 20, 3, 1), (20, 3, 3, 1), (8, 8, 1, 0)])
-def test_what_is_frozen_passes_on_what_its_input_learns(
-    shape: tuple[int, int, int, int], dtype: torch.dtype
-) -> None:
-    if not can_pack(dtype):
-        pytest.skip("this CPU has no bfloat16")
-    before, after, size, padding = shape
-    conv = nn.Conv2d(before, after, size, padding=padding).requires_grad_(False).to(dtype)
-    x, wanted = torch.randn(2, before, H, W).to(dtype), torch.randn(2, after, H, W).to(dtype)
-    learnt = []
-    for layer in (lambda given: conv(given).relu(), Frozen(conv)):
-        given = x.clone().requires_grad_()
-        (found := layer(given)).backward(wanted)
-        learnt += [found, given.grad]
-    tolerance = 1e-5 if dtype == torch.float32 else 0.05
-    torch.testing.assert_close(learnt[2:], learnt[:2], rtol=tolerance, atol=tolerance)
 
 
 def test_other_precisions_are_not_packed() -> None:
