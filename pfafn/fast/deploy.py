@@ -202,7 +202,7 @@ class SplitFlowNet(FastFlowNet):
         self.refine = nn.ModuleList(nn.Sequential(*list(head)[2:]) for head in flow.refine)
 
     def ahead(self, person: list[Tensor]) -> list[PersonLevel]:
-        """A person pyramid, and what refinement will ask for of each level, whatever the garment."""
+        """A person pyramid, and what refinement will ask of each level, whatever the garment."""
         levels = zip(person, self.of_person, strict=True)
         return [PersonLevel(feature, own.conv(feature)) for feature, own in levels]
 
