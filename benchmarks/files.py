@@ -29,6 +29,7 @@ class PlainTryOn(TryOn):
         self.size = size
         self.device = machine.device()
         self.net = plain(net).eval().requires_grad_(False).to(self.device)
+        self.net.warp.flow.ahead = lambda pyramid: pyramid  # it knows nothing ahead
 
     def batch(self, **samples: Tensor) -> dict[str, Tensor]:
         return {name: value[None].to(self.device) for name, value in samples.items()}

@@ -17,6 +17,7 @@ from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
 from pfafn.samples.augment import Augment
 from pfafn.samples.dataset import TryOnDataset
+from pfafn.stages import pace
 from pfafn.stages.output import StageOutput, stage_output
 from pfafn.stages.workplace import need
 from pfafn.training.curve import summary, write_curve
@@ -107,7 +108,7 @@ def train_stage(
             seed=params.seed,
             work=output.work,
             name=stage,
-            on_pace=lambda pace: tell(params, artifacts, stage, pace),
+            on_pace=lambda each: tell(params, artifacts, stage, each),
             fabric=fabric,
         )
         if fabric.is_global_zero:
@@ -142,11 +143,11 @@ def room_for(objective: Objective, output: StageOutput) -> None:
     need(output.work, 3 * WITH_ADAM * weights + weights, "the resume points")
 
 
-def tell(params: Params, artifacts: Path, stage: str, pace: float) -> None:
-    """Say on standard error what this stage and those after it will take."""
+def tell(params: Params, artifacts: Path, stage: str, each: float) -> None:
+    """Say on standard error what this stage and those after it take; each: seconds per sample."""
     splits = pd.read_parquet(artifacts / "prepare" / "manifest.parquet", columns=["split"])["split"]
     persons = {split: int((splits == split).sum()) for split in ("train", "test")}
-    found = pace.seconds(params, persons, stage, pace)
+    found = pace.seconds(params, persons, stage, each)
     print(pace.sentence(found), file=sys.stderr, flush=True)
 
 

@@ -10,13 +10,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import compiled, data_path, memory, samples, schedule
 from benchmarks.__main__ import main
-from benchmarks.ablation import ALL, SAVINGS, UnpackedVGG, ablation, step
+from benchmarks.ablation import ALL, SAVINGS, ablation, step
 from benchmarks.apart import Turn
 from benchmarks.rows import Row, markdown, rows, slower
 from benchmarks.subject import QUICK, network
 from benchmarks.timing import Spread
 from benchmarks.training import PAPER, training
 from benchmarks.variants import networks, plain
+from pfafn.fast.packed import pack
 from pfafn.models import vgg
 from pfafn.params.file import Params
 from pfafn.weights.model_file import save
@@ -131,10 +132,14 @@ def test_the_schedule_is_the_paper_s_with_its_frozen_epochs_apart() -> None:
     assert found["student_warp from epoch 100"].samples == 101 * epoch
 
 
-@pytest.mark.parametrize("form", [vgg.VGG19, UnpackedVGG])
-def test_packed_convolutions_are_counted_as_others_are(form: type[vgg.VGG19], narrow_vgg) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+@torch.inference_mode()
+def test_packed_convolutions_are_counted_as_others_are(packed: bool, narrow_vgg) -> None:
+    layers = vgg.VGG19().features
+    if packed:
+        pack(layers, torch.float32)
     with FlopCounterMode(display=False, custom_mapping=schedule.PACKED) as counter:
-        form()(torch.rand(1, 3, 32, 48))
+        layers(torch.rand(1, 3, 32, 48))
     assert counter.get_total_flops() == forward_flops(32, 48)
 
 
