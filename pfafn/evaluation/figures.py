@@ -4,10 +4,9 @@ import math
 from pathlib import Path
 
 import cv2
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -109,10 +108,8 @@ def curve_files(artifacts: Path) -> dict[str, Path]:
 
 def draw_curves(files: dict[str, Path], out: Path) -> None:
     """Total loss of every stage side by side, raw and smoothed."""
-    matplotlib.use("Agg")
-    figure, axes = plt.subplots(
-        1, len(files), figsize=(3.6 * len(files), 3.2), layout="constrained", squeeze=False
-    )
+    figure = Figure(figsize=(3.6 * len(files), 3.2), layout="constrained")
+    axes = figure.subplots(1, len(files), squeeze=False)
     for axis, (stage, path) in zip(axes[0], files.items(), strict=True):
         curve = pd.read_csv(path)
         window = max(1, round(SMOOTHING * len(curve)))
@@ -126,4 +123,3 @@ def draw_curves(files: dict[str, Path], out: Path) -> None:
         axis.grid(alpha=0.25)
     axes[0][0].set_ylabel("total loss")
     figure.savefig(out, dpi=110, metadata={"Software": None})
-    plt.close(figure)

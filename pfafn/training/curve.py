@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 
@@ -61,9 +60,9 @@ def write_curve(history: list[dict[str, Any]], folder: Path, stage: str) -> None
     """Write curve.csv and its picture, curve.png."""
     frame = pd.DataFrame(history)
     frame.to_csv(folder / "curve.csv", index=False, float_format="%.6g")
-    matplotlib.use("Agg")
     terms = [c for c in frame.columns if c not in ("step", "epoch", "rate")]
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    axes = figure.subplots(1, 2)
     axes[0].plot(frame["step"], frame["total"])
     axes[0].set(title=f"{stage}: total loss", xlabel="step", yscale="log")
     for term in terms:
@@ -72,4 +71,3 @@ def write_curve(history: list[dict[str, Any]], folder: Path, stage: str) -> None
     axes[1].set(title="terms, unweighted unless summed", xlabel="step", yscale="log")
     axes[1].legend(fontsize=7, ncols=2)
     figure.savefig(folder / "curve.png", dpi=100, metadata={"Software": None})
-    plt.close(figure)

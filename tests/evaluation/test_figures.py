@@ -8,6 +8,7 @@ import photoset
 import pytest
 import tinyset
 import torch
+from importgraph import imported, modules
 
 from pfafn.evaluation.compare import dress
 from pfafn.evaluation.figures import CAPTION, COLUMNS, GAP, HEADER, Gallery, draw_curves
@@ -38,3 +39,8 @@ def test_curves_of_the_stages_that_have_one_are_drawn(tmp_path):
     curve.to_csv(tmp_path / "curve.csv", index=False)
     draw_curves({"tutor_warp": tmp_path / "curve.csv"}, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_drawing_retunes_the_process_which_pyplot_does():
+    retuning = {"matplotlib", "matplotlib.pyplot"}
+    assert [module for module in modules("pfafn") if imported(module) & retuning] == []
