@@ -14,8 +14,8 @@ from prefect.artifacts import (
 )
 
 from pfafn import registry
-from pfafn.evaluation import metrics
-from pfafn.evaluation.markdown import evaluation
+from pfafn.evaluation.metrics import METRICS
+from pfafn.evaluation.report import evaluation
 from pfafn.kit.errors import public
 from pfafn.registry.stamp import Outcome, Stamp, decision
 from pfafn.registry.store import PAGES
@@ -82,9 +82,9 @@ def against(student: dict[str, Any], other: dict[str, Any] | None) -> str:
         "| --- | ---: | ---: | ---: |",
     ]
     for name in shared:
-        metric = name.rpartition(".")[2]
+        metric = METRICS[name.rpartition(".")[2]]
         new, old = student["scores"][name], other["scores"][name]
-        values = (metrics.number(metric, value) for value in (new, old, new - old))
+        values = (metric.text(value) for value in (new, old, new - old))
         lines.append(f"| {name} | {' | '.join(values)} |")
     title = f"### Against version {other['version']} ({', '.join(other['aliases'])})"
     same = student["lineage"].get("evaluation.protocol") == other["lineage"].get(

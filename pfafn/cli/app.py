@@ -193,7 +193,7 @@ def report(
     ] = "",
 ) -> None:
     """Print the evaluation as Markdown: scores, the registry's decision, pictures."""
-    from pfafn.evaluation.markdown import markdown
+    from pfafn.evaluation.report import markdown
     from pfafn.registry.stamp import Stamp, decision
 
     root = artifacts.absolute().parent

@@ -1,10 +1,74 @@
 """What an evaluation measures, of which models, and what people call it. Needs no torch."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
-MODELS = ("tutor", "student", "person", "torso_box")
-METRICS = ("ssim", "psnr", "psnr_clothes", "iou", "epe")
+
+class Metric(NamedTuple):
+    """All there is to say of a metric."""
+
+    title: str
+    digits: int  # after the point, that mean something
+    higher_is_better: bool
+    definition: str
+    unit: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title of a column: with the direction that is better, and the unit."""
+        arrow = "↑" if self.higher_is_better else "↓"
+        return f"{self.title} {arrow}" + (f" ({self.unit})" if self.unit else "")
+
+    def text(self, value: float | None) -> str:
+        """A score with the digits that mean something; a dash for one that nobody knows."""
+        return "–" if value is None else f"{value:.{self.digits}f}"
+
+
+METRICS = {
+    "ssim": Metric(
+        title="SSIM",
+        digits=3,
+        higher_is_better=True,
+        definition="structural similarity, 11×11 Gaussian window, on RGB in 0..1, mean over "
+        "samples",
+    ),
+    "psnr": Metric(
+        title="PSNR",
+        unit="dB",
+        digits=2,
+        higher_is_better=True,
+        definition="of 8-bit RGB in 0..1, mean of the samples' values; equal pictures count 100 dB",
+    ),
+    "psnr_clothes": Metric(
+        title="PSNR, clothes",
+        unit="dB",
+        digits=2,
+        higher_is_better=True,
+        definition="the same inside the clothes: where the new garment truly shows or the old one "
+        "was",
+    ),
+    "iou": Metric(
+        title="Mask IoU",
+        digits=3,
+        higher_is_better=True,
+        definition="warped garment mask above 0.5 against where the garment truly shows",
+    ),
+    "epe": Metric(
+        title="Flow error",
+        unit="px",
+        digits=2,
+        higher_is_better=False,
+        definition="mean distance in pixels between the flow and the true one, where it shows",
+    ),
+}
+# What ranks students, as PROTOCOL.METRIC: the first that is known counts.
+DECISIVE = ("unpaired.psnr_clothes", "paired.ssim")
+MODELS = {
+    "tutor": "Tutor (parser-based)",
+    "student": "Student (parser-free)",
+    "person": "Untouched person",
+    "torso_box": "Garment on the torso box",
+}
 ABOUT = {
     "unpaired": (
         "The person tries on another garment. Scores need the true picture, which only drawn data "
@@ -16,35 +80,15 @@ ABOUT = {
         "these numbers to compare one student with another, not to rank it against the tutor."
     ),
 }
-TITLES = {
-    "ssim": "SSIM ↑",
-    "psnr": "PSNR ↑ (dB)",
-    "psnr_clothes": "PSNR, clothes ↑ (dB)",
-    "iou": "Mask IoU ↑",
-    "epe": "Flow error ↓ (px)",
-}
-NAMES = {
-    "tutor": "Tutor (parser-based)",
-    "student": "Student (parser-free)",
-    "person": "Untouched person",
-    "torso_box": "Garment on the torso box",
-}
-_DIGITS = {"ssim": 3, "psnr": 2, "psnr_clothes": 2, "iou": 3, "epe": 2}
 
 
-def table(of_models: Mapping[str, Mapping[str, float]]) -> tuple[list[str], dict[str, list[str]]]:
-    """The metrics that any model has, and per model their values as text, in that order.
+def known(of_models: Mapping[str, Mapping[str, float]]) -> dict[str, Metric]:
+    """Those of METRICS that any model has a score of.
 
     of_models: scores by metric name for each of MODELS that has any.
     """
-    shown = [name for name in METRICS if any(name in scores for scores in of_models.values())]
-    rows = {
-        model: [number(name, of_models.get(model, {}).get(name)) for name in shown]
-        for model in MODELS
+    return {
+        name: metric
+        for name, metric in METRICS.items()
+        if any(name in scores for scores in of_models.values())
     }
-    return shown, rows
-
-
-def number(metric: str, value: Any) -> str:
-    """A score with the digits that mean something; a dash for one that nobody knows."""
-    return "–" if value is None else f"{value:.{_DIGITS[metric]}f}"

@@ -1,99 +1,107 @@
-"""report.html: the evaluation on one page that needs nothing beside it."""
+"""The evaluation for people: a page that needs nothing beside it, and Markdown to paste."""
 
 import base64
 import json
-from html import escape
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pfafn.evaluation.metrics import ABOUT, NAMES, TITLES, table
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-DEFINITIONS = (
-    ("SSIM", "structural similarity, 11×11 Gaussian window, on RGB in 0..1, mean over samples"),
-    ("PSNR", "of 8-bit RGB in 0..1, mean of the samples' values; equal pictures count 100 dB"),
-    (
-        "PSNR, clothes",
-        "the same inside the clothes: where the new garment truly shows or the old one was",
-    ),
-    ("Mask IoU", "warped garment mask above 0.5 against where the garment truly shows"),
-    ("Flow error", "mean distance in pixels between the flow and the true one, where it shows"),
-)
-PUBLISHED = (
-    "Published numbers are FID on VITON's 2,032 unpaired test pairs at 256×192: CP-VTON 24.43, "
-    "ACGPN 15.67, PF-AFN 10.09, FS-VTON 8.89 (as their papers give them; not measured here). On "
-    "VITON-Clean's 416 pairs PF-AFN is 27.3. Numbers of different protocols never compare."
-)
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1180px; margin: 2rem auto;
-       padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; } th, td { padding: .35rem .9rem; text-align: right; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-thead th { border-bottom: 2px solid #1f4e79; font-weight: 600; }
-tbody tr { border-bottom: 1px solid #e3e6ea; } tr.student td { font-weight: 600; }
-.pale { color: #667; } img { max-width: 100%; height: auto; } code { font-size: .85em; }
-dt { font-weight: 600; float: left; clear: left; width: 9rem; } dd { margin-left: 9.5rem; }
-"""
+from pfafn.evaluation.metrics import ABOUT, METRICS, MODELS, Metric, known
+from pfafn.kit.files import require
+
+TEMPLATES = Path(__file__).parent / "templates"
+PICTURES = {"Try-ons, unpaired": "grid.png", "Training curves": "curves.png"}
+PAGE = {"The whole report": "report.html"}
+
+
+class Row(NamedTuple):
+    """One model's scores as text."""
+
+    model: str
+    title: str
+    scores: list[str]
+    scored: int  # of how many pairs
+
+
+class Table(NamedTuple):
+    """The scores under one protocol: a row per model, a column per metric that any of them has."""
+
+    protocol: str
+    about: str
+    pairs: int
+    metrics: dict[str, Metric]
+    rows: list[Row]
 
 
 def html(folder: Path) -> str:
     """The page for an evaluation folder that holds metrics.json, protocol.json and the pictures."""
-    metrics = json.loads((folder / "metrics.json").read_text())
-    protocol = json.loads((folder / "protocol.json").read_text())
-    tables = [section(name, metrics) for name in ABOUT if name in metrics]
-    pictures = [
-        picture(title, folder / name)
-        for title, name in (
-            ("Try-ons, unpaired", "grid.png"),
-            ("Training curves", "curves.png"),
-        )
-        if (folder / name).is_file()
+    pictures = {
+        title: base64.b64encode(file.read_bytes()).decode()
+        for title, file in there(folder, PICTURES).items()
+    }
+    return rendered("report.html", **contents(folder), pictures=pictures, metrics=METRICS)
+
+
+def markdown(folder: Path, decided: str, link: str = "") -> str:
+    """Tables, the gate's decision and the pictures of an evaluation folder.
+
+    decided: what the registry made of it, in words; link: where the pictures were uploaded
+    to, else they are shown by their paths. Raises MissingInput if the evaluation has not run.
+    """
+    pictures = rendered("pictures.md", pictures=there(folder, PICTURES | PAGE), link=link)
+    return f"{evaluation(folder, decided)}\n\n{pictures}"
+
+
+def evaluation(folder: Path, decided: str) -> str:
+    """The same without the pictures."""
+    return rendered("evaluation.md", **contents(folder), decided=decided).rstrip("\n")
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """What both forms show: the protocol, and a table for each one that was evaluated."""
+    metrics = json.loads(require(folder / "metrics.json", "evaluate").read_text())
+    protocol = json.loads(require(folder / "protocol.json", "evaluate").read_text())
+    tables = [
+        table(name, metrics[name], metrics["counts"][name]) for name in ABOUT if name in metrics
     ]
-    definitions = "".join(f"<dt>{escape(t)}</dt><dd>{escape(d)}</dd>" for t, d in DEFINITIONS)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>Evaluation</title><style>{STYLE}</style></head><body>\n"
-        f"<h1>Evaluation</h1>\n{headline(protocol)}\n"
-        + "\n".join([*tables, *pictures])
-        + f"\n<h2>What the numbers are</h2><dl>{definitions}</dl>\n"
-        f'<p class="pale">{escape(PUBLISHED)}</p>\n</body></html>\n'
+    return {"protocol": protocol, "tables": tables}
+
+
+def table(protocol: str, of_models: dict[str, dict[str, float]], counts: dict[str, int]) -> Table:
+    """The table of a protocol.
+
+    of_models: scores by metric for each of MODELS that has any; counts: the pairs, and how many of
+    them each model has scores of.
+    """
+    shown = known(of_models)
+    rows = []
+    for model, title in MODELS.items():
+        scores = of_models.get(model, {})
+        texts = [metric.text(scores.get(name)) for name, metric in shown.items()]
+        rows.append(Row(model, title, texts, counts.get(model, 0)))
+    return Table(protocol, ABOUT[protocol], counts["pairs"], shown, rows)
+
+
+def there(folder: Path, names: dict[str, str]) -> dict[str, Path]:
+    """Title -> file, of those that the evaluation has left."""
+    files = {title: folder / name for title, name in names.items()}
+    return {title: file for title, file in files.items() if file.is_file()}
+
+
+def rendered(template: str, **content: Any) -> str:
+    return environment().get_template(f"{template}.jinja").render(content)
+
+
+@cache
+def environment() -> Environment:
+    """Where templates come from; what they show is escaped in HTML, and has to be there."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(("html.jinja",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-
-
-def headline(protocol: dict[str, Any]) -> str:
-    """Protocol, sizes and the hashes that tell whether two evaluations compare."""
-    height, width = protocol["image"]
-    pairs, pictures = protocol["pairs"][:12], protocol["pictures"][:12]
-    return (
-        f'<p class="pale">Protocol {escape(protocol["name"])} version {protocol["version"]}: '
-        f"{protocol['persons']} test persons at {height}×{width}, pair list "
-        f"<code>{pairs}</code>, pictures <code>{pictures}</code>. "
-        "Two models compare only where all of these agree.</p>"
-    )
-
-
-def section(protocol: str, metrics: dict[str, Any]) -> str:
-    """A protocol's table: a row per model, a column per metric that any of them has."""
-    shown, rows = table(metrics[protocol])
-    counts = metrics["counts"][protocol]
-    title = f"<h2>{protocol.capitalize()}, {counts['pairs']} pairs</h2><p>{ABOUT[protocol]}</p>"
-    if not shown:
-        return title
-    head = "".join(f"<th>{TITLES[name]}</th>" for name in shown)
-    body = "".join(
-        f'<tr class="{model}"><td>{NAMES[model]}</td>'
-        + "".join(f"<td>{value}</td>" for value in values)
-        + f"<td>{counts.get(model, 0)}</td></tr>"
-        for model, values in rows.items()
-    )
-    return (
-        f"{title}<table><thead><tr><th>Model</th>{head}<th>Scored</th></tr></thead>"
-        f"<tbody>{body}</tbody></table>"
-    )
-
-
-def picture(title: str, path: Path) -> str:
-    """A picture inside the page."""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<h2>{title}</h2><img alt="{title}" src="data:image/png;base64,{data}">'

@@ -1,4 +1,4 @@
-"""The evaluation as Markdown, with known answers."""
+"""The evaluation as a page and as Markdown, with known answers."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from verbs import done, refused
 
-from pfafn.evaluation.markdown import markdown
+from pfafn.evaluation.report import html, markdown
 from pfafn.registry.stamp import Outcome, decision
 
 STUDENT = {"psnr": 12.345, "ssim": 0.5}
@@ -20,7 +20,7 @@ def evaluation(tmp_path: Path) -> Path:
     metrics = {
         "unpaired": {"student": STUDENT, "person": {"ssim": 0.25}},
         "paired": {},
-        "counts": {"unpaired": {"pairs": 3}, "paired": {"pairs": 2}},
+        "counts": {"unpaired": {"pairs": 3, "student": 2}, "paired": {"pairs": 2}},
     }
     protocol = {"name": "pfafn-test", "version": 1, "persons": 3, "image": [64, 96],
                 "pairs": "a" * 64, "pictures": "b" * 64}  # fmt: skip
@@ -42,6 +42,19 @@ def test_the_scores_are_a_table_with_a_row_per_model(evaluation):
         "| Untouched person | 0.250 | – |",
         "| Garment on the torso box | – | – |",
     ]
+
+
+def test_the_page_has_the_same_scores_and_how_many_pairs_they_are_of(evaluation):
+    page = html(evaluation)
+    assert "<th>SSIM ↑</th><th>PSNR ↑ (dB)</th>" in page
+    assert "<td>Student (parser-free)</td><td>0.500</td><td>12.35</td><td>2</td>" in page
+    assert "<dt>Flow error</dt><dd>mean distance in pixels" in page
+
+
+def test_what_the_page_shows_is_text_whatever_stands_in_it(evaluation):
+    protocol = json.loads((evaluation / "protocol.json").read_text())
+    (evaluation / "protocol.json").write_text(json.dumps(protocol | {"name": "<b>mine</b>"}))
+    assert "Protocol &lt;b&gt;mine&lt;/b&gt; version 1" in html(evaluation)
 
 
 def test_it_says_on_what_was_evaluated(evaluation):
