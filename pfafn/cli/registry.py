@@ -9,6 +9,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from pfafn import registry
+from pfafn.evaluation.metrics import DECISIVE
+from pfafn.registry import CHALLENGER, CHAMPION
+
 app = typer.Typer(
     help="Models in the registry: list, show, compare, promote, rollback, sync.",
     no_args_is_help=True,
@@ -16,9 +20,6 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 HASH = re.compile(r"[0-9a-f]{40,}")
-CHAMPION = "models:/pfafn-student@champion"
-CHALLENGER = "models:/pfafn-student@challenger"
-HEADLINE = ("unpaired.psnr_clothes", "paired.ssim")  # `show` has all scores
 
 
 @app.command("list")
@@ -28,16 +29,14 @@ def list_versions(
     as_json: Json = False,
 ) -> None:
     """All versions of student and tutor, newest first. An md5 or commit may be its beginning."""
-    from pfafn import registry
-
     found = registry.listing(data, commit)
     if as_json:
         return _print_json(found)
     names = [Column(name, no_wrap=True) for name in ("model", "version", "aliases")]
-    scores = [name.replace(".", "\n") for name in HEADLINE]
+    scores = [name.replace(".", "\n") for name in DECISIVE]  # `show` has all scores
     table = Table(*names, *scores, "data", "commit", box=SIMPLE)
     for version in found:
-        numbers = [_number(version["scores"].get(name)) for name in HEADLINE]
+        numbers = [_number(version["scores"].get(name)) for name in DECISIVE]
         lineage = version["lineage"]
         table.add_row(
             version["name"],
@@ -56,8 +55,6 @@ def show(
     as_json: Json = False,
 ) -> None:
     """One version: aliases, scores, why the gate chose so, lineage, files."""
-    from pfafn import registry
-
     version = registry.describe(uri)
     if as_json:
         return _print_json(version)
@@ -79,8 +76,6 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Two versions side by side: scores, how sure the difference is, what made them differ."""
-    from pfafn import registry
-
     found = registry.compare(a, b)
     if as_json:
         return _print_json(found)
@@ -125,24 +120,18 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Make a version the champion by hand, whatever the gate said."""
-    from pfafn import registry
-
     _print_change(registry.promote(uri, reason, force), as_json)
 
 
 @app.command()
 def rollback(reason: Reason = "", as_json: Json = False) -> None:
     """Make the champion before this one champion again."""
-    from pfafn import registry
-
     _print_change(registry.rollback(reason), as_json)
 
 
 @app.command()
 def sync(as_json: Json = False) -> None:
     """Make the registry agree with dvc.lock and artifacts/; rebuilds a deleted one."""
-    from pfafn import registry
-
     outcome = registry.sync()
     if as_json:
         return _print_json(outcome._asdict())

@@ -15,7 +15,7 @@ from pfafn.registry.stamp import Outcome, Stamp
 from pfafn.registry.store import RegistryError, connect, home, usable
 
 if TYPE_CHECKING:
-    from pfafn.registry.choice import Change
+    from pfafn.registry.aliases import Change
 
 __all__ = [
     "Outcome",
@@ -44,7 +44,7 @@ def sync(workspace: Path | None = None) -> Outcome:
     project, as DVC's experiments run in, runs and versions are made and nothing is decided. With
     PFAFN_PROMOTE=no in the environment the student is judged and becomes no champion, nor does it
     by a later sync: a person can `promote` it.
-    Raises RecordError, GateError or RegistryError saying what to do.
+    Raises RecordError, UnknownMetric or RegistryError saying what to do.
     """
     root = home()
     workspace = (workspace or home(Path.cwd())).resolve()
@@ -73,22 +73,22 @@ def resolve(uri: str) -> Path:
 
 @usable()
 def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
-    """Make a registered student the champion by hand; see `pfafn.registry.choice.promote`."""
+    """Make a registered student the champion by hand; see `pfafn.registry.aliases.promote`."""
     store = connect(home())
-    from pfafn.registry import choice
+    from pfafn.registry import aliases
 
     with _alone(store.root, "registry promote"):
-        return choice.promote(store, uri, reason, force)
+        return aliases.promote(store, uri, reason, force)
 
 
 @usable()
 def rollback(reason: str = "") -> "Change":
-    """Make the last champion champion again; see `pfafn.registry.choice.rollback`."""
+    """Make the last champion champion again; see `pfafn.registry.aliases.rollback`."""
     store = connect(home())
-    from pfafn.registry import choice
+    from pfafn.registry import aliases
 
     with _alone(store.root, "registry rollback"):
-        return choice.rollback(store, reason)
+        return aliases.rollback(store, reason)
 
 
 @usable()
@@ -110,11 +110,11 @@ def compare(a: str = CHALLENGER, b: str = CHAMPION) -> dict[str, Any]:
     root = home()
     store = connect(root)
     from pfafn.params.file import Params
-    from pfafn.registry import comparison
+    from pfafn.registry import look
     from pfafn.registry.versions import find
 
     metric = Params.load(root / "params.yaml").registration.metric
-    return comparison.compare(store, find(store, a), find(store, b), metric)
+    return look.compare(store, find(store, a), find(store, b), metric)
 
 
 @usable()

@@ -1,16 +1,20 @@
-"""Aliases: what a decision makes of them, and making a recorded decision true in MLflow.
+"""Aliases: what the gate's and people's decisions make of them, and making these true in MLflow.
 
 `champion` is the one to use, `previous` the champion before it, `challenger` the newest that did
-not become champion. A decision is first written down with all aliases as they are to be, then made
-true: what was interrupted between the two, or lost with MLflow, is made true by the next sync.
+not become champion. A decision (who, when, why) is first written down with all aliases as they are
+to be, then made true: what was interrupted between the two, or lost with MLflow, is made true by
+the next sync. None undoes what a person decided: the gate judges each evaluation of a student once.
 """
 
+import getpass
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+from mlflow.entities.model_registry import ModelVersion
 
 from pfafn.registry import record, versions
 from pfafn.registry.decisions import DECISION, Decisions, Fact
-from pfafn.registry.store import Store
+from pfafn.registry.store import RegistryError, Store
 from pfafn.registry.versions import CHALLENGER, CHAMPION, PREVIOUS, STUDENT, TUTOR, Ref
 
 ALIASES = (CHAMPION, PREVIOUS, CHALLENGER)
@@ -19,17 +23,29 @@ GATE = "gate"  # who decided, if no person did
 State = dict[str, dict[str, Ref]]  # model -> alias -> version
 
 
+class Change(NamedTuple):
+    """A new champion; versions of pfafn-student as MLflow numbers them."""
+
+    champion: str
+    previous: str  # the champion before; "" if there was none
+    reason: str
+
+    def __str__(self) -> str:
+        before = f"it was version {self.previous}" if self.previous else "there was none"
+        return f"champion is pfafn-student version {self.champion} ({before}): {self.reason}"
+
+
 def state(store: Store) -> State:
     """The aliases as they are."""
-    found: State = {}
-    for name in (STUDENT, TUTOR):
-        numbers = versions.registered_model(store, name).aliases
-        found[name] = {
-            alias: versions.ref(store.client.get_model_version(name, numbers[alias]))
+    numbers = {name: versions.registered_model(store, name).aliases for name in (STUDENT, TUTOR)}
+    return {
+        name: {
+            alias: versions.ref(store.client.get_model_version(name, of[alias]))
             for alias in ALIASES
-            if alias in numbers
+            if alias in of
         }
-    return found
+        for name, of in numbers.items()
+    }
 
 
 def crowned(before: State, student: Ref, tutor: Ref | None) -> State:
@@ -56,11 +72,8 @@ def decide(
 
     said: by (a user's name, or GATE), reason and what else is to be noted on the student.
     """
-    content = {"student": student._asdict(), **said}
-    content["aliases"] = {
-        name: {alias: version._asdict() for alias, version in of.items()}
-        for name, of in wanted.items()
-    }
+    after = {name: {a: ref._asdict() for a, ref in of.items()} for name, of in wanted.items()}
+    content = {"student": student._asdict(), **said, "aliases": after}
     enact(store, [kept.add(DECISION, key, content)])
 
 
@@ -73,9 +86,9 @@ def notice(store: Store, kept: Decisions) -> None:
     recorded = decisions[-1].content["aliases"]
     meant = {name: {a: ref["sha256"] for a, ref in of.items()} for name, of in recorded.items()}
     now = state(store)
-    found = {name: {a: ref.sha256 for a, ref in of.items()} for name, of in now.items()}
+    actual = {name: {a: ref.sha256 for a, ref in of.items()} for name, of in now.items()}
     champion = now[STUDENT].get(CHAMPION)
-    if champion and found != meant:
+    if champion and actual != meant:
         said = {"by": "somebody in MLflow", "reason": "the aliases were changed in MLflow itself"}
         decide(store, kept, record.content_key(now), now, champion, **said)
 
@@ -101,6 +114,53 @@ def enact(store: Store, decisions: Sequence[Fact]) -> list[str]:
 def enacted(store: Store) -> str:
     """Name of the last decision that was made true; "" if there is none."""
     return versions.registered_model(store, STUDENT).tags.get(MARK, "")
+
+
+def promote(store: Store, uri: str, reason: str, force: bool) -> Change:
+    """Make the student behind models:/pfafn-student/N or @ALIAS the champion.
+
+    Raises RegistryError if it is no student, is champion already, or (unless forced) has no scores.
+    """
+    version = versions.find(store, uri)
+    if version.name != STUDENT:
+        raise RegistryError(
+            f"{uri} is a {version.name}: promote a {STUDENT}, its tutor goes with it"
+        )
+    if not force and not any(tag.startswith("score.") for tag in version.tags):
+        raise RegistryError(
+            f"{uri} was never evaluated: run `dvc repro evaluate register` with its weights, "
+            "or use --force"
+        )
+    return _choose(store, version, reason or "promoted by hand")
+
+
+def rollback(store: Store, reason: str) -> Change:
+    """Make the champion before this one champion again; what was champion becomes `previous`.
+
+    Raises RegistryError if there is no champion before this one.
+    """
+    version = versions.by_alias(store, STUDENT, PREVIOUS)
+    if version is None:
+        raise RegistryError("there is no previous champion to go back to; see `registry list`")
+    return _choose(store, version, reason or "rolled back by hand")
+
+
+def _choose(store: Store, version: ModelVersion, reason: str) -> Change:
+    former = versions.by_alias(store, version.name, CHAMPION)
+    if former and former.version == version.version:
+        raise RegistryError(f"{version.name} version {version.version} is the champion already")
+    if not (store.root / "dvc.yaml").is_file():
+        raise RegistryError(
+            f"{store.root} is no project (it has no dvc.yaml): choices are kept in the project's "
+            "decisions/, so make them there"
+        )
+    versions.weights_of(store, version)  # what cannot be used must not be promised
+    student = versions.ref(version)
+    wanted = crowned(state(store), student, versions.tutor_of(version))
+    said = {"by": getpass.getuser(), "reason": reason}
+    kept = Decisions(store.root)
+    decide(store, kept, record.content_key([student, said]), wanted, student, **said)
+    return Change(str(version.version), str(former.version) if former else "", reason)
 
 
 def _note(store: Store, fact: Fact) -> None:

@@ -1,123 +1,145 @@
-"""The gate: whether a new student is better than the champion, and how sure that is.
+"""The gate: whether a new student becomes champion, decided once for each evaluation of it.
 
-Both were scored on the same (person, garment) pairs, so the differences of their scores are
-resampled (paired bootstrap). A student passes if it is better by more than the margin in at least
-95 of 100 resamplings. Doubt and missing numbers never pass.
+A student passes if it is better than the champion by more than the margin, with the confidence that
+`pfafn.evaluation.confidence` asks for. Doubt and missing numbers never pass.
 """
 
+import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
+from mlflow.entities.model_registry import ModelVersion
 
+from pfafn.evaluation.confidence import CONFIDENCE, Scores, gain, read
 from pfafn.kit.errors import UserError
-
-AUTO = ("unpaired.psnr_clothes", "paired.ssim")
-LOWER_IS_BETTER = frozenset({"epe"})
-PAIR = ["person", "garment"]
-KEYS = frozenset({*PAIR, "item", "protocol", "model"})  # the other columns are metrics
-RESAMPLINGS = 4000
-CONFIDENCE = 0.95
-
-
-class GateError(UserError, ValueError):
-    """The gate's metric cannot be used; the message names it."""
+from pfafn.kit.files import file_hash
+from pfafn.params.file import Register
+from pfafn.registry import aliases, mirror, reevaluate, versions
+from pfafn.registry.decisions import DECISION, Decisions
+from pfafn.registry.record import SAMPLES, Stage, content_key
+from pfafn.registry.store import PROMOTE, RegistryError, Store
 
 
-class Decision(NamedTuple):
-    """What the gate said, and why in one sentence."""
+class Verdict(NamedTuple):
+    """What the gate says of a student, and why in one sentence."""
 
     promote: bool
     reason: str
 
 
-class Scores(NamedTuple):
-    """One model's scores of one metric, indexed by (person, garment); higher is better."""
+def decide(
+    store: Store, kept: Decisions, student: ModelVersion, evaluation: Stage | None, wanted: Register
+) -> str:
+    """Give the student its alias, once for each evaluation; return the reason.
 
-    metric: str
-    values: pd.Series
-    missing: int  # pairs that others have a number for, and this model has not
-
-
-class Gain(NamedTuple):
-    """How much better one model scores than another; with CONFIDENCE at least low, at most high."""
-
-    mean: float
-    low: float
-    high: float
-    pairs: int
-
-
-def read(samples: Path, metric: str, model: str = "student") -> Scores:
-    """Read a model's scores from an evaluation's per-sample table.
-
-    metric: "PROTOCOL.METRIC", or "auto" for the first of AUTO that has finite values.
-    Raises GateError if the table has no such protocol or metric.
+    What was decided stays decided: neither a rollback by hand is undone by mirroring again, nor
+    does a later run promote what passed while promotion was switched off. `registry promote` does.
     """
-    table = pd.read_parquet(samples)
-    names = [name for name in (AUTO if metric == "auto" else (metric,)) if _knows(table, name)]
-    if not names:
-        raise GateError(
-            f"register.metric must be auto or PROTOCOL.METRIC with a protocol of "
-            f"{sorted(set(table['protocol']))} and a metric of "
-            f"{[name for name in table.columns if name not in KEYS]}, got {metric!r}"
+    champion = versions.by_alias(store, student.name, versions.CHAMPION)
+    samples = evaluation.folder / SAMPLES if evaluation else None
+    scored = file_hash(samples) if samples and samples.is_file() else ""
+    question = content_key([student.tags.get("evaluation.protocol"), scored, wanted.model_dump()])
+    settled = student.tags.get("gate.question") == question
+    reason = student.tags.get("gate.reason", "")
+    before, ref = aliases.state(store), versions.ref(student)
+    if settled and not kept.has(DECISION, question):  # its file is gone
+        after, outcome = before, student.tags["gate.outcome"]
+    elif settled or (champion and champion.version == student.version):
+        return reason
+    else:
+        promote, reason = Verdict(False, "it was not evaluated")
+        if scored:
+            promote, reason = allowed(_judge(store, kept, student, champion, evaluation, wanted))
+        outcome = versions.CHAMPION if promote else versions.CHALLENGER
+        after = (
+            aliases.crowned(before, ref, versions.tutor_of(student))
+            if promote
+            else aliases.challenged(before, ref)
         )
-    found = [_scores(table, name, model) for name in names]
-    return next((scores for scores in found if len(scores.values)), found[0])
+    said = {"by": aliases.GATE, "outcome": outcome, "reason": reason, "question": question}
+    aliases.decide(store, kept, question, after, ref, **said)
+    return reason
 
 
-def _knows(table: pd.DataFrame, metric: str) -> bool:
-    protocol, _, column = metric.partition(".")
-    return column in table and column not in KEYS and (table["protocol"] == protocol).any()
-
-
-def _scores(table: pd.DataFrame, metric: str, model: str) -> Scores:
-    protocol, _, column = metric.partition(".")
-    rows = table[table["protocol"] == protocol]
-    finite = rows.assign(score=rows[column].where(np.isfinite(rows[column])))
-    by_model = finite.groupby([*PAIR, "model"])["score"].mean().unstack("model")
-    known = by_model[by_model.notna().any(axis=1)]
-    own = known.get(model, pd.Series(np.nan, known.index))
-    sign = -1.0 if column in LOWER_IS_BETTER else 1.0
-    return Scores(metric, sign * own.dropna(), int(own.isna().sum()))
-
-
-def gain(first: Scores, second: Scores, seed: int = 0) -> Gain | None:
-    """What first has over second on the pairs that both have scores of; None if there are none."""
-    differences = (first.values - second.values).dropna().to_numpy()
-    if not len(differences):
-        return None
-    draw = np.random.default_rng(seed)
-    means = [draw.choice(differences, len(differences)).mean() for _ in range(RESAMPLINGS)]
-    low, high = np.quantile(means, [1 - CONFIDENCE, CONFIDENCE])
-    return Gain(float(differences.mean()), float(low), float(high), len(differences))
-
-
-def first(new: Scores) -> Decision:
+def first(new: Scores) -> Verdict:
     """Judge a student when there is no champion yet: its scores must all be there."""
-    return _failed(new) or Decision(
+    return _failed(new) or Verdict(
         True, f"there was no champion; {new.metric} is {abs(new.values.mean()):.4g}"
     )
 
 
-def compare(new: Scores, champion: Scores, margin: float, seed: int = 0) -> Decision:
+def compare(new: Scores, champion: Scores, margin: float) -> Verdict:
     """Judge a student against the champion, both scored on the same evaluation data."""
     if failed := _failed(new):
         return failed
     if champion.metric != new.metric or not new.values.index.equals(champion.values.index):
-        return Decision(False, f"the champion has no {new.metric} on the same pairs")
-    over = gain(new, champion, seed)
-    found = (
+        return Verdict(False, f"the champion has no {new.metric} on the same pairs")
+    over = gain(new, champion)
+    if over is None:
+        return Verdict(False, f"{new.metric} of one pair cannot tell whether it is better")
+    return Verdict(
+        over.low > margin,
         f"{new.metric} {over.mean:+.4g} against the champion over {over.pairs} pairs, "
-        f"at least {over.low:+.4g} with {CONFIDENCE:.0%} confidence; the margin is {margin:g}"
+        f"at least {over.low:+.4g} with {CONFIDENCE:.0%} confidence; the margin is {margin:g}",
     )
-    return Decision(over.low > margin, found)
 
 
-def _failed(new: Scores) -> Decision | None:
+def allowed(verdict: Verdict) -> Verdict:
+    """A verdict, turned down if this run may make no champion.
+
+    Raises RegistryError if PFAFN_PROMOTE is neither yes nor no.
+    """
+    word = os.environ.get(PROMOTE) or "yes"
+    if word not in ("yes", "no"):
+        raise RegistryError(f"{PROMOTE} must be yes or no, got {word!r}")
+    if word == "yes" or not verdict.promote:
+        return verdict
+    return Verdict(
+        False,
+        "it would have become champion, but promotion was switched off for this run: "
+        + verdict.reason,
+    )
+
+
+def _failed(new: Scores) -> Verdict | None:
     if new.missing:
-        return Decision(False, f"{new.metric} failed on {new.missing} pairs")
+        return Verdict(False, f"{new.metric} failed on {new.missing} pairs")
     if new.values.empty:
-        return Decision(False, f"the evaluation has no finite {new.metric}")
+        return Verdict(False, f"the evaluation has no finite {new.metric}")
     return None
+
+
+def _judge(
+    store: Store,
+    kept: Decisions,
+    student: ModelVersion,
+    champion: ModelVersion | None,
+    evaluation: Stage,
+    wanted: Register,
+) -> Verdict:
+    """Compare with the champion, which is evaluated first if it was not on the same data."""
+    new = read(evaluation.folder / SAMPLES, wanted.metric)
+    if champion is None:
+        return first(new)
+    protocol = student.tags["evaluation.protocol"]
+    theirs = _samples(store, champion, protocol)
+    if theirs is None:
+        name = f"champion version {champion.version}"
+        print(f"{name} has no scores of these photos: evaluating it first", file=sys.stderr)
+        try:
+            champion = reevaluate.evaluate_again(
+                store, kept, champion, evaluation, student.tags["evaluation.run"]
+            )
+        except UserError as error:
+            reason = f"{name} has no scores of these photos and could not be evaluated: {error}"
+            return Verdict(False, reason)
+        theirs = _samples(store, champion, protocol)
+    return compare(new, read(theirs, new.metric), wanted.margin)
+
+
+def _samples(store: Store, champion: ModelVersion, protocol: str) -> Path | None:
+    """The champion's per-sample scores under this protocol; None if there are none."""
+    if champion.tags.get("evaluation.protocol") != protocol:
+        return None
+    return mirror.samples(store, champion.tags["evaluation.run"])

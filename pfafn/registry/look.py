@@ -1,14 +1,24 @@
 """The registry, read: plain dictionaries for tables and JSON."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlflow.entities.model_registry import ModelVersion
 
-from pfafn.registry import versions
+from pfafn.evaluation.confidence import LEVEL, Gain, UnknownMetric, gain, read
+from pfafn.registry import mirror, versions
 from pfafn.registry.store import RegistryError, Store, local_path
 
 ORIGINS = {"data": "data.md5", "commit": "git.commit"}  # what to look models up by -> their tag
+OF_THE_RUN = frozenset({"evaluation.run"})  # lineage that differs between equal models
+
+
+class Sureness(NamedTuple):
+    """The gate's metric, compared pair by pair."""
+
+    metric: str
+    gain: Gain | None  # of the first over the second; None if they cannot be compared
+    note: str  # what to know of it: why there is none, or what is not the same
 
 
 def list_all(store: Store, **wanted: str) -> list[dict[str, Any]]:
@@ -62,6 +72,68 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
             "evaluation": tags.get("evaluation.run", ""),
         },
     }
+
+
+def compare(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> dict[str, Any]:
+    """Both versions, their scores, the gain of a over b, and the lineage that differs."""
+    both = [summary(store, version) for version in (a, b)]
+    of_a, of_b = (version["scores"] for version in both)
+    scores = {name: {"a": of_a.get(name), "b": of_b.get(name)} for name in sorted({*of_a, *of_b})}
+    for values in scores.values():
+        known = None not in values.values()
+        values["difference"] = values["a"] - values["b"] if known else None
+    sure = sureness(store, a, b, metric)
+    made = [_made_of(store, version, shown) for version, shown in zip((a, b), both, strict=True)]
+    return {
+        "a": {name: both[0][name] for name in ("uri", "aliases", "created")},
+        "b": {name: both[1][name] for name in ("uri", "aliases", "created")},
+        "scores": scores,
+        "metric": sure.metric,
+        "gain": sure.gain._asdict() | {"level": LEVEL} if sure.gain else None,
+        "note": sure.note,
+        "differs": {
+            name: {"a": made[0].get(name, ""), "b": made[1].get(name, "")}
+            for name in sorted({*made[0], *made[1]})
+            if made[0].get(name) != made[1].get(name)
+        },
+    }
+
+
+def sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> Sureness:
+    """Resample the differences of what both scored on, as the gate does."""
+    tables = [mirror.samples(store, version.tags.get("evaluation.run", "")) for version in (a, b)]
+    for version, table in zip((a, b), tables, strict=True):
+        if table is None:
+            gone = f"{version.name} version {version.version} has no per-sample scores"
+            return Sureness(metric, None, gone)
+    try:
+        first = read(tables[0], metric, versions.role(a))
+        second = read(tables[1], first.metric, versions.role(b))
+    except UnknownMetric as error:
+        return Sureness(metric, None, str(error))
+    over = gain(first, second)
+    if over is None:
+        return Sureness(first.metric, None, "they have not two pairs in common")
+    if a.tags.get("evaluation.protocol") != b.tags.get("evaluation.protocol"):
+        note = (
+            "they were evaluated on other data or by another protocol: the difference is over the "
+            f"{over.pairs} pairs that have the same names in both, and says little"
+        )
+    elif not first.values.index.equals(second.values.index):
+        sizes = f"{len(first.values)} and {len(second.values)}"
+        note = f"only {over.pairs} pairs have a score from both, of {sizes}"
+    else:
+        note = ""
+    return Sureness(first.metric, over, note)
+
+
+def _made_of(store: Store, version: ModelVersion, shown: dict[str, Any]) -> dict[str, str]:
+    """A version's lineage, and the params of the retraining that made it."""
+    lineage = {k: v for k, v in shown["lineage"].items() if k not in OF_THE_RUN}
+    parent = store.client.get_run(version.run_id).data.tags.get(mirror.PARENT)
+    params = store.client.get_run(parent).data.params if parent else {}
+    own = {f"params.{k}": v for k, v in params.items() if not k.startswith("library.")}
+    return lineage | own
 
 
 def _group(tags: dict[str, str], prefix: str) -> dict[str, str]:

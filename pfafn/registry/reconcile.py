@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from pfafn.params.file import Params
-from pfafn.registry import aliases, judge, record, replay, versions
+from pfafn.registry import aliases, gate, record, replay, versions
 from pfafn.registry.decisions import Decisions
 from pfafn.registry.mirror import Mirrored, mirror
 from pfafn.registry.stamp import Outcome
@@ -31,7 +31,7 @@ def reconcile(workspace: Path, root: Path) -> Outcome:
         aliases.notice(store, kept)
         if made.student:
             evaluation = retraining.stages.get("evaluate")
-            reason = judge.decide(store, kept, made.student, evaluation, params.registration)
+            reason = gate.decide(store, kept, made.student, evaluation, params.registration)
     return _outcome(store, made, reason, problems)
 
 

@@ -20,9 +20,9 @@ from safetensors import SafetensorError, safe_open
 
 from pfafn.kit.errors import UserError
 from pfafn.kit.versions import PACKAGE
-from pfafn.registry import runs, versions
+from pfafn.registry import versions
 from pfafn.registry.decisions import EVALUATION, KEY_LENGTH, Decisions, Fact
-from pfafn.registry.mirror import MODELS, note_scores
+from pfafn.registry.mirror import KEY, MODELS, PARENT, ensure_run, find_run, note_scores
 from pfafn.registry.record import SAMPLES, Stage, content_key
 from pfafn.registry.store import Store, intact
 from pfafn.registry.versions import STUDENT, TUTOR, Ref
@@ -69,7 +69,7 @@ def evaluate_again(
     content = {
         "key": key,
         "versions": {version.name: versions.ref(version)._asdict() for version in both},
-        "retraining": store.client.get_run(beside[runs.PARENT]).data.tags[runs.KEY],
+        "retraining": store.client.get_run(beside[PARENT]).data.tags[KEY],
         "tags": {name: beside[name] for name in SAME_DATA if name in beside},
         "ended": stage.ended,
         "entry": stage.entry,
@@ -96,17 +96,17 @@ def bring_back(store: Store, fact: Fact) -> Iterator[str]:
 
 def is_there(store: Store, fact: Fact) -> bool:
     """Whether MLflow has the run of an evaluation, with its files."""
-    run = runs.find(store, Stage("evaluate", fact.content["entry"], Path()).key)
+    run = find_run(store, Stage("evaluate", fact.content["entry"], Path()).key)
     return run is not None and intact(run.info.artifact_uri)
 
 
 def _note(store: Store, content: Mapping[str, Any], stage: Stage) -> None:
     """Make the run, beside that of the evaluation it is to be compared with, and tag the scores."""
-    parent = runs.find(store, content["retraining"])
+    parent = find_run(store, content["retraining"])
     refs = {name: Ref(**ref) for name, ref in content["versions"].items()}
     found = [versions.known(store, name, ref) for name, ref in refs.items()]
     tags = {**content["tags"], SUBJECT: f"models:/{STUDENT}/{refs[STUDENT].version}"}
-    run_id = runs.ensure(store, stage, tags, parent.info.run_id if parent else "")
+    run_id = ensure_run(store, stage, tags, parent.info.run_id if parent else "")
     note_scores(store, [version for version in found if version], stage, run_id)
 
 

@@ -39,6 +39,7 @@ REQUIREMENTS = (
     "pydantic",
     "pyyaml",
     "safetensors",
+    "scipy",
     "torch",
 )
 INPUTS = {STUDENT: ("person", "garment"), TUTOR: ("person", "garment", "parsing", "keypoints")}
@@ -55,6 +56,11 @@ class Ref(NamedTuple):
 
 def ref(version: ModelVersion) -> Ref:
     return Ref(str(version.version), version.tags.get(SHA, ""))
+
+
+def role(version: ModelVersion) -> str:
+    """What the evaluation calls a model: student or tutor."""
+    return version.name.removeprefix("pfafn-")
 
 
 def tutor_of(student: ModelVersion) -> Ref | None:

@@ -1,71 +1,74 @@
 """The gate promotes only what is surely better."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
+from pfafn.evaluation.confidence import Scores
 from pfafn.registry import gate
 
 
-def table(student: list[float], metric: str = "psnr_clothes") -> pd.DataFrame:
-    known = pd.DataFrame({"model": "person", metric: np.ones(len(student))})
-    own = pd.DataFrame({"model": "student", metric: student})
-    for part in (known, own):
-        part["person"] = [f"{i:06}_0" for i in range(len(student))]
-        part["item"], part["garment"] = range(len(student)), "5_1"
-    return pd.concat([known, own]).assign(protocol="unpaired")
+def scores(values: list[float], metric: str = "unpaired.psnr_clothes", missing: int = 0) -> Scores:
+    names = [(f"{i:06}_0", "5_1") for i in range(len(values))]
+    index = pd.MultiIndex.from_tuples(names, names=["person", "garment"])
+    return Scores(metric, pd.Series(values, index, dtype=float), missing)
 
 
-def scores(folder: Path, values: list[float], metric: str = "psnr_clothes") -> gate.Scores:
-    table(values, metric).to_parquet(folder / "samples.parquet")
-    return gate.read(folder / "samples.parquet", f"unpaired.{metric}")
+def test_a_gain_has_to_exceed_the_margin() -> None:
+    champion, better = scores([20.0] * 10), scores([20.1] * 10)
+    assert gate.compare(better, champion, margin=0.05).promote
+    assert not gate.compare(better, champion, margin=0.2).promote
 
 
-def test_the_gate_wants_to_be_sure_of_the_gain(tmp_path: Path) -> None:
-    champion = scores(tmp_path, [20.0] * 10)
-    sure = scores(tmp_path, [20.1] * 10)
-    lucky = scores(tmp_path, [20.0 - 1] * 6 + [22.0] * 4)
-    assert gate.compare(sure, champion, margin=0.05).promote
-    assert not gate.compare(sure, champion, margin=0.2).promote
+def test_a_better_mean_that_may_be_luck_does_not_pass() -> None:
+    champion, lucky = scores([20.0] * 10), scores([19.0] * 6 + [22.0] * 4)
     assert lucky.values.mean() > champion.values.mean()
     assert not gate.compare(lucky, champion, margin=0.0).promote
 
 
-def test_pairs_are_matched_by_name_for_items_renumber_when_photos_come(tmp_path: Path) -> None:
-    champion = scores(tmp_path, [20.0, 30.0, 40.0])
-    later = table([21.0, 31.0, 41.0])
-    later["item"] += 100
-    later.to_parquet(tmp_path / "samples.parquet")
-    student = gate.read(tmp_path / "samples.parquet", "unpaired.psnr_clothes")
-    assert gate.compare(student, champion, margin=0.5).promote
-
-
-def test_the_same_student_is_not_better_than_itself(tmp_path: Path) -> None:
-    same = scores(tmp_path, [20.0, 21.0])
+def test_the_same_student_is_not_better_than_itself() -> None:
+    same = scores([20.0, 21.0])
     assert not gate.compare(same, same, margin=0.0).promote
 
 
-def test_where_lower_is_better_less_is_a_gain(tmp_path: Path) -> None:
-    champion, new = scores(tmp_path, [3.0, 4.0], "epe"), scores(tmp_path, [1.0, 1.0], "epe")
-    assert gate.compare(new, champion, margin=1.0).promote
+def test_one_pair_cannot_tell() -> None:
+    verdict = gate.compare(scores([30.0]), scores([20.0]), margin=0.0)
+    assert not verdict.promote
+    assert "one pair cannot tell" in verdict.reason
 
 
-def test_other_pairs_are_not_compared(tmp_path: Path) -> None:
-    decision = gate.compare(scores(tmp_path, [30.0] * 3), scores(tmp_path, [20.0] * 2), 0.0)
-    assert not decision.promote
-    assert "same pairs" in decision.reason
+@pytest.mark.parametrize(
+    "champion", [scores([20.0] * 2), scores([20.0] * 3, metric="paired.ssim"), scores([])]
+)
+def test_other_pairs_or_metrics_are_not_compared(champion: Scores) -> None:
+    verdict = gate.compare(scores([30.0] * 3), champion, margin=0.0)
+    assert not verdict.promote
+    assert "no unpaired.psnr_clothes on the same pairs" in verdict.reason
 
 
-def test_auto_takes_the_first_metric_that_has_numbers(tmp_path: Path) -> None:
-    paired = table([0.9, 0.8], "ssim").assign(protocol="paired")
-    unknown = table([np.nan, np.nan]).assign(psnr_clothes=np.nan)
-    pd.concat([unknown, paired]).to_parquet(tmp_path / "samples.parquet")
-    assert gate.read(tmp_path / "samples.parquet", "auto").metric == "paired.ssim"
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        (scores([30.0] * 3, missing=1), "failed on 1 pairs"),
+        (scores([]), "the evaluation has no finite unpaired.psnr_clothes"),
+    ],
+)
+def test_missing_numbers_never_pass(new: Scores, says: str) -> None:
+    for verdict in (gate.first(new), gate.compare(new, scores([1.0] * 3), margin=0.0)):
+        assert not verdict.promote
+        assert says in verdict.reason
 
 
-def test_a_misspelt_metric_names_the_ones_there_are(tmp_path: Path) -> None:
-    table([1.0]).to_parquet(tmp_path / "samples.parquet")
-    with pytest.raises(gate.GateError, match=r"\['psnr_clothes'\], got 'unpaired.psnr'"):
-        gate.read(tmp_path / "samples.parquet", "unpaired.psnr")
+def test_the_first_student_needs_nothing_but_its_scores() -> None:
+    assert gate.first(scores([20.0, 22.0])) == (
+        True,
+        "there was no champion; unpaired.psnr_clothes is 21",
+    )
+
+
+@pytest.mark.parametrize("low", [np.nan, 0.5])
+def test_doubt_does_not_pass(low: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pfafn.evaluation.confidence import Gain
+
+    monkeypatch.setattr(gate, "gain", lambda *_: Gain(2.0, low, 3.0, 3))
+    assert not gate.compare(scores([22.0] * 3), scores([20.0] * 3), margin=0.5).promote
