@@ -12,7 +12,7 @@ import photoset
 import pyarrow as pa
 import torch
 
-from pfafn.data.truth import encode_flow
+from pfafn.data.flow_files import encode_flow
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
 from pfafn.photos.images import encode_png

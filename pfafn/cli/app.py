@@ -178,7 +178,7 @@ def export_official(
     gen: Annotated[Path, typer.Option(help="Generator checkpoint to write.")],
 ) -> None:
     """Write a model as the two official checkpoints, names and order as published."""
-    from pfafn.inference.tryon import locate
+    from pfafn.inference.deployed import locate
     from pfafn.weights.official_files import export_files
 
     export_files(locate(model), warp, gen)

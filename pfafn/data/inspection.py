@@ -18,7 +18,7 @@ from pfafn.data.layouts import Layout
 from pfafn.data.parsing import ParsingError, canonical
 from pfafn.kit.errors import UserError
 from pfafn.models.parts import BodyPart
-from pfafn.photos import masks
+from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.images import (
     ImageError,
     Picture,
@@ -27,6 +27,7 @@ from pfafn.photos.images import (
     decode_picture,
     read_bytes,
 )
+from pfafn.photos.masks import MaskSource, area
 
 MIN_SIDE = 32  # pixels
 MAX_ASPECT = 4.0
@@ -85,7 +86,7 @@ class Report(NamedTuple):
     digest: str  # of the picture's decoded pixels; "" if it cannot be decoded
     thumb: bytes  # uint8 RGB [*THUMB, 3] of a person; b"" otherwise
     size: tuple[int, int]  # height, width of the picture
-    mask_source: masks.MaskSource | None = None
+    mask_source: MaskSource | None = None
 
     @property
     def usable(self) -> bool:
@@ -144,11 +145,11 @@ class Inspector:
         picture = collect.run(files.image, _picture)
         if picture is None:
             return Report(tuple(collect.findings), "", b"", (0, 0))
-        found = collect.run(files.mask or files.image, lambda _: read_mask(files, picture))
+        photo = collect.run(files.mask or files.image, lambda _: _masked(files, picture))
         source = None
-        if found is not None:
-            mask, source = found
-            share = round(masks.area(mask), 4)
+        if photo is not None:
+            source = photo.mask_source
+            share = round(area(photo.mask), 4)
             if share < self.min_mask:
                 collect.add(files.mask or files.image, Reason.MASK_EMPTY, share)
             elif share > self.max_mask:
@@ -217,13 +218,13 @@ def _same_size(found: tuple[int, ...], expected: tuple[int, int]) -> None:
         raise Problem(Reason.SIZE_MISMATCH, value)
 
 
-def read_mask(files: GarmentFiles, picture: Picture) -> tuple[NDArray[np.uint8], masks.MaskSource]:
-    """A garment's mask {0, 255} in the size of its picture, and where it comes from."""
+def _masked(files: GarmentFiles, picture: Picture) -> GarmentPhoto:
+    """A garment's decoded picture with its mask, checked to be of the picture's size."""
     if files.mask is None:
-        return masks.garment_mask(picture.rgb, picture.alpha)
+        return GarmentPhoto.masked(picture, None)
     gray = decode_gray(read_bytes(files.mask), files.mask.name)
     _same_size(gray.shape, picture.rgb.shape[:2])
-    return masks.binary(gray), "file"
+    return GarmentPhoto.masked(picture, gray)
 
 
 def decode_body_parts(content: bytes, kind: str, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,72 +1,19 @@
-"""The synthetic studio's true pictures and flows, at the networks' image size.
-
-Flow files are 16-bit RGB PNG: R = x * 64 + 32768, G = y * 64 + 32768, B = 1 where the garment is
-visible (elsewhere all three are 0). (x, y) is the source position in the flat garment picture minus
-the output pixel's position, in pixels; pixel centres are integers.
-"""
+"""The synthetic studio's true pictures and flows, at the networks' image size."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import cv2
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from pfafn.photos.fitting import placement, stored
-from pfafn.photos.images import ImageError, decode_picture, encode_png, read_bytes
+from pfafn.data.flow_files import fit_flow
+from pfafn.photos.entrance import PersonPhoto, stored
+from pfafn.photos.images import read_bytes
 from pfafn.samples.shards import ShardWriter
 
 TRUTH = pa.schema([("tryon", pa.binary()), ("flow", pa.binary())])
 NO_GARMENT = -1  # in the manifest: the data set has no picture of the garment worn
-FLOW_STEPS = 64  # per pixel
-FLOW_ZERO = 32768
-
-
-def decode_flow(content: bytes, name: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Flow float32 [H, W, 2] (x, y) in pixels and where it is known, bool [H, W].
-
-    Raises ImageError naming the file if it is no 16-bit RGB picture.
-    """
-    raw = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
-    if raw is None or raw.dtype != np.uint16 or raw.ndim != 3 or raw.shape[2] != 3:
-        raise ImageError(f"{name}: expected a 16-bit RGB flow picture")
-    rgb = raw[..., ::-1].astype(np.float32)  # OpenCV is BGR
-    known = rgb[..., 2] > 0
-    flow = (rgb[..., :2] - FLOW_ZERO) / FLOW_STEPS
-    return np.where(known[..., None], flow, 0), known
-
-
-def encode_flow(flow: NDArray[np.float32], known: NDArray[np.bool_]) -> bytes:
-    """PNG bytes of a flow [H, W, 2] in pixels that is known where `known` [H, W] says so."""
-    steps = np.round(flow * FLOW_STEPS + FLOW_ZERO).clip(0, 65535)
-    rgb = np.dstack([steps, np.ones(known.shape)]) * known[..., None]
-    return encode_png(rgb.astype(np.uint16))
-
-
-def fit_flow(content: bytes, garment: tuple[int, int], size: tuple[int, int], name: str) -> bytes:
-    """A flow file's bytes for pictures fitted to size = (height, width).
-
-    garment: (height, width) of the flat garment picture the flow points into. Bytes of a flow that
-    already fits are returned as they are.
-    """
-    flow, known = decode_flow(content, name)
-    source: tuple[int, int] = flow.shape[:2]  # type: ignore[assignment]
-    if source == size == garment:
-        return content
-    place, garment_place = placement(source, size), placement(garment, size)
-    ys, xs = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    x = (xs - place.left + 0.5) / place.scale_x - 0.5
-    y = (ys - place.top + 0.5) / place.scale_y - 0.5
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    inside = (row >= 0) & (row < source[0]) & (column >= 0) & (column < source[1])
-    row, column = row.clip(0, source[0] - 1), column.clip(0, source[1] - 1)
-    target: NDArray[Any] = flow[row, column] + np.stack([x, y], axis=-1)
-    target = (target + 0.5) * (garment_place.scale_x, garment_place.scale_y) - 0.5
-    target += (garment_place.left, garment_place.top)
-    return encode_flow(target - np.stack([xs, ys], axis=-1), inside & known[row, column])
 
 
 class Pair(NamedTuple):
@@ -110,7 +57,7 @@ def write_truth(
             flat = garment_sizes[pair.garment]
             shards.append(
                 {
-                    "tryon": _picture(tryon, size) if tryon.is_file() else None,
+                    "tryon": _tryon(tryon, size) if tryon.is_file() else None,
                     "flow": _flow(flow, flat, size) if flow.is_file() else None,
                 }
             )
@@ -123,9 +70,8 @@ def _files(truth: Path, pair: Pair) -> tuple[Path, Path]:
     return truth / "test_tryon" / f"{pair.name}.png", truth / "test_flow" / f"{pair.name}.png"
 
 
-def _picture(path: Path, size: tuple[int, int]) -> bytes:
-    content = read_bytes(path)
-    return stored(content, decode_picture(content, str(path)), size)
+def _tryon(path: Path, size: tuple[int, int]) -> bytes:
+    return stored(PersonPhoto.read(path).fitted(size))
 
 
 def _flow(path: Path, garment: tuple[int, int], size: tuple[int, int]) -> bytes:

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pfafn.data.truth import decode_flow
+from pfafn.data.flow_files import decode_flow
 from pfafn.evaluation.scores import Truth
 from pfafn.kit.errors import UserError
 from pfafn.models.representation import clothes_mask

@@ -9,19 +9,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pfafn.inference.tryon import Garment, TryOn
+from pfafn.inference.tryon import EncodedGarment, TryOn
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
-from pfafn.photos.images import (
-    ImageError,
-    Pixels,
-    decode_gray,
-    decode_picture,
-    encode_png,
-    read_bytes,
-    read_rgb,
-)
-from pfafn.photos.masks import binary, garment_mask
+from pfafn.photos.checks import PictureError
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
+from pfafn.photos.images import Pixels, encode_png
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 JPEG_QUALITY = 95
@@ -137,7 +130,7 @@ def dress_all(model: TryOn, todo: list[Job]) -> list[Failure]:
     A picture is decoded and encoded once for all jobs that lie near each other; how many are held
     does not grow with their number.
     """
-    person = lru_cache(1)(lambda path: model.encode_person(read_rgb(path)))
+    person = lru_cache(1)(lambda path: model.encode_person(PersonPhoto.read(path)))
     garment = lru_cache(HELD)(partial(encode_garment, model))
     failures = {}
     with Progress("tryon", len(todo), unit="pictures") as progress:
@@ -145,7 +138,7 @@ def dress_all(model: TryOn, todo: list[Job]) -> list[Failure]:
             try:
                 pair = person(job.person), garment(job.garment, job.mask)
                 write_picture(job.out, model.dress([pair])[0])
-            except (UserError, ImageError, OSError) as error:
+            except (UserError, OSError) as error:
                 failures[job] = str(error)
             progress.advance()
     return [Failure(job, failures[job]) for job in todo if job in failures]
@@ -167,17 +160,12 @@ def ranks(values: Iterable[Hashable]) -> dict[Hashable, int]:
     return {value: rank for rank, value in enumerate(dict.fromkeys(values))}
 
 
-def encode_garment(model: TryOn, path: Path, mask: Path | None) -> Garment:
-    """A garment's picture and mask from their files; TryOnError naming the file if unusable."""
-    garment = decode_picture(read_bytes(path), str(path))
-    known = None  # estimated from the photo
-    if mask is not None:
-        known = binary(decode_gray(read_bytes(mask), str(mask)))
-    elif garment.alpha is not None:
-        known, _ = garment_mask(garment.rgb, garment.alpha)
+def encode_garment(model: TryOn, path: Path, mask: Path | None) -> EncodedGarment:
+    """A garment from the files of photo and mask; a UserError that names the file if unusable."""
+    photo = GarmentPhoto.read(path, mask)
     try:
-        return model.encode_garment(garment.rgb, known)
-    except UserError as error:
+        return model.encode_garment(photo)
+    except PictureError as error:
         raise TryOnError(f"{path}: {error}") from error
 
 

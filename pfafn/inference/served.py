@@ -16,8 +16,9 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,8 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
 from pfafn.kit.errors import UserError
-from pfafn.photos.images import Pixels, decode_gray, decode_ids, decode_rgb, encode_png, read_bytes
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
+from pfafn.photos.images import Pixels, decode_gray, decode_ids, encode_png, read_bytes
 
 PATHS = "PFAFN_SERVED_PATHS"  # environment: the folder whose files may be named in a request
 LONGEST_PATH = 1024
@@ -35,7 +37,8 @@ MOST_BYTES = 64 * 2**20
 MOST_PIXELS = 25_000_000
 MOST_KEYPOINTS = 10_000  # characters
 SECONDS = 60.0
-THRESHOLD = 127  # masks: brighter is garment
+
+Photo = TypeVar("Photo")
 
 
 class RequestError(UserError, ValueError):
@@ -75,15 +78,14 @@ class Served(PythonModel):
         return pd.DataFrame({"image": images})
 
     def _wear(self, row: "Row") -> Pixels:
-        person, garment = row.picture("person", decode_rgb), row.picture("garment", decode_rgb)
+        person = row.picture("person", PersonPhoto.decode)
         mask = row.optional("garment_mask", decode_gray)
-        if mask is not None:
-            mask = np.where(mask > THRESHOLD, 255, 0).astype(np.uint8)
+        garment = row.picture("garment", partial(GarmentPhoto.decode, mask=mask))
         if not self.is_tutor:
-            return self.model.wear(person, garment, mask)
+            return self.model.try_on(person, garment)
         parsing, keypoints = row.picture("parsing", decode_ids), row.keypoints()
         body_parts = row.optional("body_parts", decode_ids)
-        return self.model.wear(person, garment, mask, parsing, keypoints, body_parts)
+        return self.model.try_on(person, garment, parsing, keypoints, body_parts)
 
 
 def check_amount(rows: list[dict[str, Any]]) -> None:
@@ -105,18 +107,15 @@ class Row:
         self.number = number
         self.columns = columns
 
-    def picture(self, column: str, decode: Callable[[bytes, str], Pixels]) -> Pixels:
+    def picture(self, column: str, decode: Callable[..., Photo]) -> Photo:
         """Decode base64 or a file; raises RequestError, or ImageError for a broken picture."""
         text = self.columns.get(column)
         if not isinstance(text, str) or not text:
             raise self._error(column, "a picture", text)
-        decoded = decode(self._content(column, text), f"row {self.number}, {column}")
-        height, width = decoded.shape[:2]
-        if height * width > MOST_PIXELS:
-            raise self._error(column, f"at most {MOST_PIXELS} pixels", f"{width}x{height}")
-        return decoded
+        content = self._content(column, text)
+        return decode(content, f"row {self.number}, {column}", most_pixels=MOST_PIXELS)
 
-    def optional(self, column: str, decode: Callable[[bytes, str], Pixels]) -> Pixels | None:
+    def optional(self, column: str, decode: Callable[..., Photo]) -> Photo | None:
         """As picture(); None where the column is absent, empty or null."""
         text = self.columns.get(column)
         return self.picture(column, decode) if isinstance(text, str) and text else None

@@ -20,11 +20,11 @@ def check_picture(name: str, picture: Any) -> None:
         raise PictureError(f"{name} must be a uint8 RGB array (H, W, 3), got {describe(picture)}")
 
 
-def check_mask(mask: Any, size: tuple[int, int]) -> None:
+def check_mask(name: str, mask: Any, size: tuple[int, int]) -> None:
     """PictureError unless it is a uint8 array [H, W] like the garment's picture."""
     if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != size:
         raise PictureError(
-            f"mask must be a uint8 array {size} like the garment's picture, got {describe(mask)}"
+            f"{name} must be a uint8 array {size} like the garment's picture, got {describe(mask)}"
         )
 
 

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.photos.images import WHITE, Picture, Pixels, encode_png, quick_rgb
-from pfafn.photos.opening import ImageError
+from pfafn.photos.images import Pixels
 
 Interpolation = Literal["smooth", "nearest"]
 
@@ -60,23 +59,6 @@ def fit(image: Pixels, size: tuple[int, int], *, interpolation: Interpolation, f
     canvas = np.full((*size, *image.shape[2:]), fill, np.uint8)
     canvas[place.top : place.top + place.height, place.left : place.left + place.width] = small
     return canvas
-
-
-def stored(content: bytes, picture: Picture, size: tuple[int, int]) -> bytes:
-    """The bytes to keep of a photo, for quick_rgb to read: its own or a PNG.
-
-    Its own if it is plain, of size (height, width), and both decoders see the same in it.
-    """
-    if picture.plain and picture.rgb.shape[:2] == size and _seen_alike(content, picture.rgb):
-        return content
-    return encode_png(fit(picture.rgb, size, interpolation="smooth", fill=WHITE))
-
-
-def _seen_alike(content: bytes, rgb: Pixels) -> bool:
-    try:
-        return np.array_equal(quick_rgb(content), rgb)
-    except ImageError:
-        return False
 
 
 def fit_points(

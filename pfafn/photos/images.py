@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pfafn.photos.opening import (
     LOSSY,
+    MAX_PIXELS,
     ImageError,
     decoding,
     eight_bit,
@@ -34,26 +35,29 @@ class Picture(NamedTuple):
     """A decoded photo."""
 
     rgb: Pixels  # [H, W, 3], transparent pixels shown over white
-    alpha: Pixels | None  # [H, W], None for an opaque picture
-    plain: bool  # the encoded bytes are an upright 8-bit RGB JPEG or PNG
+    alpha: Pixels | None = None  # [H, W], None for an opaque picture
+    original: bytes | None = None  # what was decoded, if it is an upright 8-bit RGB JPEG or PNG
 
 
-def decode_picture(content: bytes, name: str = "picture") -> Picture:
+def decode_picture(
+    content: bytes, name: str = "picture", *, most_pixels: int = MAX_PIXELS
+) -> Picture:
     """Decode a photo with its transparency.
 
     EXIF rotation is applied; palettes, gray, CMYK and 16 bits become 8-bit RGB; transparent pixels
     show white. Raises ImageError naming `name` if the bytes cannot be decoded to the last row, are
-    in none of FORMATS, larger than MAX_PIXELS or animated.
+    in none of FORMATS, larger than most_pixels or animated.
     """
     with decoding(name):
-        image, plain = open_picture(content, name)
+        image, plain = open_picture(content, name, most_pixels)
         if not image.has_transparency_data:
-            return Picture(np.array(eight_bit(image, name).convert("RGB")), None, plain)
+            rgb = np.array(eight_bit(image, name).convert("RGB"))
+            return Picture(rgb, None, content if plain else None)
         rgba = np.asarray(eight_bit(image, name).convert("RGBA"))
     alpha = rgba[..., 3]
     weight = alpha[..., None].astype(np.uint16)
     over = (rgba[..., :3] * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE
-    return Picture(over.astype(np.uint8), alpha.copy(), plain=False)
+    return Picture(over.astype(np.uint8), alpha.copy())
 
 
 def decode_rgb(content: bytes, name: str = "picture") -> Pixels:
@@ -66,10 +70,10 @@ def read_rgb(path: Path) -> Pixels:
     return decode_rgb(read_bytes(path), str(path))
 
 
-def decode_gray(content: bytes, name: str = "mask") -> Pixels:
+def decode_gray(content: bytes, name: str = "mask", *, most_pixels: int = MAX_PIXELS) -> Pixels:
     """uint8 gray [H, W] of encoded bytes; a transparent picture gives its alpha if it varies."""
     with decoding(name):
-        image, _ = open_picture(content, name)
+        image, _ = open_picture(content, name, most_pixels)
         eight = eight_bit(image, name)
         if image.has_transparency_data:
             alpha = np.asarray(eight.convert("RGBA"))[..., 3]
@@ -78,14 +82,14 @@ def decode_gray(content: bytes, name: str = "mask") -> Pixels:
         return np.array(eight.convert("L"))
 
 
-def decode_ids(content: bytes, name: str = "id map") -> Pixels:
+def decode_ids(content: bytes, name: str = "id map", *, most_pixels: int = MAX_PIXELS) -> Pixels:
     """uint8 ids [H, W] of encoded bytes; the indices of a palette picture are its ids.
 
     Raises ImageError for a colour picture, whose ids cannot be told, and for one in a lossy format,
     which mixes neighbouring ids.
     """
     with decoding(name):
-        image, _ = open_picture(content, name)
+        image, _ = open_picture(content, name, most_pixels)
         if image.format in LOSSY:
             raise ImageError(f"{name}: {image.format} does not keep ids exactly; save it as PNG")
         if image.mode in ("P", "L"):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
-MaskSource = Literal["file", "alpha", "white", "grabcut"]
+MaskSource = Literal["file", "alpha", "white", "grabcut"]  # file: given with the photo
 
 SOLID = 127  # a mask's pixel counts above this value, so JPEG noise does not
 ON, OFF = 255, 0
@@ -26,7 +26,7 @@ def binary(gray: Pixels) -> Pixels:
 
 def area(mask: Pixels) -> float:
     """Share of the picture that a mask {0, 255} covers."""
-    return float((mask > SOLID).mean())
+    return float((mask == ON).mean())
 
 
 def garment_mask(rgb: Pixels, alpha: Pixels | None = None) -> tuple[Pixels, MaskSource]:
@@ -35,8 +35,8 @@ def garment_mask(rgb: Pixels, alpha: Pixels | None = None) -> tuple[Pixels, Mask
     A cut-out's transparency says it; else a white background is what is near white and connected
     to the border; else the photo is cut by colour (GrabCut), from a border of sure background.
     """
-    if alpha is not None and (alpha > SOLID).any() and (alpha <= SOLID).any():
-        return binary(alpha), "alpha"
+    if alpha is not None and 0 < area(cut_out := binary(alpha)) < 1:
+        return cut_out, "alpha"
     light = rgb.min(axis=2) >= NEAR_WHITE
     border = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
     if border.mean() >= WHITE_BORDER:

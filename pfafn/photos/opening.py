@@ -61,7 +61,7 @@ def decoding(name: str) -> Iterator[None]:
         raise ImageError(f"{name}: damaged picture ({error}); replace it") from error
 
 
-def open_picture(content: bytes, name: str) -> tuple[Image.Image, bool]:
+def open_picture(content: bytes, name: str, most_pixels: int) -> tuple[Image.Image, bool]:
     """Decode a picture to its last row and turn it upright; call it inside `decoding`.
 
     Also says whether the bytes are plain: an upright 8-bit RGB JPEG or PNG.
@@ -69,9 +69,9 @@ def open_picture(content: bytes, name: str) -> tuple[Image.Image, bool]:
     if not content:
         raise ImageError(f"{name}: the file is empty (0 bytes); replace it")
     image = Image.open(BytesIO(content), formats=FORMATS)
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > most_pixels:
         raise ImageError(
-            f"{name}: {image.width}x{image.height} is more than {MAX_PIXELS} pixels; shrink it"
+            f"{name}: {image.width}x{image.height} is more than {most_pixels} pixels; shrink it"
         )
     if getattr(image, "is_animated", False) and image.format not in SEVERAL_ALLOWED:
         raise ImageError(f"{name}: holds several pictures (an animation?); save one of them")

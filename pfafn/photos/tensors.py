@@ -13,9 +13,6 @@ def to_pixels(images: Tensor) -> NDArray[np.uint8]:
     return scaled.round().byte().movedim(1, -1).cpu().numpy()
 
 
-SOLID = 127  # a garment mask's pixel counts above this value
-
-
 # What a byte of a picture is to the networks: -1 .. 1, rounded as torchvision does.
 VALUES = (np.arange(256).astype(np.float32) / 255 - 0.5) / 0.5
 
@@ -29,8 +26,8 @@ def picture_tensor(rgb: NDArray[np.uint8]) -> Tensor:
 
 
 def mask_tensor(mask: NDArray[np.uint8]) -> Tensor:
-    """uint8 mask [H, W] -> float32 [1, H, W] in {0, 1}."""
-    return torch.from_numpy((mask > SOLID).astype(np.float32))[None]
+    """uint8 mask [H, W] in {0, 255} -> float32 [1, H, W] in {0, 1}."""
+    return torch.from_numpy((mask != 0).astype(np.float32))[None]
 
 
 def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:

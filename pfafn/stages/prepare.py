@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
-from pfafn.data.inspection import Reason, read_mask
+from pfafn.data.inspection import Reason
 from pfafn.data.layouts import SPLITS, detect
 from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
 from pfafn.data.truth import NO_GARMENT, pairs_of_test, write_truth
@@ -23,8 +23,9 @@ from pfafn.kit.files import write_json
 from pfafn.kit.pool import ordered_map
 from pfafn.models.parts import Category
 from pfafn.params.file import Params, Prepare
-from pfafn.photos.fitting import PNG_SHARE, fit, stored
-from pfafn.photos.images import decode_picture, encode_png, read_bytes
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto, stored
+from pfafn.photos.fitting import PNG_SHARE
+from pfafn.photos.images import encode_png
 from pfafn.samples.shards import ShardWriter
 from pfafn.stages.entry import main
 from pfafn.stages.output import StageOutput, stage_output
@@ -181,17 +182,13 @@ def _garment_table(
 
 def person_row(person: Person, size: Size) -> dict[str, bytes]:
     """The shard row of a person's picture, fitted to size = (height, width)."""
-    content = read_bytes(person.files.image)
-    return {"image": stored(content, decode_picture(content, person.files.image.name), size)}
+    return {"image": stored(PersonPhoto.read(person.files.image).fitted(size))}
 
 
 def garment_row(garment: Garment, size: Size) -> dict[str, bytes]:
     """The shard row of a garment: its picture and its mask {0, 255}, fitted to size."""
-    content = read_bytes(garment.files.image)
-    picture = decode_picture(content, garment.files.image.name)
-    mask, _ = read_mask(garment.files, picture)
-    fitted = fit(mask, size, interpolation="nearest", fill=0)
-    return {"image": stored(content, picture, size), "mask": encode_png(fitted)}
+    photo = GarmentPhoto.read(garment.files.image, garment.files.mask).fitted(size)
+    return {"image": stored(photo), "mask": encode_png(photo.mask)}
 
 
 def _metrics(found: Review) -> dict[str, float]:

@@ -7,11 +7,13 @@ import photoset
 import pytest
 import torch
 
-from pfafn.inference.tryon import TryOn, TutorTryOn, restore
+from pfafn.inference import TryOn, TutorTryOn
+from pfafn.inference.deployed import restore
 from pfafn.kit.errors import UserError
 from pfafn.models.parts import Category
 from pfafn.models.tryon import TryOnNet
 from pfafn.photos.checks import PictureError
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.fitting import fit
 from pfafn.photos.masks import garment_mask
 from pfafn.photos.tensors import to_pixels
@@ -107,8 +109,8 @@ def test_in_a_gallery_everybody_wears_what_they_would_wear_alone(model) -> None:
     """Persons of different sizes, a person twice, a garment twice: in one batch or one by one."""
     photos = [photoset.person(1, SIZE), photoset.person(2, (50, 33))]
     flat = [photoset.garment(n, SIZE) for n in (2, 3)]
-    persons = [model.encode_person(photo) for photo in photos]
-    garments = [model.encode_garment(*each) for each in flat]
+    persons = [model.encode_person(PersonPhoto.of(photo)) for photo in photos]
+    garments = [model.encode_garment(GarmentPhoto.of(*each)) for each in flat]
     which = [(0, 0), (1, 0), (0, 1)]
     together = model.dress([(persons[p], garments[g]) for p, g in which])
     for (p, g), found in zip(which, together, strict=True):

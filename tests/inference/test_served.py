@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pfafn.photos.checks import PictureError
+from pfafn.photos.entrance import PersonPhoto
 from pfafn.photos.images import ImageError, decode_rgb, encode_png
 
 pytestmark = [
@@ -29,9 +31,9 @@ class Mirror:
         assert path == Path("weights")
         return cls()
 
-    def wear(self, person: np.ndarray, *rest: Any) -> np.ndarray:
+    def try_on(self, person: PersonPhoto, *rest: Any) -> np.ndarray:
         type(self).asked = (person, *rest)
-        return person
+        return person.rgb
 
 
 @pytest.fixture
@@ -80,21 +82,27 @@ def test_the_answer_is_a_png_for_each_row(student: Any) -> None:
 
 def test_the_model_sees_the_pixels_that_were_sent(student: Any) -> None:
     student.predict(None, pd.DataFrame([ROW]))
-    person, garment, mask = Mirror.asked
-    np.testing.assert_array_equal(person, picture(0))
-    np.testing.assert_array_equal(garment, picture(1))
-    assert mask is None
+    person, garment = Mirror.asked
+    np.testing.assert_array_equal(person.rgb, picture(0))
+    np.testing.assert_array_equal(garment.rgb, picture(1))
+    assert garment.mask_source != "file"
 
 
 def test_a_mask_is_garment_where_it_is_brighter_than_the_middle(student: Any) -> None:
     student.predict(None, pd.DataFrame([{**ROW, "garment_mask": text(MASK)}]))
-    assert Mirror.asked[2][:, 0].tolist() == [0, 0, 0, 255, 255, 255]
+    assert Mirror.asked[1].mask[:, 0].tolist() == [0, 0, 0, 255, 255, 255]
+
+
+def test_a_mask_of_another_size_is_named_with_its_row(student: Any) -> None:
+    row = {**ROW, "garment_mask": text(MASK[:, 1:])}
+    with pytest.raises(PictureError, match=r"row 0, garment: mask must be .*\(6, 8\).*\(6, 7\)"):
+        student.predict(None, pd.DataFrame([row]))
 
 
 def test_a_picture_may_be_a_data_uri(student: Any) -> None:
     row = {**ROW, "person": f"data:image/png;base64,{ROW['person']}"}
     student.predict(None, pd.DataFrame([row]))
-    np.testing.assert_array_equal(Mirror.asked[0], picture(0))
+    np.testing.assert_array_equal(Mirror.asked[0].rgb, picture(0))
 
 
 @pytest.fixture
@@ -114,7 +122,7 @@ def test_a_picture_may_be_a_file_of_the_folder_that_is_open_to_all(
     monkeypatch.setenv("PFAFN_SERVED_PATHS", str(shop))
     name = "garment.png" if relative else str(shop / "garment.png")
     student.predict(None, pd.DataFrame([{**ROW, "garment": name}]))
-    np.testing.assert_array_equal(Mirror.asked[1], picture(1))
+    np.testing.assert_array_equal(Mirror.asked[1].rgb, picture(1))
 
 
 @pytest.mark.parametrize("name", ["../passport.png", "link.png", "{}/passport.png", "no.png", "."])
@@ -142,7 +150,6 @@ def test_by_default_no_file_is_read_at_all(student: Any, shop: Path) -> None:
     [
         ("MOST_ROWS", 1, "expected at most 1 rows, got 2: send fewer"),
         ("MOST_BYTES", 500, "expected at most 500 bytes in all rows, got"),
-        ("MOST_PIXELS", H * W - 1, f"row 0, person: expected at most 47 pixels, got '{W}x{H}'"),
         ("SECONDS", -1, "0 of 2 rows took more than .* s: send fewer rows"),
     ],
 )
@@ -154,6 +161,18 @@ def test_a_request_is_bounded_in_all_it_may_cost(
     monkeypatch.setattr(served, limit, value)
     with pytest.raises(served.RequestError, match=says):
         student.predict(None, pd.DataFrame([ROW, ROW]))
+
+
+@pytest.mark.parametrize("column", ["person", "garment", "garment_mask"])
+def test_a_picture_with_too_many_pixels_is_named_before_it_is_decoded(
+    student: Any, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pfafn.inference import served
+
+    large = text(np.zeros((H, W + 1, 3), np.uint8))[:-20] + 20 * "A"  # not to be decoded
+    monkeypatch.setattr(served, "MOST_PIXELS", H * W)
+    with pytest.raises(ImageError, match=f"row 0, {column}: 9x6 is more than 48 pixels; shrink it"):
+        student.predict(None, pd.DataFrame([{**ROW, column: large}]))
 
 
 def test_what_the_bounds_allow_is_answered(student: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,9 +188,8 @@ def test_the_tutor_also_gets_parsing_keypoints_and_body_parts(tutor: Any) -> Non
     parsing = np.arange(H * W, dtype=np.uint8).reshape(H, W) % 14
     row = {**ROW, "parsing": text(parsing), "keypoints": json.dumps(list(range(54)))}
     tutor.predict(None, pd.DataFrame([row, {**row, "body_parts": text(parsing)}]))
-    _, _, mask, seen, keypoints, parts = Mirror.asked
-    assert mask is None
-    np.testing.assert_array_equal(seen, parsing)
+    _, _, shown, keypoints, parts = Mirror.asked
+    np.testing.assert_array_equal(shown, parsing)
     np.testing.assert_array_equal(parts, parsing)
     assert keypoints.shape == (18, 3)
     assert keypoints[1].tolist() == [3, 4, 5]

@@ -41,7 +41,7 @@ def test_exif_rotation_is_applied():
     exif[0x0112] = 6  # the camera was turned: show it rotated by 90 degrees clockwise
     picture = images.decode_picture(encoded(Image.fromarray(ramp()), exif=exif))
     np.testing.assert_array_equal(picture.rgb, np.rot90(ramp(), -1))
-    assert not picture.plain
+    assert picture.original is None
 
 
 def test_transparency_shows_white_and_is_returned():
@@ -69,10 +69,11 @@ def test_other_colour_modes_become_rgb(mode):
 
 def test_only_upright_eight_bit_rgb_jpeg_and_png_are_plain():
     rgb = Image.fromarray(ramp())
-    assert images.decode_picture(encoded(rgb)).plain
-    assert images.decode_picture(encoded(rgb, "JPEG")).plain
-    assert not images.decode_picture(encoded(rgb, "BMP")).plain
-    assert not images.decode_picture(images.encode_png(np.zeros((H, W, 3), np.uint16))).plain
+    for kind in ("PNG", "JPEG"):
+        assert images.decode_picture(encoded(rgb, kind)).original == encoded(rgb, kind)
+    deep = images.encode_png(np.zeros((H, W, 3), np.uint16))
+    for content in (encoded(rgb, "BMP"), deep):
+        assert images.decode_picture(content).original is None
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", encoded(Image.fromarray(ramp()))[:50]])
@@ -135,37 +136,6 @@ def test_points_move_with_the_picture_and_missing_ones_stay_missing():
     centre = (xs * out).sum() / out.sum(), (ys * out).sum() / out.sum()
     np.testing.assert_allclose(moved[0, :2], centre, atol=0.1)
     assert (moved[1] == 0).all()
-
-
-PHOTO = np.random.default_rng(3).integers(0, 256, (H, W, 3), np.uint8)
-KEPT = {
-    "JPEG": {"quality": 95},
-    "JPEG, all colours": {"quality": 95, "subsampling": 0},
-    "JPEG, progressive": {"progressive": True},
-    "JPEG, gray": {},
-    "PNG": {},
-    "PNG, optimised": {"optimize": True},
-    "WEBP": {"lossless": True},
-}
-
-
-@pytest.mark.parametrize("kind", KEPT)
-def test_the_quick_decoder_sees_in_what_is_stored_what_the_strict_one_saw(kind):
-    photo = Image.fromarray(PHOTO).convert("L" if "gray" in kind else "RGB")
-    content = encoded(photo, kind.split(",")[0], **KEPT[kind])
-    picture = images.decode_picture(content)
-    kept = fitting.stored(content, picture, (H, W))
-    assert (kept == content) == (kind.startswith(("JPEG", "PNG")) and "gray" not in kind)
-    np.testing.assert_array_equal(images.quick_rgb(kept), picture.rgb)
-
-
-def test_a_photo_that_the_decoders_see_differently_is_stored_as_png(monkeypatch):
-    content = encoded(Image.fromarray(PHOTO), "JPEG")
-    picture = images.decode_picture(content)
-    with monkeypatch.context() as patch:
-        patch.setattr(fitting, "quick_rgb", lambda content: picture.rgb ^ 1)
-        kept = fitting.stored(content, picture, (H, W))
-    assert kept == images.encode_png(picture.rgb)
 
 
 def test_all_ids_come_back_exactly():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pfafn.data.truth import decode_flow, encode_flow, fit_flow
+from pfafn.data.flow_files import decode_flow, encode_flow, fit_flow
 from pfafn.photos.images import ImageError, encode_png
 
 H, W = SIZE = (64, 48)

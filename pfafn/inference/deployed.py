@@ -1,0 +1,102 @@
+"""A model file made ready to dress people: on its device, at its size, of the right role."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar, Self
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+from pfafn.fast.deploy import deploy
+from pfafn.kit import machine
+from pfafn.models.tryon import TryOnNet, Worn
+from pfafn.photos.checks import PictureError
+from pfafn.photos.entrance import GarmentPhoto
+from pfafn.photos.fitting import placement
+from pfafn.photos.images import Pixels
+from pfafn.photos.tensors import mask_tensor, picture_tensor, to_device, to_pixels
+from pfafn.weights import model_file
+from pfafn.weights.model_file import ModelError
+
+REGISTERED = "models:/"  # how a model in the registry is named
+# What to know where a mask is empty that was given, or was told from the photo.
+GIVEN = "a garment's pixels are above 127"
+TOLD = "it could not be told from the background; give a mask"
+OTHER_ROLE = {
+    "tutor": "is a tutor, which needs parsing and keypoints as well; use TutorTryOn, or a student",
+    "student": "is a student, which needs no parsing; use TryOn, or a tutor",
+}
+
+
+class DeployedTryOn:
+    """A whole network of one role on its device; base of TryOn and TutorTryOn."""
+
+    role: ClassVar[str]
+
+    def __init__(self, net: TryOnNet, size: tuple[int, int], source: object = "the model") -> None:
+        """net: with its generator, becomes this one's own; size: (height, width) at which it works.
+
+        Raises ModelError naming `source` if the network is of another role or cannot draw.
+        """
+        if net.generator is None:
+            raise ModelError(
+                f"{source}: a warp network alone cannot draw a try-on; take the model of "
+                f"{self.role}_tryon"
+            )
+        if net.role != self.role:
+            raise ModelError(f"{source}: {OTHER_ROLE[net.role]}")
+        self.size = size
+        self.device = machine.device()
+        self.net = deploy(net, self.device, machine.precision(self.device))
+
+    @classmethod
+    def load(cls, source: str | Path) -> Self:
+        """Load a model file, or a registered one by its name models:/NAME@ALIAS (or /VERSION).
+
+        Raises ModelError if the file is missing, none of ours, or of another role.
+        """
+        path = locate(source)
+        net, card = model_file.load(path)
+        height, width = card["image"]
+        return cls(net, (height, width), source)
+
+    def batch(self, **samples: Tensor) -> dict[str, Tensor]:
+        """Samples as batches of one, on the device."""
+        return to_device({name: value[None] for name, value in samples.items()}, self.device)
+
+    def garment_tensors(self, garment: GarmentPhoto) -> tuple[Tensor, Tensor]:
+        """The garment's picture times its mask [3, H, W], and the mask [1, H, W], at model size.
+
+        Raises PictureError if nothing of the mask is left there.
+        """
+        fitted = garment.fitted(self.size)
+        if not fitted.mask.any():
+            hint = GIVEN if garment.mask_source == "file" else TOLD
+            raise PictureError(f"the garment's mask is empty: {hint}")
+        mask = mask_tensor(fitted.mask)
+        return picture_tensor(fitted.rgb) * mask, mask
+
+    def drawn(self, worn: Worn, sizes: Iterable[tuple[int, int]]) -> list[Pixels]:
+        """The try-ons of a batch, each at its size (height, width), uint8 RGB [H, W, 3]."""
+        images = zip(to_pixels(worn.image), sizes, strict=True)
+        return [restore(image, size) for image, size in images]
+
+
+def locate(source: str | Path) -> Path:
+    """The model file that a path or a registry name models:/... stands for."""
+    if str(source).startswith(REGISTERED):
+        from pfafn import registry
+
+        return registry.resolve(str(source))
+    return Path(source)
+
+
+def restore(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """Undo fit(): the picture of `size` (height, width) that lies letterboxed in image."""
+    place = placement(size, image.shape[:2])
+    inner = image[place.top : place.top + place.height, place.left : place.left + place.width]
+    if inner.shape[:2] == size:
+        return np.ascontiguousarray(inner)
+    method = cv2.INTER_AREA if place.scale_y > 1 else cv2.INTER_CUBIC
+    return cv2.resize(inner, size[::-1], interpolation=method)

@@ -1,0 +1,157 @@
+"""Whatever way a photo comes in, it is the same photo behind the entrance."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import photoset
+import pytest
+from PIL import Image
+
+from pfafn.photos import entrance
+from pfafn.photos.checks import PictureError
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto, stored
+from pfafn.photos.images import ImageError, encode_png, quick_rgb
+
+H, W = SIZE = (40, 24)
+PHOTO = np.random.default_rng(3).integers(0, 256, (6, 8, 3), np.uint8)
+
+
+def encoded(image: np.ndarray | Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = BytesIO()
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def cut_out(n: int = 1) -> tuple[bytes, np.ndarray]:
+    """A garment's PNG with soft transparency around a shape that no white background would tell."""
+    rgb, mask = photoset.garment(n, SIZE)
+    mask = np.where(mask > 0, 200, 90).astype(np.uint8)
+    mask[:, : W // 2] = 10
+    return encoded(np.dstack([rgb, mask])), np.where(mask > 127, 255, 0)
+
+
+def test_a_garments_transparency_is_its_mask() -> None:
+    content, expected = cut_out()
+    photo = GarmentPhoto.decode(content)
+    assert photo.mask_source == "alpha"
+    np.testing.assert_array_equal(photo.mask, expected)
+
+
+def test_a_given_mask_wins_over_transparency() -> None:
+    given = np.zeros(SIZE, np.uint8)
+    given[:9, :7] = 128
+    photo = GarmentPhoto.decode(cut_out()[0], mask=given)
+    assert photo.mask_source == "file"
+    np.testing.assert_array_equal(photo.mask, given // 128 * 255)
+
+
+def test_a_mask_is_garment_above_the_middle_at_every_entrance(tmp_path: Path) -> None:
+    rgb, _ = photoset.garment(1, SIZE)
+    gray = np.tile(np.linspace(0, 255, W).astype(np.uint8), (H, 1))
+    (tmp_path / "rgb.png").write_bytes(encode_png(rgb))
+    (tmp_path / "mask.png").write_bytes(encode_png(gray))
+    photos = [
+        GarmentPhoto.of(rgb, gray),
+        GarmentPhoto.decode(encode_png(rgb), mask=gray),
+        GarmentPhoto.read(tmp_path / "rgb.png", tmp_path / "mask.png"),
+    ]
+    for photo in photos:
+        np.testing.assert_array_equal(photo.mask, np.where(gray > 127, 255, 0))
+        np.testing.assert_array_equal(photo.rgb, rgb)
+
+
+def test_without_mask_and_transparency_the_background_tells_the_garment() -> None:
+    rgb, mask = photoset.garment(1, SIZE)
+    for photo in (GarmentPhoto.of(rgb), GarmentPhoto.decode(encode_png(rgb))):
+        assert photo.mask_source == "white"
+        assert (photo.mask != mask).sum() <= 4  # corners
+
+
+def test_a_mask_of_another_size_is_refused_with_the_photos_name(tmp_path: Path) -> None:
+    path = tmp_path / "shirt.png"
+    path.write_bytes(encode_png(photoset.garment(1, SIZE)[0]))
+    with pytest.raises(
+        PictureError, match=rf"shirt.png: mask must be .*\({H}, {W}\).*\({W}, {H}\)"
+    ):
+        GarmentPhoto.decode(path.read_bytes(), str(path), mask=np.zeros((W, H), np.uint8))
+
+
+def test_a_mask_that_cannot_be_read_is_named_itself(tmp_path: Path) -> None:
+    (tmp_path / "shirt.png").write_bytes(encode_png(photoset.garment(1, SIZE)[0]))
+    (tmp_path / "mask.png").write_bytes(b"no mask")
+    with pytest.raises(ImageError, match="mask.png: not a picture"):
+        GarmentPhoto.read(tmp_path / "shirt.png", tmp_path / "mask.png")
+
+
+@pytest.mark.parametrize("photo", [PersonPhoto, GarmentPhoto])
+def test_a_photo_with_too_many_pixels_is_refused(photo: type[PersonPhoto | GarmentPhoto]) -> None:
+    content = encode_png(PHOTO)
+    assert photo.decode(content, most_pixels=48).rgb.shape == PHOTO.shape
+    with pytest.raises(ImageError, match="shirt: 8x6 is more than 47 pixels"):
+        photo.decode(content, "shirt", most_pixels=47)
+
+
+def test_a_turned_photo_stands_upright_with_its_mask() -> None:
+    rgb, mask = photoset.garment(1, SIZE)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown rotated by 90 degrees clockwise
+    lying = encoded(np.ascontiguousarray(np.rot90(np.dstack([rgb, mask]))), exif=exif)
+    photo = GarmentPhoto.decode(lying)
+    np.testing.assert_array_equal(photo.rgb, np.where(mask[..., None] > 0, rgb, 255))
+    np.testing.assert_array_equal(photo.mask, mask)
+
+
+def test_fitting_letterboxes_a_person_on_white() -> None:
+    fitted = PersonPhoto.of(np.zeros((10, 10, 3), np.uint8)).fitted((10, 30))
+    assert (fitted.rgb[:, :10] == 255).all()
+    assert (fitted.rgb[:, 10:20] == 0).all()
+    assert (fitted.rgb[:, 20:] == 255).all()
+
+
+def test_fitting_keeps_a_mask_hard_and_empty_beside_the_photo() -> None:
+    photo = GarmentPhoto.of(np.zeros((9, 9, 3), np.uint8), np.full((9, 9), 255, np.uint8))
+    fitted = photo.fitted((20, 60))
+    assert set(np.unique(fitted.mask[:, 20:40])) == {255}
+    assert not fitted.mask[:, :20].any()
+    assert not fitted.mask[:, 40:].any()
+    assert (fitted.rgb[:, :20] == 255).all()
+    assert fitted.mask_source == "file"
+
+
+def test_a_photo_that_fits_is_not_touched() -> None:
+    photo = PersonPhoto.decode(encode_png(PHOTO))
+    assert photo.fitted((6, 8)) is photo
+
+
+KEPT = {
+    "JPEG": {"quality": 95},
+    "JPEG, all colours": {"quality": 95, "subsampling": 0},
+    "JPEG, progressive": {"progressive": True},
+    "JPEG, gray": {},
+    "PNG": {},
+    "PNG, optimised": {"optimize": True},
+    "WEBP": {"lossless": True},
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_the_quick_decoder_sees_in_what_is_stored_what_the_strict_one_saw(kind: str) -> None:
+    image = Image.fromarray(PHOTO).convert("L" if "gray" in kind else "RGB")
+    content = encoded(image, kind.split(",")[0], **KEPT[kind])
+    photo = PersonPhoto.decode(content)
+    kept = stored(photo)
+    assert (kept == content) == (kind.startswith(("JPEG", "PNG")) and "gray" not in kind)
+    np.testing.assert_array_equal(quick_rgb(kept), photo.rgb)
+
+
+def test_a_photo_of_another_size_is_stored_as_it_was_fitted() -> None:
+    fitted = PersonPhoto.decode(encode_png(PHOTO)).fitted((12, 16))
+    np.testing.assert_array_equal(quick_rgb(stored(fitted)), fitted.rgb)
+
+
+def test_a_photo_that_the_decoders_see_differently_is_stored_as_png(monkeypatch) -> None:
+    photo = PersonPhoto.decode(encoded(PHOTO, "JPEG"))
+    monkeypatch.setattr(entrance, "quick_rgb", lambda content: photo.rgb ^ 1)
+    assert stored(photo) == encode_png(photo.rgb)
