@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import ClassVar, Self
 
 import cv2
@@ -20,6 +21,8 @@ from pfafn.weights import model_file
 from pfafn.weights.model_file import ModelError
 
 REGISTERED = "models:/"  # how a model in the registry is named
+# Called by name: a model that is served elsewhere brings no registry along, and needs none.
+LOOK_UP = "pfafn.registry:resolve"
 # What to know where a mask is empty that was given, or was told from the photo.
 GIVEN = "a garment's pixels are above 127"
 TOLD = "it could not be told from the background; give a mask"
@@ -86,9 +89,7 @@ class DeployedTryOn:
 def locate(source: str | Path) -> Path:
     """The model file that a path or a registry name models:/... stands for."""
     if str(source).startswith(REGISTERED):
-        from pfafn import registry
-
-        return registry.resolve(str(source))
+        return resolve_name(LOOK_UP)(str(source))
     return Path(source)
 
 

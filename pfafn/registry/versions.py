@@ -36,8 +36,6 @@ REQUIREMENTS = (
     "pandas",
     "pillow",
     "pyarrow",
-    "pydantic",
-    "pyyaml",
     "safetensors",
     "scipy",
     "torch",

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from importgraph import OURS, ROOT, imported, libraries, modules, path_of
+from importgraph import OURS, ROOT, imported, libraries, modules, path_of, reached
 
 TOOLS = {"dvc", "mlflow", "prefect"}
 OF_TORCH = "triton"  # installed with torch for CUDA, not used otherwise
@@ -46,8 +46,8 @@ FLOORS = (
     {"models", "params"},
     {"kit"},
 )
-# `pfafn ui` starts the flows, stage `register` the registry, and a name models:/... is looked up.
-UPWARDS = {("stages", "registry"), ("inference", "registry")}
+# `pfafn ui` starts the flows, stage `register` the registry.
+UPWARDS = {("stages", "registry")}
 
 
 def folder(module: str) -> str:
@@ -95,6 +95,12 @@ def test_a_folder_can_be_taken_in_at_a_glance(name: str) -> None:
 )
 def test_commands_start_without_torch_and_mlflow(module: str) -> None:
     assert not libraries(module, top=True) & {"torch", "mlflow", "albumentations"}
+
+
+def test_a_served_model_brings_along_only_what_dresses_people() -> None:
+    """No loss and no training; nor the registry, which is asked by name where there is one."""
+    folders = {folder(module) for module in reached("pfafn.inference.served")} - {"pfafn"}
+    assert folders == {"inference", "data", "fast", "weights", "photos", "models", "kit"}
 
 
 def test_what_the_served_model_needs_is_pinned_with_it() -> None:
