@@ -215,16 +215,32 @@ def test_body_parts_that_are_given_replace_the_derived_ones(tutor) -> None:
     assert not np.array_equal(derived, given)
 
 
-def test_a_tutors_annotations_follow_the_person_into_the_models_size(tutor) -> None:
-    """Everything twice as big is the same to the network."""
+def test_a_tutors_annotations_shrink_with_the_person_into_the_models_size(tutor) -> None:
+    """Everything twice as big is the same to the network, to the last bit."""
     person, garment, mask = pictures()
     parsing, points = annotations()
+    points = points.round()
     parts = np.zeros(SIZE, np.uint8)
     small = tutor.wear(person, garment, mask, parsing, points, parts)
-    points = points * 2 + np.float32([0.5, 0.5, 0])
-    big = [np.kron(a, np.ones((2, 2), np.uint8)) for a in (parsing, parts)]
-    large = tutor.wear(person.repeat(2, 0).repeat(2, 1), garment, mask, big[0], points, big[1])
-    np.testing.assert_allclose(fit(large, SIZE, interpolation="smooth", fill=0), small, atol=12)
+    twice = [np.kron(a, np.ones((2, 2), np.uint8)) for a in (parsing, parts)]
+    points = points * 2 + np.float32([0.5, 0.5, 0])  # pixel centres are integers
+    large = tutor.wear(person.repeat(2, 0).repeat(2, 1), garment, mask, twice[0], points, twice[1])
+    assert np.array_equal(large, restore(small, (2 * H, 2 * W)))
+
+
+def test_a_tutors_annotations_stand_where_a_letterboxed_person_stands(tutor) -> None:
+    """A narrow photo is the same to the network as the one with its margins."""
+    _, garment, mask = pictures()
+    narrow, margin = (H, W // 2), W // 4
+    person, parsing = photoset.person(1, narrow), photoset.parsing(narrow)
+    points, parts = photoset.keypoints(narrow), np.zeros(narrow, np.uint8)
+    worn = tutor.wear(person, garment, mask, parsing, points, parts)
+    sides = ((0, 0), (margin, margin))
+    wide = tutor.wear(
+        np.pad(person, (*sides, (0, 0)), constant_values=255), garment, mask,
+        np.pad(parsing, sides), points + np.float32([margin, 0, 0]), np.pad(parts, sides),
+    )  # fmt: skip
+    assert np.array_equal(worn, wide[:, margin:-margin])
 
 
 def test_the_category_decides_what_is_replaced(tutor) -> None:

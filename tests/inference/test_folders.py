@@ -1,0 +1,62 @@
+"""Over many files: who is remembered, and for whom."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pfafn.inference.folders import Job, dress_all
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
+from pfafn.photos.images import encode_png, read_rgb
+
+SIZE = (6, 8)
+
+
+class Pasting:
+    """Stands in for a model: a try-on is the person, and the garment where its mask is."""
+
+    def encode_person(self, photo: PersonPhoto) -> PersonPhoto:
+        return photo
+
+    def encode_garment(self, photo: GarmentPhoto) -> GarmentPhoto:
+        return photo
+
+    def dress(self, pairs: list[tuple[PersonPhoto, GarmentPhoto]]) -> list[np.ndarray]:
+        return [np.where(g.mask[..., None] > 0, g.rgb, p.rgb) for p, g in pairs]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Even pictures, each of its own gray; `half` and `whole` are masks."""
+    for number, name in enumerate(["a.jpg", "a.png", "x.jpg", "x.png"]):
+        (tmp_path / name).write_bytes(encode_png(np.full((*SIZE, 3), 50 * number, np.uint8)))
+    for name, columns in (("half", 4), ("whole", 8)):
+        mask = np.zeros(SIZE, np.uint8)
+        mask[:, :columns] = 255
+        (tmp_path / f"{name}.png").write_bytes(encode_png(mask))
+    return tmp_path
+
+
+def worn(shop: Path, *asked: tuple[str, str, str]) -> list[list[int]]:
+    """The first row of each try-on of (person, garment, mask), its outermost two pixels."""
+    todo = [
+        Job(shop / person, shop / garment, shop / f"{mask}.png", shop / f"out/{number}.png")
+        for number, (person, garment, mask) in enumerate(asked)
+    ]
+    assert not dress_all(Pasting(), todo)  # type: ignore[arg-type]
+    return [read_rgb(job.out)[0, [0, -1], 0].tolist() for job in todo]
+
+
+def test_persons_whose_names_differ_in_the_suffix_alone_are_two(shop: Path) -> None:
+    asked = [("a.jpg", "x.png", "half"), ("a.png", "x.png", "half"), ("a.jpg", "x.jpg", "half")]
+    assert worn(shop, *asked) == [[150, 0], [150, 50], [100, 0]]
+
+
+def test_garments_whose_names_differ_in_the_suffix_alone_are_two(shop: Path) -> None:
+    asked = [("a.jpg", "x.jpg", "half"), ("a.jpg", "x.png", "half")]
+    assert worn(shop, *asked) == [[100, 0], [150, 0]]
+
+
+def test_a_garment_with_another_mask_is_another_garment(shop: Path) -> None:
+    asked = [("a.jpg", "x.jpg", "half"), ("a.jpg", "x.jpg", "whole")]
+    assert worn(shop, *asked) == [[100, 0], [100, 100]]
