@@ -37,15 +37,15 @@ def show_stages(runs: Sequence[tuple[str, str, float]], wanted: Sequence[str]) -
     create_table_artifact(table, key="stages", description="What each stage did.")
 
 
-def show_result(root: Path) -> None:
+def show_result(project: Path, root: Path) -> None:
     """The gate's decision, the student against the champion, all scores, and the pictures.
 
-    What the project at root has; nothing if it was not evaluated yet.
+    What the project at root, or its copy, has; nothing if it was not evaluated yet.
     """
-    folder = root / "artifacts/evaluate"
+    folder = project / "artifacts/evaluate"
     if not (folder / "metrics.json").is_file():
         return
-    outcome = Stamp(root, root).read()
+    outcome = Stamp(root, project).read()
     create_markdown_artifact(result(folder, outcome), key="result", description=decision(outcome))
     if (folder / "grid.png").is_file():
         create_image_artifact(

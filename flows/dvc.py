@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,17 @@ from flows.process import CommandFailed
 ROOT = Path(__file__).parents[1]
 DVC = (sys.executable, "-m", "dvc")
 DATA = "data.dvc"
+COPY = Path(".work/copy")  # in the project's root
+# What a run in the copy writes, and what leads DVC or git out of it: not the project's own there.
+OWN = {".dvc", ".git", "artifacts", "data.dvc", "params.yaml"}
+COPIED = {"dvc.yaml", "dvc.lock", "pfafn"}  # the rest is links: photos, unfinished work
+COPY_CONFIG = """\
+[core]
+    no_scm = true
+[cache]
+    dir = "{}"
+    type = "reflink,hardlink,copy"
+"""
 CONTENTION = ("Unable to acquire lock", "is busy, it is being blocked by")
 
 
@@ -34,11 +46,11 @@ def environment() -> dict[str, str]:
     }
 
 
-def ask(*words: str) -> str:
-    """Standard output of a DVC command that changes nothing. Raises CommandFailed."""
+def ask(*words: str, project: Path | None = None) -> str:
+    """Standard output of a DVC command in the project, or in its copy. Raises CommandFailed."""
     done = subprocess.run(
         [*DVC, *words],
-        cwd=ROOT,
+        cwd=project or ROOT,
         env=os.environ | environment(),
         capture_output=True,
         text=True,
@@ -65,9 +77,32 @@ def always_changed() -> set[str]:
     return {name for name, stage in stages.items() if stage.get("always_changed")}
 
 
-def status(stages: list[str]) -> dict[str, list[str]]:
+def status(stages: list[str], project: Path | None = None) -> dict[str, list[str]]:
     """What DVC finds changed about these stages, by stage; those it finds nothing about are out."""
-    return json.loads(ask("status", "--json", *stages))
+    return json.loads(ask("status", "--json", *stages, project=project))
+
+
+def copy(params: str) -> Path:
+    """The folder of a copy of the project with another params.yaml, made anew.
+
+    What runs there changes neither the project's params nor its artifacts and dvc.lock. They share
+    the photos, the unfinished work of stages, and DVC's cache: what one has made, the other finds.
+    """
+    folder = ROOT / COPY
+    if folder.exists():
+        shutil.rmtree(folder)
+    (folder / ".dvc").mkdir(parents=True)
+    for path in ROOT.iterdir():
+        here = folder / path.name
+        if path.name in COPIED:
+            shutil.copytree(path, here) if path.is_dir() else shutil.copy(path, here)
+        elif path.name not in OWN:
+            here.symlink_to(path)
+    (folder / "params.yaml").write_text(params)
+    cache = ROOT / ask("cache", "dir").strip()
+    (folder / ".dvc/config").write_text(COPY_CONFIG.format(cache))
+    ask("checkout", "--allow-missing", project=folder)
+    return folder
 
 
 def held_up(error: object) -> bool:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args
 
 from httpx import HTTPError
@@ -23,7 +24,7 @@ from pydantic import Field
 from flows import dvc, server
 from flows.artifacts import show_result, show_stages
 from flows.dvc import DATA
-from flows.parameters import AS_IT_IS, Profile, applied
+from flows.parameters import AS_IT_IS, Profile, others
 from flows.process import CommandFailed, run_logged, stop_marked
 from pfafn.kit.errors import UserError
 from pfafn.kit.lock import HOLDER, LOCK, exclusive
@@ -70,11 +71,15 @@ def worth_a_retry(_: Any, __: TaskRun, state: State[Any]) -> bool:
     # No tags: for each one Prefect asks its server for a slot, which takes a second or two.
 )
 def reproduce(
-    stage: str, environment: dict[str, str], force: bool = False, clean: bool = False
+    stage: str,
+    project: Path,
+    environment: dict[str, str],
+    force: bool = False,
+    clean: bool = False,
 ) -> StageRun:
     """Bring one stage up to date; a no-op when nothing it reads has changed.
 
-    clean: DVC was asked already, and said so.
+    project: the project's folder, or its copy. clean: DVC was asked already, and said so.
     """
     log = get_run_logger().info
     outcome = UP_TO_DATE
@@ -92,17 +97,18 @@ def reproduce(
 
     command = [*dvc.DVC, "repro", "--single-item", *(["--force"] if force else []), stage]
     start = time.monotonic()
-    run_logged(command, follow, dvc.ROOT, environment)
+    run_logged(command, follow, project, environment)
     return StageRun(stage, outcome, round(time.monotonic() - start, 1))
 
 
 @task(task_run_name="verify", cache_policy=NO_CACHE, persist_result=False)
-def verify(stages: list[str]) -> None:
+def verify(stages: list[str], project: Path) -> None:
     """Prove that the run ended where `dvc repro` does: of these stages, none is stale.
 
     Raises NotUpToDate saying what DVC still finds changed.
     """
-    stale = {name: why for name, why in dvc.status(stages).items() if why != [ALWAYS_CHANGED]}
+    changed = dvc.status(stages, project)
+    stale = {name: why for name, why in changed.items() if why != [ALWAYS_CHANGED]}
     if stale:
         raise NotUpToDate(f"stale after the run: {json.dumps(stale)}; run it again")
 
@@ -121,6 +127,9 @@ def retrain(
 ) -> State[None]:
     """Bring photos, models, evaluation and registry up to date, one task per DVC stage.
 
+    With another profile or overrides all of it happens in a copy of the project, .work/copy: the
+    project's own params.yaml, artifacts and dvc.lock stay as they are.
+
     Args:
         profile: params.yaml as it is, or one of profiles/ in its place for this run.
         overrides: other params for this run, each as section.key=value, e.g. student_tryon.epochs=3
@@ -130,6 +139,8 @@ def retrain(
         stage_timeout_hours: stop a stage that takes longer; its checkpoint stays.
     """
     log = get_run_logger().info
+    chosen = dvc.stage_names(stages)
+    params = others(dvc.ROOT, profile, overrides)
     who = f"retrain {runtime.flow_run.name!r}, flow run {runtime.flow_run.id}"
     with exclusive(dvc.ROOT / LOCK, who, lambda holder: log(f"waiting for {holder}")) as held:
         if held.lost and (left := stop_marked(HOLDER, held.lost.token)):
@@ -138,24 +149,39 @@ def retrain(
             HOLDER: held.token,
             PROMOTE: "yes" if promote else "no",
             "PFAFN_FLOW_RUN_ID": str(runtime.flow_run.id or ""),
+            "DVC_ROOT": str(dvc.ROOT),  # whose registry it is, also for a copy
         }
-        with applied(dvc.ROOT, profile, overrides, log):
-            chosen = dvc.stage_names(stages)
-            # The photos' own stage comes first, if they are versioned.
-            wanted = [DATA, *chosen] if (dvc.ROOT / DATA).is_file() else chosen
-            limit = stage_timeout_hours and stage_timeout_hours * 3600
-            runs: list[StageRun] = []
-            try:
-                for run in run_stages(wanted, environment, force, limit):
-                    runs.append(run)
-                news = new_in(runs)
-                if news:
-                    verify(chosen)
-            finally:
-                show_stages(runs, wanted)
-            if news:
-                show_result(dvc.ROOT)
+        project = dvc.copy(params) if params else dvc.ROOT
+        if params:
+            log(f"{profile} with {', '.join(overrides) or 'no override'}: runs in {project}")
+        limit = stage_timeout_hours and stage_timeout_hours * 3600
+        news = bring_up_to_date(chosen, project, environment, force, limit)
     return Completed(message=f"new: {', '.join(news)}" if news else "nothing had changed")
+
+
+def bring_up_to_date(
+    chosen: list[str],
+    project: Path,
+    environment: dict[str, str],
+    force: bool,
+    limit: float | None,
+) -> list[str]:
+    """Run the photos' own stage, if they are versioned, and the chosen ones; show what came of it.
+
+    Returns the stages with news. Raises NotUpToDate if some are stale all the same.
+    """
+    wanted = [DATA, *chosen] if (dvc.ROOT / DATA).is_file() else chosen
+    runs: list[StageRun] = []
+    try:
+        for run in run_stages(wanted, project, environment, force, limit):
+            runs.append(run)
+        if news := new_in(runs):
+            verify(chosen, project)
+    finally:
+        show_stages(runs, wanted)
+    if news:
+        show_result(project, dvc.ROOT)
+    return news
 
 
 def new_in(runs: list[StageRun]) -> list[str]:
@@ -165,17 +191,24 @@ def new_in(runs: list[StageRun]) -> list[str]:
 
 
 def run_stages(
-    wanted: list[str], environment: dict[str, str], force: bool, limit: float | None
+    wanted: list[str],
+    project: Path,
+    environment: dict[str, str],
+    force: bool,
+    limit: float | None,
 ) -> Iterator[StageRun]:
     """Run stages one after the other, each at most `limit` seconds.
 
-    DVC is asked about all of them at once. What it says holds until a stage has run.
+    DVC is asked about all of them at once, but in a copy, which was made to change something. What
+    it says holds until a stage has run.
     """
-    stale = set(wanted) if force else stale_stages(wanted)
+    stale = set(wanted) if force or project != dvc.ROOT else stale_stages(wanted)
     # Called, not submitted: only so does a time limit stop a stage that says nothing.
     limited = reproduce.with_options(timeout_seconds=limit)
     for stage in wanted:
-        run = limited(stage, environment, force and stage != DATA, stage not in stale)
+        photos = stage == DATA  # which are never forced, and the project's own
+        place = dvc.ROOT if photos else project
+        run = limited(stage, place, environment, force and not photos, stage not in stale)
         if run.outcome != UP_TO_DATE:
             stale = set(wanted)  # what it wrote may concern all that follow
         yield run

@@ -259,13 +259,23 @@ class Params(Section):
         if not path.is_file():
             raise ParamsError(f"{path}: no such file; run in the project's root or copy a profile")
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text()))
+            content = yaml.safe_load(path.read_text())
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise ParamsError(f"{path}: not YAML: {error}") from error
+        return cls.check(content, str(path))
+
+    @classmethod
+    def check(cls, content: object, name: str) -> "Params":
+        """Params from what a params file holds.
+
+        name: what an error calls it. Raises ParamsError naming every bad key with its value.
+        """
+        try:
+            return cls.model_validate(content)
         except ValidationError as error:
             lines = (
                 f"  {'.'.join(map(str, e['loc'])) or '(file)'} = {e['input']!r:.80}: "
                 f"{e['msg'].removeprefix('Value error, ')}"
                 for e in error.errors()
             )
-            raise ParamsError("\n".join([f"{path}: cannot be used", *lines])) from error
+            raise ParamsError("\n".join([f"{name}: cannot be used", *lines])) from error

@@ -41,9 +41,9 @@ def sync(workspace: Path | None = None) -> Outcome:
     What MLflow has lost of earlier retrainings and decisions is brought back first.
 
     workspace: the folder with dvc.lock (default: the current project). In a temporary copy of the
-    project, as DVC's experiments run in, runs and versions are made and nothing is decided. With
-    PFAFN_PROMOTE=no in the environment the student is judged and becomes no champion, nor does it
-    by a later sync: a person can `promote` it.
+    project, as DVC's experiments run in, runs and versions are made and nothing is decided, unless
+    PFAFN_PROMOTE is in the environment. If that is "no" the student is judged and becomes no
+    champion, nor does it by a later sync: a person can `promote` it.
     Raises RecordError, UnknownMetric or RegistryError saying what to do.
     """
     root = home()

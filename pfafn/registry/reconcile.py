@@ -8,7 +8,7 @@ from pfafn.registry import aliases, gate, record, replay, versions
 from pfafn.registry.decisions import Decisions
 from pfafn.registry.mirror import Mirrored, mirror
 from pfafn.registry.stamp import Outcome
-from pfafn.registry.store import Store, connect, local_path
+from pfafn.registry.store import PROMOTE, Store, connect, local_path
 
 FLOW_RUN = ("PFAFN_FLOW_RUN_ID", "PREFECT__FLOW_RUN_ID")
 
@@ -16,7 +16,8 @@ FLOW_RUN = ("PFAFN_FLOW_RUN_ID", "PREFECT__FLOW_RUN_ID")
 def reconcile(workspace: Path, root: Path) -> Outcome:
     """Mirror workspace's dvc.lock and artifacts into the store of the project at root.
 
-    Facts are written, and decisions made, in the project itself only, not in a copy of it.
+    Facts are written, and decisions made, for the project itself. For a copy of it, as DVC's
+    experiments run in, only if PFAFN_PROMOTE says what is to be decided.
     """
     retraining = record.read(workspace)
     retraining.check()
@@ -26,7 +27,7 @@ def reconcile(workspace: Path, root: Path) -> Outcome:
     problems = replay.catch_up(store, kept)
     made = mirror(store, retraining, _origin())
     reason = ""
-    if workspace == root:
+    if workspace == root or os.environ.get(PROMOTE):
         replay.keep(kept, retraining, made)
         aliases.notice(store, kept)
         if made.student:

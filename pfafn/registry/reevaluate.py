@@ -57,7 +57,7 @@ def evaluate_again(
     folder = _folder(store, key)
     if not (folder / "artifacts" / like.name / SAMPLES).is_file():
         weights = {version.name: versions.weights_of(store, version) for version in both}
-        _lay_out(folder, store.root, weights)
+        _lay_out(folder, like.root, weights)
         _run(folder)
     used = yaml.safe_load((folder / PARAMS).read_text())
     entry = {"cmd": like.entry["cmd"], "models": models, "params": {PARAMS: used}}

@@ -108,7 +108,7 @@ def test_a_project_without_an_evaluation_shows_no_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(artifacts, "create_markdown_artifact", pytest.fail)
-    artifacts.show_result(tmp_path)
+    artifacts.show_result(tmp_path, tmp_path)
 
 
 def test_the_result_says_the_decision_and_shows_the_grid(
@@ -131,7 +131,7 @@ def test_the_result_says_the_decision_and_shows_the_grid(
             f"create_{kind}_artifact",
             lambda content, key, description: shown.update({key: (content, description)}),
         )
-    artifacts.show_result(tmp_path)
+    artifacts.show_result(tmp_path, tmp_path)
     assert shown["result"][1] == "pfafn-student version 2 is not the champion: it is worse"
     assert "| Student (parser-free) | 12.00 |" in shown["result"][0]
     assert shown["grid"][0].startswith("data:image/jpeg")

@@ -58,16 +58,22 @@ def dvc(root: Path, *words: str) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    (root / "dvc.yaml").write_text(DVC_YAML)
+    (root / "data").mkdir()
+    (root / "data/photo").write_text("1")
+    dvc(root, "init", "-q", "--no-scm")
+    dvc(root, "add", "-q", "data")
+    return root
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project with photos, two stages and `register`."""
-    (tmp_path / "dvc.yaml").write_text(DVC_YAML)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/photo").write_text("1")
-    dvc(tmp_path, "init", "-q", "--no-scm")
-    dvc(tmp_path, "add", "-q", "data")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    return tmp_path
+    monkeypatch.setattr(module, "ROOT", tmp_path / "project")
+    return shutil.copytree(made, module.ROOT)
 
 
 def test_the_stages_and_their_order_are_dvcs(project: Path) -> None:
@@ -91,20 +97,21 @@ def test_running_the_tasks_in_order_ends_where_dvc_repro_does(project: Path) -> 
     names = module.stage_names()
     with disable_run_logger():
         for stage in [DATA, *names]:
-            reproduce.fn(stage, module.environment())
-        verify.fn(names)
+            reproduce.fn(stage, project, module.environment())
+        verify.fn(names, project)
     assert (project / "second.txt").read_text() == "22"
     assert json.loads(dvc(project, "status", "--json")) == {"register": ["always changed"]}
 
 
 def test_something_stale_after_the_run_is_an_error_that_lists_it(project: Path) -> None:
     with disable_run_logger(), pytest.raises(NotUpToDate, match="first"):
-        verify.fn(["first"])
+        verify.fn(["first"], project)
 
 
 def test_what_dvc_runs_every_time_is_no_news(project: Path) -> None:
-    runs = [StageRun("first", "ran", 1.0), StageRun("second", "up to date", 0.1)]
-    assert new_in([*runs, StageRun("register", "ran", 0.2)]) == ["first"]
+    outcomes = {"first": "ran", "second": "up to date", "third": "from cache", "register": "ran"}
+    runs = [StageRun(stage, outcome, 1.0) for stage, outcome in outcomes.items()]
+    assert new_in(runs) == ["first", "third"]
 
 
 def test_a_stage_says_whether_it_ran_or_came_from_the_cache(project: Path) -> None:
@@ -112,7 +119,7 @@ def test_a_stage_says_whether_it_ran_or_came_from_the_cache(project: Path) -> No
     with disable_run_logger():
         for photo in ("1", "1", "2", "1"):
             (project / "data/photo").write_text(photo)
-            outcomes.append(reproduce.fn("first", module.environment()).outcome)
+            outcomes.append(reproduce.fn("first", project, module.environment()).outcome)
     assert outcomes == ["ran", "up to date", "ran", "from cache"]
 
 
@@ -148,12 +155,12 @@ def test_a_stage_killed_from_outside_is_named_so_by_dvc(project: Path) -> None:
         text.replace("cat data/photo >", "kill -9 $$; cat data/photo >")
     )
     with disable_run_logger(), pytest.raises(CommandFailed) as caught:
-        reproduce.fn("first", module.environment())
+        reproduce.fn("first", project, module.environment())
     assert worth_a_retry(None, None, Ended(caught.value))
 
 
 class Tasks:
-    """In the place of `reproduce`: keeps what it is asked for, and says what a stage did."""
+    """In the place of `reproduce`: keeps what it is asked for, and tells what a stage did."""
 
     def __init__(self, outcomes: dict[str, str]) -> None:
         self.outcomes = outcomes
@@ -164,26 +171,39 @@ class Tasks:
         self.options = options
         return self.run
 
-    def run(self, stage: str, _: object, force: bool, clean: bool) -> StageRun:
-        self.asked.append((stage, force, clean))
+    def run(self, stage: str, project: Path, _: object, force: bool, clean: bool) -> StageRun:
+        self.asked.append((stage, project, force, clean))
         return StageRun(stage, self.outcomes.get(stage, "up to date"), 0.0)
 
 
-def test_the_photos_own_stage_is_never_forced(monkeypatch: pytest.MonkeyPatch) -> None:
-    tasks = Tasks({})
-    monkeypatch.setattr("flows.retrain.reproduce", tasks)
-    runs = list(run_stages([DATA, "first"], {}, force=True, limit=60.0))
+@pytest.fixture
+def tasks(monkeypatch: pytest.MonkeyPatch) -> Tasks:
+    made = Tasks({})
+    monkeypatch.setattr("flows.retrain.reproduce", made)
+    return made
+
+
+def test_the_photos_own_stage_is_never_forced_and_runs_in_the_project(tasks: Tasks) -> None:
+    copy = Path("copy")
+    runs = list(run_stages([DATA, "first"], copy, {}, force=True, limit=60.0))
     assert [run.stage for run in runs] == [DATA, "first"]
     assert tasks.options == {"timeout_seconds": 60.0}
-    assert tasks.asked == [(DATA, False, False), ("first", True, False)]
+    assert tasks.asked == [(DATA, module.ROOT, False, False), ("first", copy, True, False)]
 
 
-def test_dvc_is_asked_once_until_a_stage_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    tasks = Tasks({"second": "ran"})
-    monkeypatch.setattr("flows.retrain.reproduce", tasks)
+@pytest.mark.parametrize("outcome", ["ran", "from cache"])
+def test_dvc_is_asked_once_until_a_stage_has_written_something(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    tasks.outcomes["second"] = outcome
     monkeypatch.setattr("flows.dvc.status", lambda _: {"second": ["changed"]})
-    list(run_stages(["first", "second", "third"], {}, force=False, limit=None))
-    assert [clean for _, _, clean in tasks.asked] == [True, False, False]
+    list(run_stages(["first", "second", "third"], module.ROOT, {}, force=False, limit=None))
+    assert [clean for *_, clean in tasks.asked] == [True, False, False]
+
+
+def test_in_a_copy_every_stage_asks_for_itself(tasks: Tasks) -> None:
+    list(run_stages(["first"], Path("copy"), {}, force=False, limit=None))
+    assert tasks.asked == [("first", Path("copy"), False, False)]
 
 
 def test_while_dvc_is_busy_every_stage_asks_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,9 +246,7 @@ def test_the_form_describes_every_parameter() -> None:
 def test_the_whole_flow_runs_without_a_server_of_its_own(project: Path) -> None:
     root = Path(module.__file__).parents[1]
     shutil.copytree(root / "flows", project / "flows")
-    shutil.copytree(root / "profiles", project / "profiles")
-    for name in ("prefect.toml", "params.yaml"):
-        shutil.copy(root / name, project)
+    shutil.copy(root / "prefect.toml", project)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     done = subprocess.run(
         [sys.executable, "-m", "flows.retrain"],

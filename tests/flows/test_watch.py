@@ -32,7 +32,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data/train/photo").write_text("1")
     (tmp_path / "data.dvc").touch()
     monkeypatch.setattr(dvc, "ROOT", tmp_path)
-    monkeypatch.setattr(dvc, "ask", lambda *_: json.dumps({"data.dvc": ["changed"]}))
+    monkeypatch.setattr(dvc, "ask", lambda *_, **__: json.dumps({"data.dvc": ["changed"]}))
     return tmp_path
 
 
@@ -52,6 +52,17 @@ def test_another_change_is_announced_again(root: Path, events: list[str]) -> Non
     assert len(events) == 3
 
 
+def test_a_change_that_keeps_size_and_date_is_another_one(root: Path, events: list[str]) -> None:
+    photo = root / "data/train/photo"
+    watch.look(quiet_seconds=0)
+    date = photo.stat().st_mtime_ns
+    time.sleep(0.01)
+    photo.write_text("2")
+    os.utime(photo, ns=(date, date))
+    assert watch.look(quiet_seconds=0) == ANNOUNCED
+    assert len(events) == 2
+
+
 def test_photos_still_being_copied_wait_even_if_their_dates_are_old(
     root: Path, events: list[str]
 ) -> None:
@@ -63,7 +74,7 @@ def test_photos_still_being_copied_wait_even_if_their_dates_are_old(
 def test_what_dvc_finds_unchanged_is_not_announced(
     root: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dvc, "ask", lambda *_: "{}")
+    monkeypatch.setattr(dvc, "ask", lambda *_, **__: "{}")
     assert watch.look(quiet_seconds=0) == "no photo has changed"
     assert events == []
 
@@ -71,7 +82,7 @@ def test_what_dvc_finds_unchanged_is_not_announced(
 def test_a_busy_dvc_is_no_failure_but_a_broken_one_is(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ask(*_: str) -> str:
+    def ask(*_: str, **__: object) -> str:
         raise CommandFailed(["dvc"], 255, output)
 
     monkeypatch.setattr(dvc, "ask", ask)
