@@ -65,10 +65,10 @@ def looks(folder: Path) -> tuple[str, float]:
     The time of change (ctime) is the file system's own: unlike the time of modification no copying
     tool sets it back. Whether the content changed is DVC's answer; this only tells changes apart.
     """
-    seen = hashlib.sha256()
+    digest = hashlib.sha256()
     youngest = 0.0
     for path in sorted([folder, *folder.rglob("*")]):
         stat = path.stat()
         youngest = max(youngest, stat.st_ctime)
-        seen.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_ctime_ns}\n".encode())
-    return seen.hexdigest(), youngest
+        digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_ctime_ns}\n".encode())
+    return digest.hexdigest(), youngest

@@ -66,7 +66,8 @@ def test_a_change_that_keeps_size_and_date_is_another_one(root: Path, events: li
 def test_photos_still_being_copied_wait_even_if_their_dates_are_old(
     root: Path, events: list[str]
 ) -> None:
-    os.utime(root / "data/train/photo", (0, 0))
+    for path in ("data/train/photo", "data/train", "data"):
+        os.utime(root / path, (0, 0))
     assert "may not be complete yet" in watch.look(quiet_seconds=60)
     assert events == []
 
