@@ -69,6 +69,22 @@ def test_a_champion_that_is_worse_on_them_is_replaced(moved_on: Project, stage: 
     assert registry.sync().champion == "2"
 
 
+def test_a_copy_of_the_project_evaluates_it_on_the_copys_own_data(
+    project: Project, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.retrain("a", 20, photos="p1")
+    project.put_networks()
+    registry.sync()
+    copy = Project(tmp_path / "copy")
+    copy.retrain("b", 21, photos="p2")
+    monkeypatch.chdir(copy.root)
+    monkeypatch.setenv("DVC_ROOT", str(project.root))
+    monkeypatch.setenv("PFAFN_PROMOTE", "yes")
+    assert registry.sync().champion == "1"
+    [data] = (project.root / ".work/evaluations").glob("*/artifacts/prepare")
+    assert data.resolve() == copy.root / "artifacts/prepare"
+
+
 def test_the_scores_are_a_run_that_names_the_version_and_the_photos(
     moved_on: Project, stage: Stage
 ) -> None:

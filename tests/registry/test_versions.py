@@ -93,6 +93,22 @@ def test_an_experiment_in_a_temporary_copy_moves_no_alias(
     assert (outcome.student, outcome.champion) == ("2", "1")
 
 
+def test_a_retraining_in_a_copy_is_judged_and_written_down_in_the_project(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.retrain("a", 20)
+    registry.sync()
+    copy = Project(tmp_path / "copy")
+    copy.retrain("b", 30)
+    monkeypatch.chdir(copy.root)
+    monkeypatch.setenv("DVC_ROOT", str(project.root))
+    monkeypatch.setenv("PFAFN_PROMOTE", "yes")
+    assert registry.sync().champion == "2"
+    assert not (copy.root / "decisions").exists()
+    monkeypatch.chdir(project.root)
+    assert registry.sync().champion == "2"
+
+
 def test_a_version_says_what_made_it(mirrored: Project) -> None:
     lineage = registry.describe(CHAMPION)["lineage"]
     assert lineage["data.md5"] == "p9"
