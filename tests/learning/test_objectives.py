@@ -1,0 +1,212 @@
+"""What is minimised: every weight multiplies its own term, every mask is the one that is meant."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from tinytrain import LOSSES, TINY, H, Samples, W
+from torch import Tensor, nn
+
+from pfafn.learning import objectives
+from pfafn.learning.losses import WarpTerms, misplaced
+from pfafn.learning.objectives import Objective, StudentObjective, TutorObjective
+from pfafn.models.generator import Rendered
+from pfafn.models.geometry import grid_of
+from pfafn.models.tryon import TryOnNet
+from pfafn.models.warp import Alignment, Warped
+from pfafn.params.file import Losses
+
+CLOTHES = (slice(16, 48), slice(32, 64))  # rows, columns of the clothes of tinytrain's people
+KEPT = 0.75  # of the warped garment, by the composition mask
+
+
+class Left(nn.Module):
+    """A warp network that puts the garment on the picture's left half, as it lies."""
+
+    def forward(self, condition: Tensor, garment: Tensor, mask: Tensor) -> Warped:
+        batch = len(garment)
+        left = torch.zeros_like(mask)
+        left[..., : W // 2] = 1
+        offsets = [torch.zeros(batch, 2, H >> n, W >> n) for n in (4, 3, 2, 1, 0)]
+        grids = [grid_of(offset) for offset in offsets]
+        pyramid = [offset.sum(dim=1, keepdim=True) for offset in offsets]
+        return Warped(garment, left, Alignment(grids, offsets, offsets), pyramid)
+
+
+class Gray(nn.Module):
+    """A generator that draws gray, and keeps a share of the garment everywhere."""
+
+    def forward(self, seen: Tensor) -> Rendered:
+        return Rendered(seen[:, :3] * 0, torch.full_like(seen[:, :1], KEPT))
+
+
+class Square(nn.Module):
+    """A perceptual distance that is the mean square."""
+
+    def target(self, image: Tensor) -> list[Tensor]:
+        return [image]
+
+    def distance(self, image: Tensor, target: Tensor | list[Tensor]) -> Tensor:
+        wanted = target[0] if isinstance(target, list) else target
+        return (image - wanted).square().mean()
+
+
+def network(role: str, generator: int | None = 2) -> TryOnNet:
+    torch.manual_seed(0)
+    net = TryOnNet(role, **TINY, generator=generator)
+    net.warp = Left()
+    if generator:
+        net.generator = Gray()
+    return net
+
+
+def objective(role: str, losses: Losses, *, generator: int | None = 2, **more: float) -> Objective:
+    if role == "tutor":
+        return TutorObjective(network(role, generator), losses, Square(), **more)
+    return StudentObjective(network(role, generator), network("tutor"), losses, Square(), **more)
+
+
+def batch() -> dict[str, Tensor]:
+    return torch.utils.data.default_collate([Samples()[(1, i)] for i in range(2)])
+
+
+def losses(section: str = "", **weights: float | str) -> Losses:
+    """All weights zero, skin alike early and late, no guidance; but for those that are given."""
+    plain = LOSSES.model_dump()
+    silent = {s: dict.fromkeys(names, 0.0) for s, names in plain.items()}
+    silent["generator"]["skin_late"] = 1.0
+    silent["distillation"]["mode"] = "none"
+    if section:
+        silent[section] |= weights
+    return Losses.model_validate(silent)
+
+
+def test_without_any_weight_nothing_is_minimised() -> None:
+    assert objective("student", losses())(batch())["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("weight", "terms"),
+    [
+        ("l1", ["l1", "rendered_l1"]), ("vgg", ["vgg", "rendered_vgg"]), ("mask", ["mask"]),
+        ("occlusion", ["occlusion"]), ("skin_l1", ["skin_l1"]), ("skin_vgg", ["skin_vgg"]),
+    ],
+)  # fmt: skip
+def test_a_weight_of_the_generator_multiplies_its_own_terms(weight: str, terms: list[str]) -> None:
+    found = objective("student", losses("generator", **{weight: 3.0}))(batch())
+    shown = {name: found[f"generator_{name}"].item() for name in terms}
+    assert all(shown.values())
+    assert found["total"].item() == pytest.approx(3 * sum(shown.values()), rel=1e-5)
+
+
+TERMS = WarpTerms(
+    l1=torch.tensor([0.0, 0, 0, 0, 1]),
+    vgg=torch.tensor([0.0, 0, 0, 1, 0]),
+    mask=torch.tensor([0.0, 0, 1, 0, 0]),
+    second_order=torch.tensor([1.0, 10, 0, 0, 0]),
+    tv=torch.ones(10),
+)
+
+
+@pytest.mark.parametrize(
+    ("weight", "per_unit"),
+    # The n-th level from the coarsest counts n; the total variation counts alike everywhere.
+    [("l1", 5), ("vgg", 4), ("mask", 3), ("second_order", 1 + 2 * 10), ("tv", 10)],
+)
+def test_a_weight_of_the_warp_multiplies_its_own_terms_and_finer_levels_count_more(
+    weight: str, per_unit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objectives, "warp_terms", lambda *_: TERMS)
+    found = objective("tutor", losses("warp", **{weight: 0.5}), generator=None)(batch())
+    assert found["total"].item() == pytest.approx(0.5 * per_unit)
+
+
+def test_the_curve_shows_the_finest_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objectives, "warp_terms", lambda *_: TERMS)
+    found = objective("tutor", losses(), generator=None)(batch())
+    assert [found[f"warp_{name}"].item() for name in ("l1", "vgg", "mask")] == [1, 0, 0]
+
+
+def guided(monkeypatch: pytest.MonkeyPatch, **weights: float | str) -> Callable[..., Objective]:
+    """A student whose tutor is as many units away as a digit of the distance says, by level."""
+    features, flows = torch.tensor([1.0, 0, 0, 0, 10]), torch.tensor([1.0, 10, 100])
+    monkeypatch.setattr(objectives, "feature_distillation", lambda *_: features)
+    monkeypatch.setattr(objectives, "flow_distillation", lambda *_: flows)
+    weights = {"mode": "fixed", "features": 0.0, "flow": 0.0} | weights
+    return partial(objective, "student", losses("distillation", **weights), generator=None)
+
+
+def test_guidance_of_features_counts_most_at_the_coarsest_level(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = guided(monkeypatch, features=0.5)()(batch())
+    assert found["total"].item() == 0.5 * (5 * 1 + 1 * 10)
+    assert found["distillation_features"] == found["distillation"] == found["total"]
+
+
+def test_guidance_of_flows_counts_most_at_the_finest_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = guided(monkeypatch, flow=0.5)()(batch())
+    assert found["total"].item() == 0.5 * (3 * 1 + 4 * 10 + 5 * 100)
+    assert found["distillation_flow"] == found["distillation"] == found["total"]
+
+
+def test_beside_the_generator_the_whole_warp_objective_counts_its_weight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = guided(monkeypatch, features=1.0)(warp_weight=0.25)(batch())
+    assert found["total"].item() == 0.25 * 15
+    assert found["warp"].item() == 15
+
+
+def test_with_the_rates_decay_both_parts_of_the_skin_count_more() -> None:
+    student = objective("student", losses("generator", skin_l1=2.0, skin_vgg=3.0, skin_late=7.0))
+    early, late = student(batch())["total"], student(batch(), late=True)["total"]
+    torch.testing.assert_close(late, 7 * early)
+
+
+def test_the_composition_is_judged_where_the_warped_garment_is_by_where_the_clothes_are() -> None:
+    clothes, warped = torch.zeros(2, 1, 1, H, W)
+    clothes[..., *CLOTHES] = 1
+    warped[..., : W // 2] = 1
+    found = objective("tutor", losses("generator", occlusion=1.0))(batch())
+    expected = misplaced(torch.full_like(warped, KEPT), warped, clothes)
+    torch.testing.assert_close(found["total"], expected)
+
+
+def test_in_training_the_garment_shows_only_where_both_masks_and_the_clothes_are() -> None:
+    found = objective("tutor", losses("generator", mask=1.0))(batch())
+    both = 32 * (W // 2 - CLOTHES[1].start)  # pixels that the clothes and the left half share
+    assert found["total"].item() == pytest.approx(1 - KEPT * both / (H * W))
+
+
+def test_the_skin_is_drawn_where_the_fake_hid_it_and_the_clothes_do_not() -> None:
+    given = batch()
+    hidden = given["fake_mask"].clone()
+    hidden[..., *CLOTHES] = 0
+    found = objective("student", losses("generator", skin_l1=1.0))(given)
+    torch.testing.assert_close(found["total"], (given["person"] * hidden).abs().mean())
+
+
+def test_a_tutor_is_trusted_by_how_the_worn_clothes_alone_are_warped() -> None:
+    student = objective("student", losses("distillation", mode="adjustable"), generator=None)
+    given = batch()
+    truth = torch.zeros_like(given["person"])
+    truth[..., *CLOTHES] = given["person"][..., *CLOTHES]
+    # Right but for what nobody sees: nearer to the photo, not to its clothes.
+    student.tutor.warp = Elsewhere(truth)
+    student.net.warp = Elsewhere(given["person"])
+    assert student(given)["distillation_trusted"] == 1
+    student.tutor.warp, student.net.warp = student.net.warp, student.tutor.warp
+    assert student(given)["distillation_trusted"] == 0
+
+
+class Elsewhere(Left):
+    """A warp network whose warped garment is what it is told."""
+
+    def __init__(self, garment: Tensor) -> None:
+        super().__init__()
+        self.garment = garment
+
+    def forward(self, condition: Tensor, garment: Tensor, mask: Tensor) -> Warped:
+        return super().forward(condition, garment, mask)._replace(garment=self.garment)
