@@ -46,3 +46,16 @@ def test_a_train_draw_depends_on_seed_and_person_alone():
 
 def test_few_garments_give_short_draws_without_repetition():
     assert sorted(draw_train(wearers(3), offers(*"abc"), 5, seed=0)[0]) == [1, 2]
+
+
+def test_a_train_draw_does_not_depend_on_who_stands_before() -> None:
+    people, shelf = wearers(4), offers(*"abcdefgh")
+    together = draw_train(people, shelf, 3, seed=4)
+    alone = [draw_train([person], shelf, 3, seed=4)[0] for person in people]
+    assert alone == together
+    assert draw_train(people[::-1], shelf, 3, seed=4) == together[::-1]
+
+
+def test_persons_draw_each_their_own() -> None:
+    drawn = draw_train(wearers(8), offers(*"abcdefgh"), 3, seed=4)
+    assert len({tuple(rows) for rows in drawn}) > 4
