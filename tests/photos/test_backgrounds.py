@@ -1,0 +1,55 @@
+"""Which photos of garments have a white background, and what is cut from the others."""
+
+import io
+
+import numpy as np
+import photoset
+import pytest
+from PIL import Image
+
+from pfafn.photos.images import decode_gray
+from pfafn.photos.masks import garment_mask
+
+H, W = SIZE = (96, 64)
+
+
+def photo(background: int) -> tuple[np.ndarray, np.ndarray]:
+    rgb, truth = photoset.garment(1, SIZE)
+    rgb[truth == 0] = background
+    return rgb, truth > 0
+
+
+@pytest.mark.parametrize(
+    ("background", "source"), [(255, "white"), (248, "white"), (238, "grabcut")]
+)
+def test_a_background_is_white_down_to_what_a_camera_makes_of_it(
+    background: int, source: str
+) -> None:
+    rgb, truth = photo(background)
+    mask, told = garment_mask(rgb)
+    assert told == source
+    assert ((mask > 0) == truth).mean() > 0.97
+
+
+@pytest.mark.parametrize("edge", [np.s_[-1:], np.s_[:1], np.s_[:, :1], np.s_[:, -1:]])
+def test_every_edge_of_the_picture_is_looked_at(edge: tuple) -> None:
+    rgb, _ = photo(255)
+    rgb[edge] = (40, 90, 40)
+    assert garment_mask(rgb)[1] == "grabcut"
+
+
+def test_what_shows_through_a_garment_cut_by_colour_belongs_to_it() -> None:
+    rgb, truth = photo(120)
+    hole = (slice(44, 52), slice(28, 36))
+    rgb[hole] = 120
+    mask, source = garment_mask(rgb)
+    assert source == "grabcut"
+    assert truth[hole].all() and mask[hole].all()
+
+
+def test_a_mask_with_transparency_is_its_transparency() -> None:
+    gray, alpha = np.full((2, *SIZE), 200, np.uint8)
+    alpha[: H // 2] = 0
+    buffer = io.BytesIO()
+    Image.fromarray(np.dstack([gray, gray, gray, alpha])).save(buffer, "PNG")
+    assert np.array_equal(decode_gray(buffer.getvalue()), alpha)
