@@ -13,7 +13,7 @@ from pfafn.data.inspection import Finding, Inspector, Reason, Report
 from pfafn.data.layouts import SPLITS
 from pfafn.data.pairing import unusable_pairs
 from pfafn.data.reports import reports
-from pfafn.params.file import Limit, Prepare
+from pfafn.params.photos import Limit, Prepare
 
 # Root mean square difference of two thumbnails (0..255) below which they show the same photo,
 # recompressed or resized.
@@ -21,7 +21,12 @@ SAME_THUMB = 6.0
 THUMB_BLOCK = 512
 # The rules of `check`, which reads no params file; a test holds them equal to params.yaml.
 DEFAULTS = Prepare(
-    max_rejected=0.2, limit=Limit(), test_fraction=0.1, unpaired=2, min_mask=0.02, max_mask=0.9
+    max_rejected=0.2,
+    limit=Limit(train=None, test=None),
+    test_fraction=0.1,
+    unpaired=2,
+    min_mask=0.02,
+    max_mask=0.9,
 )
 # Left out to keep train and test clean, not because the files are bad.
 DEDUPLICATION = (Reason.DUPLICATE, Reason.LEAK, Reason.NEAR_LEAK)

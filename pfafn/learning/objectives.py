@@ -24,7 +24,7 @@ from pfafn.models.representation import Represented
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Warped
-from pfafn.params.file import Losses
+from pfafn.params.losses import Losses
 
 Batch = dict[str, Tensor]
 Terms = dict[str, Tensor]

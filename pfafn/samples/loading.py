@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pfafn.kit import machine
-from pfafn.params.file import Schedule
+from pfafn.params.training import Schedule
 from pfafn.samples.dataset import EpochSampler
 
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import require, write_json
 from pfafn.learning.fakes import make
-from pfafn.params.file import Fakes, Params
+from pfafn.params.file import Params
+from pfafn.params.judging import Fakes
 from pfafn.photos.images import PACKED_SHARE, encode_png, unpack
 from pfafn.samples.shards import Shards, ShardWriter, Unfinished
 from pfafn.stages.entry import main

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from pfafn.params.file import Params, Schedule
+from pfafn.params.file import Params
+from pfafn.params.training import Schedule
 
 # Seconds per image of the published networks on one machine; only their ratios count here.
 # Trainings: one step. fakes: one tutor try-on. evaluate: tutor and student, paired and unpaired.

@@ -22,7 +22,8 @@ from pfafn.kit.errors import UserError
 from pfafn.kit.files import write_json
 from pfafn.kit.pool import ordered_map
 from pfafn.models.parts import Category
-from pfafn.params.file import Params, Prepare
+from pfafn.params.file import Params
+from pfafn.params.photos import Prepare
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto, stored
 from pfafn.photos.fitting import PNG_SHARE
 from pfafn.photos.images import encode_png

@@ -19,7 +19,7 @@ from pfafn.kit.progress import Progress
 from pfafn.kit.signals import Stopped, stop_signals
 from pfafn.learning.collapse import Alarm
 from pfafn.learning.objectives import Objective
-from pfafn.params.file import Optimizer
+from pfafn.params.training import Optimizer
 from pfafn.samples.loading import loader
 from pfafn.training import resume
 from pfafn.training.curve import Curve

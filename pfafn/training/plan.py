@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pfafn.params.file import Schedule
+from pfafn.params.training import Schedule
 
 
 class Plan(NamedTuple):

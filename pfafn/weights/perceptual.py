@@ -19,11 +19,12 @@ class NoPerceptualWeights(UserError, FileNotFoundError):
     """The VGG19 weights cannot be had, or not as published; the message says what to do."""
 
 
-def load_vgg(weights: str) -> VGG19 | None:
+def load_vgg(weights: str, sha256: str | None = None) -> VGG19 | None:
     """The VGG19 that params.perceptual.weights names, or None for `none`.
 
     weights: none, imagenet (torchvision's public file, fetched once), or a path to a state dict
-    with torchvision's key names. Raises NoPerceptualWeights if it cannot be had.
+    with torchvision's key names. sha256: what the SHA-256 of that file begins with. Raises
+    NoPerceptualWeights if it cannot be had or is another file.
     """
     if weights == "none":
         return None
@@ -32,6 +33,11 @@ def load_vgg(weights: str) -> VGG19 | None:
         raise NoPerceptualWeights(
             f"perceptual.weights = {weights!r}: no such file; expected none, imagenet or the path "
             "of a VGG19 state dict"
+        )
+    if sha256 and not (hashed := file_hash(path)).startswith(sha256):
+        raise NoPerceptualWeights(
+            f"{path} is not the file of perceptual.sha256: its SHA-256 is {hashed}, expected "
+            f"{sha256}; bring that file back, or set perceptual.sha256 to this one's"
         )
     vgg = VGG19()
     state = read_checkpoint(path)

@@ -1,11 +1,13 @@
 """params.yaml: everything is checked before any work."""
 
+import pickle
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pfafn.params.file import Params, ParamsError
+from pfafn.params.file import Params
+from pfafn.params.section import ParamsError, Section, UndeclaredParam
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "profiles").glob("*.yaml"))]
@@ -49,6 +51,9 @@ def test_the_paper_profile_has_the_published_schedule() -> None:
             r"batch 5 must be a multiple of accumulate 2",
         ),
         ("fakes", {"per_person": 99}, r"fakes.per_person is 99, but prepare.unpaired draws only"),
+        ("perceptual", {"weights": "v.pth"}, r"'v.pth' with sha256 = None: .*sha256sum FILE"),
+        ("perceptual", {"sha256": "0" * 64}, r"'none' with sha256 = '0000.*null"),
+        ("perceptual", {"weights": "v.pth", "sha256": "0"}, r"perceptual.sha256 = '0'"),
         ("losses", {"distillation": {"mode": "some", "features": 1, "flow": 1}}, r"mode = 'some'"),
     ],
 )
@@ -72,6 +77,41 @@ def test_params_cannot_be_changed_in_flight() -> None:
     params = Params.load(ROOT / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):
         params.seed = 8
+
+
+def sections(of: type[Section] = Section) -> list[type[Section]]:
+    return [s for child in of.__subclasses__() for s in (child, *sections(child))]
+
+
+@pytest.mark.parametrize("section", sections(), ids=lambda s: s.__name__)
+def test_no_key_has_a_default_which_dvc_would_not_see(section: type[Section]) -> None:
+    assert [name for name, field in section.model_fields.items() if not field.is_required()] == []
+
+
+def test_of_params_with_only_some_keys_no_other_can_be_read() -> None:
+    params = Params.load(ROOT / "params.yaml")
+    some = params.only("seed", "losses.warp", "losses.generator.l1", "image")
+    assert (some.seed, some.losses.warp, some.image.size) == (7, params.losses.warp, (128, 96))
+    assert some.losses.generator.l1 == params.losses.generator.l1
+    for read in (
+        lambda: some.fakes,
+        lambda: some.losses.distillation,
+        lambda: some.losses.generator.vgg,
+    ):
+        with pytest.raises(UndeclaredParam, match=r"does not declare it: add the key to PARAMS"):
+            read()
+
+
+def test_params_with_only_some_keys_know_what_they_are() -> None:
+    some = Params.load(ROOT / "params.yaml").only("seed", "model.fpn")
+    assert some.model_dump() == {"seed": 7, "model": {"fpn": 48}}
+    assert pickle.loads(pickle.dumps(some)) == some  # workers elsewhere get them
+    assert hash(some) == hash(some.only("seed", "model.fpn"))
+
+
+def test_a_key_that_there_is_not_cannot_be_chosen() -> None:
+    with pytest.raises(AttributeError, match="weather"):
+        Params.load(ROOT / "params.yaml").only("weather")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"seed: [", b"- 1"])

@@ -89,3 +89,9 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(ModelError, match="features.0.weight is missing"):
         load_vgg(str(tmp_path / "other.pth"))
+
+
+def test_a_file_is_used_only_if_it_is_the_one_that_params_name(weights: Path) -> None:
+    assert load_vgg(str(weights), file_hash(weights)[:8])
+    with pytest.raises(NoPerceptualWeights, match=rf"SHA-256 is {file_hash(weights)}, expected 0"):
+        load_vgg(str(weights), "0" * 8)
