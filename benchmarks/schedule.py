@@ -33,8 +33,8 @@ from pfafn.learning.objectives import (
 from pfafn.models.vgg import VGG19
 from pfafn.params.file import Params
 from pfafn.photos.tensors import to_device
-from pfafn.stages.pace import images
 from pfafn.training.loop import Trainer
+from pfafn.training.pace import images
 from pfafn.training.plan import Plan
 from pfafn.training.processes import start_fabric
 

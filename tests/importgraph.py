@@ -1,20 +1,10 @@
-"""Which module imports which, read from the source; nothing is imported."""
+"""What the import graph says of the project's modules."""
 
-import ast
-from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-OURS = ("pfafn", "flows")
+from pfafn.kit.imports import OURS, ROOT, imported, path_of, reached
 
-
-def path_of(module: str) -> Path | None:
-    """The file of one of our modules, relative to the root; None if there is no such module."""
-    base = Path(*module.split("."))
-    for file in (base.with_suffix(".py"), base / "__init__.py"):
-        if (ROOT / file).is_file():
-            return file
-    return None
+__all__ = ["OURS", "ROOT", "imported", "libraries", "module_of", "modules", "path_of", "reached"]
 
 
 def module_of(file: Path) -> str:
@@ -25,52 +15,6 @@ def module_of(file: Path) -> str:
 def modules(folder: str) -> list[str]:
     """Every module below a folder of the project."""
     return sorted(module_of(file) for file in (ROOT / folder).rglob("*.py"))
-
-
-def _type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-
-
-def _nodes(tree: ast.AST, *, top: bool) -> list[ast.AST]:
-    """All nodes that may run; with top, those that run on import."""
-    skipped = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda) if top else ()
-    found: list[ast.AST] = []
-    for child in ast.iter_child_nodes(tree):
-        if _type_checking(child) or isinstance(child, skipped):
-            continue
-        found += [child, *_nodes(child, top=top)]
-    return found
-
-
-@cache
-def imported(module: str, *, top: bool = False) -> frozenset[str]:
-    """Full names of what a module of ours imports; with top, only what importing it imports."""
-    file = path_of(module)
-    assert file, f"no module {module}"
-    tree = ast.parse((ROOT / file).read_text())
-    names: set[str] = set()
-    for node in _nodes(tree, top=top):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, f"{file}: relative import"
-            names.add(node.module)
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(names)
-
-
-def reached(module: str, *, top: bool = False) -> set[str]:
-    """Our modules that a module of ours leads to, itself and the packages around them included."""
-    seen: set[str] = set()
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name in seen or not name.startswith(OURS) or path_of(name) is None:
-            continue
-        seen.add(name)
-        waiting += imported(name, top=top)
-        waiting.append(name.rpartition(".")[0])
-    return seen
 
 
 def libraries(module: str, *, top: bool = False) -> set[str]:

@@ -41,6 +41,22 @@ def precision(on: torch.device) -> torch.dtype:
     return choices[wanted]
 
 
+def kind(on: torch.device) -> str:
+    """The kind of a device: two of one kind round alike."""
+    gpu = on.type == "cuda"
+    return torch.cuda.get_device_name(on) if gpu else torch.backends.cpu.get_cpu_capability()
+
+
+def rounding() -> dict[str, str | int]:
+    """What the last bits of a result depend on, beside inputs, params, code and libraries.
+
+    Kind of device, precision and, on a CPU, the number of threads, among which sums are split.
+    """
+    on = device()
+    told = {"device": kind(on), "precision": str(precision(on)).removeprefix("torch.")}
+    return told | ({} if on.type == "cuda" else {"threads": torch.get_num_threads()})
+
+
 def has_fast_bfloat16(on: torch.device) -> bool:
     """Whether the device has instructions for bfloat16; emulated, it would be slower."""
     if on.type == "cuda":

@@ -25,7 +25,7 @@ from pfafn.photos.images import pack
 from pfafn.photos.tensors import to_device, to_pixels
 from pfafn.samples.dataset import TryOnDataset
 from pfafn.samples.loading import loading
-from pfafn.stages.train import load_model
+from pfafn.weights import model_file
 
 
 class Fake(NamedTuple):
@@ -81,7 +81,8 @@ class Dresser:
 
     def __init__(self, params: Params, artifacts: Path) -> None:
         self.batch = params.fakes.batch
-        device, tutor = machine.device(), load_model(params, artifacts, "tutor_tryon", "tutor")
+        device = machine.device()
+        tutor, _ = model_file.load(artifacts / "tutor_tryon/model.safetensors", role="tutor")
         self.tutor = deploy(tutor, device, machine.precision(device))
         prepare, annotate = artifacts / "prepare", artifacts / "annotate"
         self.views = [
@@ -143,10 +144,8 @@ def _dresser(work: BatchWork) -> Dresser:
 
 def computed_on() -> str:
     """The kind of device and the precision of this process: others compute other last bits."""
-    device = machine.device()
-    gpu = device.type == "cuda"
-    kind = torch.cuda.get_device_name(device) if gpu else torch.backends.cpu.get_cpu_capability()
-    return f"{kind} in {str(machine.precision(device)).removeprefix('torch.')}"
+    own = machine.rounding()
+    return f"{own['device']} in {own['precision']}"
 
 
 def dressed(

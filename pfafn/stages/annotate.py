@@ -34,6 +34,7 @@ from pfafn.stages.entry import main
 from pfafn.stages.output import stage_output
 from pfafn.stages.workplace import need
 
+PARAMS = ("image", "annotate")
 SCHEMA = pa.schema(
     [
         ("parsing", pa.binary()),
@@ -66,11 +67,11 @@ def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float
     Raises MissingInput if `prepare` has not run, or if params.annotate.body_parts is "files" and a
     person has none.
     """
+    params = params.only(*PARAMS)
     table = require(prepare / "manifest.parquet", "prepare")
     layout = detect(data)
     source: BodyPartsFrom = params.annotate.body_parts
-    used = {"image": params.image, "annotate": params.annotate}
-    with stage_output(out, [data, table], used) as output:
+    with stage_output(out, [data, table], params) as output:
         persons = [_person(row, data.absolute()) for row in pd.read_parquet(table).itertuples()]
         if source == "files":
             _need_body_parts(persons, data)

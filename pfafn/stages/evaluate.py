@@ -17,12 +17,14 @@ from pfafn.evaluation.report import html
 from pfafn.evaluation.testset import TestSet
 from pfafn.fast.deploy import deploy
 from pfafn.kit import machine
-from pfafn.kit.files import require, write_json, write_text
+from pfafn.kit.files import write_json, write_text
 from pfafn.params.file import Params
+from pfafn.stages import reads
 from pfafn.stages.entry import main
 from pfafn.stages.output import StageOutput, stage_output
-from pfafn.stages.train import PREPARED, load_model, model_path
+from pfafn.weights import model_file
 
+PARAMS = ("evaluate",)
 TRUTH = ("truth.parquet", "truth")
 MODELS = {"tutor": "tutor_tryon", "student": "student_tryon"}
 
@@ -33,19 +35,18 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
     Raises MissingInput naming the stage that has not run, NothingToEvaluate without test persons.
     """
     prepare, annotate = artifacts / "prepare", artifacts / "annotate"
-    inputs = [require(prepare / name, "prepare") for name in PREPARED]
-    inputs += [prepare / name for name in TRUTH if (prepare / name).exists()]
-    inputs.append(require(annotate / "shards", "annotate"))
-    inputs += [model_path(artifacts, stage) for stage in MODELS.values()]
-    inputs += curve_files(artifacts).values()
-    sections = {name: getattr(params, name) for name in ("seed", "image", "model", "evaluate")}
-    with stage_output(artifacts / "evaluate", inputs, sections) as output:
+    params = params.only(*PARAMS)
+    models = {role: reads.model(artifacts, stage) for role, stage in MODELS.items()}
+    known = [prepare / name for name in TRUTH if (prepare / name).exists()]
+    curves = curve_files(artifacts)
+    read = [*reads.annotated(artifacts), *known, *models.values(), *curves.values()]
+    with stage_output(artifacts / "evaluate", read, params, machine.rounding()) as output:
         test = TestSet(prepare, annotate)
         device = machine.device()
         precision = machine.precision(device)
         networks = {
-            role: deploy(load_model(params, artifacts, stage, role), device, precision)
-            for role, stage in MODELS.items()
+            role: deploy(model_file.load(path, role=role)[0], device, precision)
+            for role, path in models.items()
         }
         gallery = Gallery(params.evaluate.grid_rows)
         rows: list[dict[str, Any]] = []

@@ -11,18 +11,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pfafn.kit import machine
 from pfafn.kit.errors import UserError
-from pfafn.kit.files import require, write_json
+from pfafn.kit.files import write_json
 from pfafn.learning.fakes import make
 from pfafn.params.file import Params
 from pfafn.params.judging import Fakes
 from pfafn.photos.images import PACKED_SHARE, encode_png, unpack
 from pfafn.samples.shards import Shards, ShardWriter, Unfinished
+from pfafn.stages import reads
 from pfafn.stages.entry import main
 from pfafn.stages.output import StageOutput, stage_output
-from pfafn.stages.train import PREPARED, model_path
 from pfafn.stages.workplace import need
 
+PARAMS = ("image", "fakes")
 SHOWN = 8  # fakes in a row of the picture
 SCHEMA = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
 SCORES = pa.schema(
@@ -37,15 +39,10 @@ class NoUsableFake(UserError, RuntimeError):
 
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Make fakes.per_person fakes of each training person; return the metrics."""
-    inputs = [require(artifacts / "prepare" / name, "prepare") for name in PREPARED]
-    inputs += [
-        require(artifacts / "annotate" / "shards", "annotate"),
-        model_path(artifacts, "tutor_tryon"),
-    ]
-    names = ("seed", "image", "model", "fakes")
-    sections = {name: getattr(params, name) for name in names}
-    with stage_output(artifacts / "fakes", inputs, sections) as output:
-        table = make_all(params, artifacts, inputs, output)
+    params = params.only(*PARAMS)
+    read = [*reads.annotated(artifacts), reads.model(artifacts, "tutor_tryon")]
+    with stage_output(artifacts / "fakes", read, params, machine.rounding()) as output:
+        table = make_all(params, artifacts, read, output)
         table["accepted"] = accepted(table, params.fakes)
         metrics = summary(table, params.fakes)
         table.to_parquet(output / "fakes.parquet")
@@ -58,7 +55,7 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
 
 
 def make_all(
-    params: Params, artifacts: Path, inputs: list[Path], output: StageOutput
+    params: Params, artifacts: Path, read: list[Path], output: StageOutput
 ) -> pd.DataFrame:
     """Write the shards; the table of scores, row by row. Goes on after the last whole batch."""
     places = {output.work / "shards": SCHEMA, output.work / "scores": SCORES}
@@ -70,7 +67,7 @@ def make_all(
         ShardWriter(place, schema, resume=True, most=start) for place, schema in places.items()
     )
     with shards, scores:
-        for fake in make(params, artifacts, inputs, output.work.name, start):
+        for fake in make(params, artifacts, read, output.work.name, start):
             shards.append(fake.pictures)
             scores.append(fake.scores)
     output.take("shards")

@@ -21,18 +21,23 @@ from pydantic import BaseModel
 
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import file_hash, write_json
-from pfafn.kit.versions import LIBRARIES, code_version, git_commit
+from pfafn.kit.versions import LIBRARIES, git_commit
 from pfafn.stages import workplace
+from pfafn.stages.reads import code_version
 
 
 class DamagedInput(UserError, ValueError):
     """A stage's input was changed after it was made; the message names it and who makes it."""
 
 
-def fingerprint(inputs: Mapping[str, str], params: Any, code: str) -> str:
-    """Short key of one exact computation: the hashes of its inputs, its params, its code."""
-    text = json.dumps([dict(inputs), params, code], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def fingerprint(*facts: Any) -> str:
+    """Short key of one exact computation: all that its bytes depend on."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def libraries() -> dict[str, str]:
+    """The versions of the libraries that work on pictures, tables and tensors."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 class StageOutput:
@@ -43,12 +48,20 @@ class StageOutput:
     """
 
     def __init__(
-        self, folder: Path, work: Path, inputs: dict[str, str], params: dict[str, Any]
+        self,
+        folder: Path,
+        work: Path,
+        inputs: dict[str, str],
+        params: dict[str, Any],
+        rounding: Mapping[str, Any],
     ) -> None:
         self.folder = folder
         self.inputs = inputs
         self.params = params
-        self.work = work / fingerprint(inputs, params, code_version())
+        self.rounding = rounding
+        self.code = code_version(work.name)
+        key = fingerprint(inputs, params, self.code, libraries(), rounding)
+        self.work = work / key
         self.samples = 0  # a stage counts what it worked through
         self.extra: dict[str, Any] = {}  # what else belongs into provenance.json
 
@@ -63,19 +76,22 @@ class StageOutput:
 
 @contextmanager
 def stage_output(
-    out: Path, inputs: Sequence[Path], params: Mapping[str, BaseModel | int | float | str | None]
+    out: Path,
+    inputs: Sequence[Path],
+    params: BaseModel | Mapping[str, Any],
+    rounding: Mapping[str, Any] | None = None,
 ) -> Iterator[StageOutput]:
-    """Run a stage's body against a scratch folder, then rename it to `out`.
+    """Run a stage's body against a scratch folder, then rename it to `out` = .../STAGE.
 
-    inputs: every file or folder read, hashed into provenance.json. params: the sections used. The
-    body writes into the yielded folder; provenance.json is added. If the body raises, `out` is as
-    it was before.
+    inputs: every file or folder read. params: those it declares, and no other. rounding: of a stage
+    that computes with torch, `machine.rounding()`. The body writes into the yielded folder;
+    provenance.json, which tells all this, is added. If the body raises, `out` is as it was before.
 
     Raises StageBusy if another process runs this stage, DamagedInput if an input is not what the
     stage that made it wrote.
     """
     started = time.monotonic()
-    plain = {k: v.model_dump() if isinstance(v, BaseModel) else v for k, v in params.items()}
+    plain = params.model_dump(mode="json") if isinstance(params, BaseModel) else dict(params)
     scratch, old = (out.with_name(f".{out.name}.{name}") for name in ("partial", "old"))
     with workplace.alone(workplace.place(out)):
         if old.exists() and not out.exists():  # killed between two renames
@@ -85,7 +101,7 @@ def stage_output(
         scratch.mkdir(parents=True)
         try:
             hashes = {path.as_posix(): sound_hash(path) for path in inputs}
-            output = StageOutput(scratch, workplace.place(out), hashes, plain)
+            output = StageOutput(scratch, workplace.place(out), hashes, plain, rounding or {})
             workplace.prune(output.work.parent, output.work.name)
             yield output
             write_json(scratch / "provenance.json", provenance(output, time.monotonic() - started))
@@ -118,12 +134,13 @@ def provenance(output: StageOutput, seconds: float) -> dict[str, Any]:
         "inputs": output.inputs,
         "outputs": {p.name: file_hash(p) for p in sorted(output.folder.iterdir())},
         "params": output.params,
-        "code": code_version(),
+        "code": output.code,
         "commit": git_commit(),
         "flow_run": os.environ.get("PFAFN_FLOW_RUN_ID") or None,
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "libraries": libraries(),
+        "computed_on": dict(output.rounding),
         "seconds": round(seconds, 3),
         "samples": output.samples,
         "samples_per_second": round(output.samples / seconds, 3) if seconds else None,

@@ -32,6 +32,7 @@ from pfafn.stages.entry import main
 from pfafn.stages.output import StageOutput, stage_output
 from pfafn.stages.workplace import need
 
+PARAMS = ("seed", "image", "prepare")
 PERSONS = pa.schema([("image", pa.binary())])
 GARMENTS = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
 REASONS_SHOWN = 5
@@ -51,8 +52,8 @@ def run(params: Params, data: Path, out: Path) -> dict[str, float]:
     params.prepare.max_rejected of the persons are damaged; then nothing is written.
     """
     detect(data)  # says so at once if there is nothing to read
-    used = {"seed": params.seed, "image": params.image, "prepare": params.prepare}
-    with stage_output(out, [data], used) as output:
+    params = params.only(*PARAMS)
+    with stage_output(out, [data], params) as output:
         found = review(data, params.prepare, params.seed, output.work)
         _refuse_damaged(found, params.prepare)
         output.samples = found.examined

@@ -12,17 +12,18 @@ from typing import Any
 from pfafn.learning.objectives import StudentObjective, inherit_generator
 from pfafn.params.file import Params
 from pfafn.stages.entry import main
-from pfafn.stages.train import load_model, new_network, perceptual, train_stage
+from pfafn.stages.train import COMMON, load_model, new_network, perceptual, train_stage
 from pfafn.training.plan import Plan
 
 STAGE = "student_tryon"
+PARAMS = (*COMMON, "model", "losses", STAGE)
 
 
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Train, write everything below artifacts/student_tryon, return the metrics."""
-    schedule = params.student_tryon
 
-    def build() -> tuple[StudentObjective, Plan]:
+    def build(params: Params) -> tuple[StudentObjective, Plan]:
+        schedule = params.student_tryon
         tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
         warp = load_model(params, artifacts, "student_warp", "student")
         net = new_network(params, "student", STAGE, warp)
@@ -37,12 +38,13 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
 
     return train_stage(
         STAGE,
+        PARAMS,
         params,
         artifacts,
         build,
         models=("tutor_tryon", "student_warp"),
         fakes=True,
-        photos=schedule.photos,
+        photos=params.student_tryon.photos,
     )
 
 

@@ -11,24 +11,32 @@ from typing import Any
 from pfafn.learning.objectives import StudentObjective, initialise_student
 from pfafn.params.file import Params
 from pfafn.stages.entry import main
-from pfafn.stages.train import load_model, new_network, perceptual, train_stage
+from pfafn.stages.train import COMMON, load_model, new_network, perceptual, train_stage
 from pfafn.training.plan import Plan
 
 STAGE = "student_warp"
+PARAMS = (
+    *COMMON,
+    "model.channels",
+    "model.fpn",
+    "losses.warp",
+    "losses.distillation",
+    STAGE,
+)
 
 
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Train, write everything below artifacts/student_warp, return the metrics."""
-    schedule = params.student_warp
 
-    def build() -> tuple[StudentObjective, Plan]:
+    def build(params: Params) -> tuple[StudentObjective, Plan]:
+        schedule = params.student_warp
         tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
         net = new_network(params, "student", STAGE, None)
         shared = initialise_student(net, tutor)
         objective = StudentObjective(net, tutor, params.losses, perceptual(params))
         return objective, Plan(schedule, {"warp": schedule.lr}, shared, schedule.frozen_epochs)
 
-    return train_stage(STAGE, params, artifacts, build, models=("tutor_tryon",), fakes=True)
+    return train_stage(STAGE, PARAMS, params, artifacts, build, models=("tutor_tryon",), fakes=True)
 
 
 if __name__ == "__main__":

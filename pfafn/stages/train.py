@@ -2,7 +2,7 @@
 
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,18 @@ import pandas as pd
 import torch
 
 from pfafn.fast.learn import quicken
-from pfafn.kit.files import require, write_json
+from pfafn.kit import machine
+from pfafn.kit.files import write_json
 from pfafn.learning.collapse import alarms
 from pfafn.learning.objectives import Objective
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
 from pfafn.samples.augment import Augment
 from pfafn.samples.dataset import TryOnDataset
-from pfafn.stages import pace
+from pfafn.stages import reads
 from pfafn.stages.output import StageOutput, stage_output
 from pfafn.stages.workplace import need
+from pfafn.training import pace
 from pfafn.training.curve import summary, write_curve
 from pfafn.training.loop import Trained, fit
 from pfafn.training.plan import Plan
@@ -27,24 +29,15 @@ from pfafn.training.processes import led, start_fabric, together
 from pfafn.weights import model_file
 from pfafn.weights.perceptual import load_vgg
 
-MODEL = "model.safetensors"
+COMMON = ("seed", "image", "augment", "perceptual", "optimizer")  # params of every training
 WITH_ADAM = 3  # times the weights: themselves and two moments
-PREPARED = ("manifest.parquet", "garments.parquet", "persons", "garments")
-
-
-def model_path(artifacts: Path, stage: str) -> Path:
-    """The model of a stage. Raises MissingInput naming the stage if it is not there."""
-    return require(artifacts / stage / MODEL, stage)
 
 
 def load_model(params: Params, artifacts: Path, stage: str, role: str) -> TryOnNet:
-    """A stage's network; ModelError if it is not of this role or of the params' widths."""
-    wanted = {
-        "channels": list(params.model.channels),
-        "fpn": params.model.fpn,
-        "generator": params.model.generator if stage.endswith("_tryon") else None,
-    }
-    return model_file.load(model_path(artifacts, stage), role=role, architecture=wanted)[0]
+    """A stage's network; ModelError if it is not of this role or of the widths in params."""
+    widths = params.model.model_dump(mode="json")
+    wanted = widths if stage.endswith("_tryon") else widths | {"generator": None}
+    return model_file.load(reads.model(artifacts, stage), role=role, architecture=wanted)[0]
 
 
 def new_network(params: Params, role: str, stage: str, warp_from: TryOnNet | None) -> TryOnNet:
@@ -62,30 +55,29 @@ def new_network(params: Params, role: str, stage: str, warp_from: TryOnNet | Non
 
 def train_stage(
     stage: str,
+    declared: Sequence[str],
     params: Params,
     artifacts: Path,
-    build: Callable[[], tuple[Objective, Plan]],
+    build: Callable[[Params], tuple[Objective, Plan]],
     *,
     models: tuple[str, ...] = (),
     fakes: bool = False,
     photos: float = 0.0,
 ) -> dict[str, Any]:
-    """Train what build() returns and write model, curve, metrics and provenance of `stage`.
+    """Train what build(params) returns and write model, curve, metrics, provenance of `stage`.
 
-    models: stages whose models it reads; fakes: whether it trains on the tutor's fake images;
-    photos: share of the samples in which the photo stands for the fake. Reads and writes below
-    `artifacts`; resume points go to .work/STAGE beside it. Of several processes that train together
-    each one runs this, and the first one writes.
+    declared: the keys of params that it may read; models: stages whose models it reads; fakes:
+    whether it trains on the tutor's fake images; photos: share of the samples in which the photo
+    stands for the fake. Reads and writes below `artifacts`; resume points go to .work/STAGE beside
+    it. Of several processes that train together each one runs this, and the first one writes.
     """
-    inputs = [require(artifacts / "prepare" / name, "prepare") for name in PREPARED]
-    inputs.append(require(artifacts / "annotate" / "shards", "annotate"))
-    if fakes:
-        inputs += [require(artifacts / "fakes" / n, "fakes") for n in ("fakes.parquet", "shards")]
-    inputs += [model_path(artifacts, name) for name in models]
-    names = ("seed", "image", "model", "augment", "perceptual", "optimizer", "losses", stage)
-    sections = {name: getattr(params, name) for name in names}
-    fabric = start_fabric(together(sections[stage], stage))
-    with led(fabric, stage_output(artifacts / stage, inputs, sections)) as output:
+    whole, params = params, params.only(*declared)
+    read = reads.annotated(artifacts)
+    read += reads.fake(artifacts) if fakes else []
+    read += [reads.model(artifacts, name) for name in models]
+    fabric = start_fabric(together(getattr(params, stage), stage))
+    result = stage_output(artifacts / stage, read, params, machine.rounding())
+    with led(fabric, result) as output:
         dataset = TryOnDataset(
             artifacts / "prepare",
             "train",
@@ -96,7 +88,7 @@ def train_stage(
             seed=params.seed,
         )
         with fabric.rank_zero_first():  # it may fetch the perceptual loss's weights
-            objective, plan = build()
+            objective, plan = build(params)
         quicken(objective)
         if fabric.is_global_zero:
             room_for(objective, output)
@@ -108,7 +100,7 @@ def train_stage(
             seed=params.seed,
             work=output.work,
             name=stage,
-            on_pace=lambda each: tell(params, artifacts, stage, each),
+            on_pace=lambda seconds: tell(whole, artifacts, stage, seconds),
             fabric=fabric,
         )
         if fabric.is_global_zero:
@@ -126,7 +118,7 @@ def write(output: StageOutput, stage: str, params: Params, net: TryOnNet, traine
         "params": output.params,
         "inputs": output.inputs,
     }
-    model_file.save(net, output / MODEL, card)
+    model_file.save(net, output / reads.MODEL, card)
     write_curve(trained.history, output.folder, stage)
     write_json(output / "metrics.json", summary(trained.history))
     output.samples = trained.samples
@@ -143,14 +135,17 @@ def room_for(objective: Objective, output: StageOutput) -> None:
     need(output.work, 3 * WITH_ADAM * weights + weights, "the resume points")
 
 
-def tell(params: Params, artifacts: Path, stage: str, each: float) -> None:
-    """Say on standard error what this stage and those after it take; each: seconds per sample."""
+def tell(params: Params, artifacts: Path, stage: str, seconds: float) -> None:
+    """Say on standard error what this stage and those after it will take.
+
+    seconds: for a sample of this stage. params: the whole of them.
+    """
     splits = pd.read_parquet(artifacts / "prepare" / "manifest.parquet", columns=["split"])["split"]
     persons = {split: int((splits == split).sum()) for split in ("train", "test")}
-    found = pace.seconds(params, persons, stage, each)
-    print(pace.sentence(found), file=sys.stderr, flush=True)
+    costs = pace.seconds(params, persons, stage, seconds)
+    print(pace.sentence(costs), file=sys.stderr, flush=True)
 
 
 def perceptual(params: Params) -> Any:
     """The VGG of the perceptual loss, or None."""
-    return load_vgg(params.perceptual.weights)
+    return load_vgg(params.perceptual.weights, params.perceptual.sha256)

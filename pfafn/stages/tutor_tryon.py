@@ -11,17 +11,27 @@ from typing import Any
 from pfafn.learning.objectives import TutorObjective
 from pfafn.params.file import Params
 from pfafn.stages.entry import main
-from pfafn.stages.train import load_model, new_network, perceptual, train_stage
+from pfafn.stages.train import COMMON, load_model, new_network, perceptual, train_stage
 from pfafn.training.plan import Plan
 
 STAGE = "tutor_tryon"
+PARAMS = (
+    *COMMON,
+    "model",
+    "losses.warp",
+    "losses.generator.l1",
+    "losses.generator.vgg",
+    "losses.generator.mask",
+    "losses.generator.occlusion",
+    STAGE,
+)
 
 
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Train, write everything below artifacts/tutor_tryon, return the metrics."""
-    schedule = params.tutor_tryon
 
-    def build() -> tuple[TutorObjective, Plan]:
+    def build(params: Params) -> tuple[TutorObjective, Plan]:
+        schedule = params.tutor_tryon
         warp = load_model(params, artifacts, "tutor_warp", "tutor")
         net = new_network(params, "tutor", STAGE, warp)
         objective = TutorObjective(net, params.losses, perceptual(params), schedule.warp_weight)
@@ -29,7 +39,7 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
             schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator}
         )
 
-    return train_stage(STAGE, params, artifacts, build, models=("tutor_warp",))
+    return train_stage(STAGE, PARAMS, params, artifacts, build, models=("tutor_warp",))
 
 
 if __name__ == "__main__":

@@ -11,22 +11,23 @@ from typing import Any
 from pfafn.learning.objectives import TutorObjective
 from pfafn.params.file import Params
 from pfafn.stages.entry import main
-from pfafn.stages.train import new_network, perceptual, train_stage
+from pfafn.stages.train import COMMON, new_network, perceptual, train_stage
 from pfafn.training.plan import Plan
 
 STAGE = "tutor_warp"
+PARAMS = (*COMMON, "model.channels", "model.fpn", "losses.warp", STAGE)
 
 
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Train, write everything below artifacts/tutor_warp, return the metrics."""
-    schedule = params.tutor_warp
 
-    def build() -> tuple[TutorObjective, Plan]:
+    def build(params: Params) -> tuple[TutorObjective, Plan]:
+        schedule = params.tutor_warp
         net = new_network(params, "tutor", STAGE, None)
         objective = TutorObjective(net, params.losses, perceptual(params))
         return objective, Plan(schedule, {"warp": schedule.lr})
 
-    return train_stage(STAGE, params, artifacts, build)
+    return train_stage(STAGE, PARAMS, params, artifacts, build)
 
 
 if __name__ == "__main__":

@@ -12,31 +12,31 @@ from pfafn.stages.output import stage_output
 def test_a_finished_stage_appears_whole_with_its_provenance(tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
     source.write_text("x")
-    with stage_output(tmp_path / "out", [source], {"seed": 3}) as output:
+    with stage_output(tmp_path / "prepare", [source], {"seed": 3}) as output:
         (output / "a").write_text("1")
         output.samples = 5
-        assert not (tmp_path / "out").exists()
-    told = json.loads((tmp_path / "out" / "provenance.json").read_text())
+        assert not (tmp_path / "prepare").exists()
+    told = json.loads((tmp_path / "prepare" / "provenance.json").read_text())
     assert told["inputs"] == {source.as_posix(): file_hash(source)}
     assert told["params"] == {"seed": 3}
     assert told["samples"] == 5
 
 
 def test_a_failed_stage_leaves_the_last_result_and_no_scratch(tmp_path: Path) -> None:
-    with stage_output(tmp_path / "out", [], {}) as output:
+    with stage_output(tmp_path / "prepare", [], {}) as output:
         (output / "a").write_text("good")
-    with pytest.raises(ZeroDivisionError), stage_output(tmp_path / "out", [], {}) as output:
+    with pytest.raises(ZeroDivisionError), stage_output(tmp_path / "prepare", [], {}) as output:
         (output / "a").write_text("half")
         raise ZeroDivisionError
-    assert (tmp_path / "out" / "a").read_text() == "good"
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "prepare" / "a").read_text() == "good"
+    assert [p.name for p in tmp_path.iterdir()] == ["prepare"]
 
 
 def test_a_rerun_replaces_every_file(tmp_path: Path) -> None:
     for name in ("old", "new"):
-        with stage_output(tmp_path / "out", [], {}) as output:
+        with stage_output(tmp_path / "prepare", [], {}) as output:
             (output / name).write_text(name)
-    assert not (tmp_path / "out" / "old").exists()
+    assert not (tmp_path / "prepare" / "old").exists()
 
 
 def test_a_missing_input_names_the_stage_that_makes_it(tmp_path: Path) -> None:

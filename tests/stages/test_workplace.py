@@ -50,7 +50,7 @@ def test_other_inputs_and_other_code_have_another_place(
     source, places = tmp_path / "photos", set()
     for text, code in (("a", "1"), ("b", "1"), ("b", "2")):
         source.write_text(text)
-        monkeypatch.setattr("pfafn.stages.output.code_version", lambda code=code: code)
+        monkeypatch.setattr("pfafn.stages.output.code_version", lambda stage, code=code: code)
         with stage_output(out, [source], {}) as output:
             places.add(output.work)
     assert len(places) == 3

@@ -13,8 +13,7 @@ from pfafn.learning.collapse import PATIENCE, Alarm, alarms, tryon_sign, warp_si
 from pfafn.learning.objectives import TutorObjective
 from pfafn.models.warp import Alignment, Warped
 from pfafn.params.file import Params
-from pfafn.stages import pace
-from pfafn.training import resume
+from pfafn.training import pace, resume
 from pfafn.training.health import RECORD, TrainingDiverged
 from pfafn.training.pace import TELL_AFTER, Pace
 
