@@ -52,16 +52,30 @@ def model(artifacts: Path, stage: str) -> Path:
 
 
 @cache
-def deciding_code(stage: str) -> tuple[Path, ...]:
-    """The source files, relative to the root, that decide a byte of a stage's result."""
+def deciding_code(stage: str) -> frozenset[Path]:
+    """The files of the package, relative to the root, that decide a byte of a stage's result.
+
+    The modules it leads to, and what lies beside them in their folders and is no code.
+    """
     modules = reached(f"pfafn.stages.{stage}", without=DECIDES_NOTHING)
-    files = {file for module in modules if (file := path_of(module))}
-    return tuple(sorted(file for file in files if (ROOT / file).stat().st_size))
+    code = {file for module in modules if (file := path_of(module)) and not empty(file)}
+    beside = {file for folder in {file.parent for file in code} for file in files_below(folder)}
+    return frozenset(code | {file for file in beside if file.suffix != ".py"})
+
+
+def files_below(folder: Path) -> set[Path]:
+    """All files below a folder but empty and compiled ones; paths are relative to the root."""
+    files = {file.relative_to(ROOT) for file in (ROOT / folder).rglob("*") if file.is_file()}
+    return {file for file in files if file.suffix != ".pyc" and not empty(file)}
+
+
+def empty(file: Path) -> bool:
+    return not (ROOT / file).stat().st_size
 
 
 def code_version(stage: str) -> str:
     """SHA-256 over the files that decide a byte of a stage's result."""
     digest = hashlib.sha256()
-    for file in deciding_code(stage):
+    for file in sorted(deciding_code(stage)):
         digest.update(f"{file.as_posix()}:{file_hash(ROOT / file)}\n".encode())
     return digest.hexdigest()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import declared
 import pytest
 import yaml
 
@@ -115,12 +116,12 @@ def test_one_command_leads_from_photos_to_a_champion(project: Project) -> None:
 
 
 def test_what_a_stage_read_is_what_dvc_yaml_lists(project: Project) -> None:
-    listed = yaml.safe_load((project.root / "dvc.yaml").read_text())["stages"]
+    whole = declared.leaves(yaml.safe_load((project.root / "params.yaml").read_text()))
     for stage in STAGES:
         provenance = project.provenance(stage)
-        inputs = {dep for dep in listed[stage]["deps"] if not dep.endswith(".py")}
-        assert set(provenance["inputs"]) == inputs, stage
-        assert set(provenance["params"]) == set(listed[stage]["params"]), stage
+        assert set(provenance["inputs"]) == declared.inputs(stage), stage
+        params = {leaf for leaf in whole if declared.reads_param(stage, leaf)}
+        assert set(declared.leaves(provenance["params"])) == params, stage
 
 
 def test_a_second_time_nothing_runs_but_register_and_that_at_once(project: Project) -> None:
