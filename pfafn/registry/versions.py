@@ -37,7 +37,6 @@ REQUIREMENTS = (
     "pillow",
     "pyarrow",
     "safetensors",
-    "scipy",
     "torch",
 )
 INPUTS = {STUDENT: ("person", "garment"), TUTOR: ("person", "garment", "parsing", "keypoints")}

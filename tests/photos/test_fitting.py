@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pfafn.photos.fitting import fit, fit_points, missing, placement, stored
-from pfafn.photos.images import decode_picture, quick_rgb
+from pfafn.photos.entrance import PersonPhoto, stored
+from pfafn.photos.fitting import fit, fit_points, missing, placement
+from pfafn.photos.images import quick_rgb
 
 
 def test_shrinking_averages_and_does_not_pick() -> None:
@@ -67,6 +68,6 @@ def test_a_photo_of_another_aspect_is_kept_on_white() -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save(buffer, "PNG")
     content = buffer.getvalue()
-    kept = quick_rgb(stored(content, decode_picture(content), (64, 64)))
+    kept = quick_rgb(stored(PersonPhoto.decode(content).fitted((64, 64))))
     assert (kept[:16] == 255).all() and (kept[48:] == 255).all()
     assert (kept[16:48] == 0).all()
