@@ -89,11 +89,11 @@ def write_truth(prepare: Path) -> None:
     pd.DataFrame(table).to_parquet(prepare / "truth.parquet")
 
 
-def write_annotations(artifacts: Path) -> None:
+def write_annotations(artifacts: Path, parsing: np.ndarray | None = None) -> None:
     columns = {"parsing": pa.binary(), "body_parts": pa.binary(),
                "keypoints": pa.list_(pa.float32()), "body_parts_source": pa.string()}  # fmt: skip
     row = {
-        "parsing": encode_png(photoset.parsing(SIZE)),
+        "parsing": encode_png(photoset.parsing(SIZE) if parsing is None else parsing),
         "body_parts": encode_png(np.zeros(SIZE, np.uint8)),
         "keypoints": photoset.keypoints(SIZE).ravel().tolist(),
         "body_parts_source": "derived",

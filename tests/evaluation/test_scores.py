@@ -57,6 +57,14 @@ def test_psnr_of_the_clothes_sees_nothing_outside_them():
     assert psnr_within(wrong_outside, image, inside) == pytest.approx(20, abs=1e-4)
 
 
+def test_the_clothes_are_scored_in_their_region_not_where_garment_or_flow_are_seen():
+    image, inside = picture() * 0.6, region(slice(2, 9), slice(5, 30))
+    made = Outcome(torch.where(inside, image + 0.1, image + 0.4))
+    elsewhere = region(slice(12, 20))
+    truth = Truth(image, clothes=elsewhere, region=inside, visible=elsewhere)
+    assert scores(made, truth)["psnr_clothes"] == pytest.approx(20, abs=1e-4)
+
+
 def test_scores_of_an_empty_region_are_unknown():
     nowhere = region(slice(0, 0))
     assert math.isnan(psnr_within(picture(), picture(), nowhere))

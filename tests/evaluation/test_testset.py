@@ -1,13 +1,18 @@
 """What a test split knows: pairs, true pictures and flows, and which protocol it is."""
 
+import shutil
+
+import numpy as np
 import pandas as pd
 import photoset
+import pyarrow as pa
 import pytest
 import tinyset
 import torch
 
 from pfafn.evaluation.scores import Truth
 from pfafn.evaluation.testset import NothingToEvaluate, Pair, TestSet, truths
+from pfafn.photos.images import encode_png
 
 
 def test_a_person_who_wears_none_of_the_garments_is_left_out_of_paired(test_set):
@@ -63,6 +68,12 @@ def test_the_known_flow_outweighs_a_wrong_parsing(test_set, batch):
     assert torch.equal(a.clothes[0], torch.from_numpy(tinyset.visible()))
 
 
+def test_paired_the_region_is_the_clothes_that_are_worn(test_set, batch):
+    a, b, _ = truths(test_set, batch, "paired")
+    assert a.region.any() and b.region.any()
+    assert torch.equal(a.region, a.clothes) and torch.equal(b.region, b.clothes)
+
+
 def test_no_test_person_is_the_users_error(tmp_path):
     tinyset.write_all(tmp_path)
     manifest = pd.read_parquet(tmp_path / "prepare/manifest.parquet")
@@ -99,8 +110,25 @@ def test_the_protocol_is_the_same_for_the_same_pictures_and_pairs(test_set, tmp_
     assert protocol_after(tmp_path, more_training_persons) == test_set.protocol()
 
 
+def another_parsing(artifacts) -> None:
+    shutil.rmtree(artifacts / "annotate/shards")
+    tinyset.write_annotations(artifacts, np.zeros(tinyset.SIZE, np.uint8))
+
+
+def other_photos(artifacts) -> None:
+    shutil.rmtree(artifacts / "prepare/persons")
+    black = {"image": encode_png(np.zeros((*tinyset.SIZE, 3), np.uint8))}
+    tinyset.rows(artifacts / "prepare/persons", {"image": pa.binary()}, [black] * 7)
+
+
 @pytest.mark.parametrize(
-    ("change", "key"), [(another_garment_name, "pairs"), (no_truth, "pictures")]
+    ("change", "key"),
+    [
+        (another_garment_name, "pairs"),
+        (no_truth, "pictures"),
+        (another_parsing, "pictures"),
+        (other_photos, "pictures"),
+    ],
 )
 def test_other_pairs_or_pictures_are_another_protocol(test_set, tmp_path, change, key):
     before, after = test_set.protocol(), protocol_after(tmp_path, change)

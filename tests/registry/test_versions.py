@@ -46,12 +46,16 @@ def test_a_worse_student_is_challenger_and_says_why(project: Project) -> None:
     assert "-1 against the champion over 12 pairs" in challenger["gate"]["reason"]
 
 
-def test_a_gain_within_the_margin_does_not_promote(project: Project) -> None:
+def test_a_gain_within_the_margin_does_not_promote_until_the_margin_is_smaller(
+    project: Project,
+) -> None:
     project.register(margin=1.5)
     project.retrain("a", 20)
     registry.sync()
     project.retrain("b", 21)
     assert registry.sync().champion == "1"
+    project.register(margin=0.5)
+    assert registry.sync().champion == "2"
 
 
 def test_a_failed_evaluation_never_promotes_even_the_first_student(project: Project) -> None:

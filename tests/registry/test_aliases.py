@@ -1,30 +1,59 @@
-"""Choices by hand: promote, roll back, and nothing that undoes them."""
+"""Aliases: what a decision makes of them, and choices by hand, which nothing undoes."""
 
 import pytest
 from retraining import Project
 
 from pfafn import registry
+from pfafn.registry.aliases import challenged, crowned
 from pfafn.registry.store import RegistryError
+from pfafn.registry.versions import Ref
 
 # MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
 ]
-STUDENT = "models:/pfafn-student"
+STUDENT, TUTOR = "models:/pfafn-student", "models:/pfafn-tutor"
+OLD, NEW = Ref("1", "old"), Ref("2", "new")
+OLD_TUTOR, NEW_TUTOR = Ref("1", "old tutor"), Ref("2", "new tutor")
+AT_FIRST = {"pfafn-student": {}, "pfafn-tutor": {}}
+BEFORE = {"pfafn-student": {"champion": OLD}, "pfafn-tutor": {"champion": OLD_TUTOR}}
+
+
+def test_the_first_champion_comes_with_its_tutor_and_has_none_before_it() -> None:
+    assert crowned(AT_FIRST, OLD, OLD_TUTOR) == BEFORE
+
+
+def test_the_champions_before_become_previous_the_tutor_as_well_as_the_student() -> None:
+    assert crowned(BEFORE, NEW, NEW_TUTOR) == {
+        "pfafn-student": {"champion": NEW, "previous": OLD},
+        "pfafn-tutor": {"champion": NEW_TUTOR, "previous": OLD_TUTOR},
+    }
+
+
+def test_a_tutor_that_stays_champion_has_still_the_same_before_it() -> None:
+    after = crowned(crowned(BEFORE, NEW, NEW_TUTOR), Ref("3", "newest"), NEW_TUTOR)
+    assert after["pfafn-student"] == {"champion": Ref("3", "newest"), "previous": NEW}
+    assert after["pfafn-tutor"] == {"champion": NEW_TUTOR, "previous": OLD_TUTOR}
+
+
+def test_a_challenger_that_is_crowned_challenges_no_more_and_another_still_does() -> None:
+    third = Ref("3", "third")
+    assert "challenger" not in crowned(challenged(BEFORE, NEW), NEW, None)["pfafn-student"]
+    assert crowned(challenged(BEFORE, third), NEW, None)["pfafn-student"]["challenger"] == third
 
 
 @pytest.fixture
 def two(project: Project) -> Project:
-    """Version 1 is champion, version 2 a worse challenger."""
-    for name, score in (("a", 20), ("b", 19)):
-        project.retrain(name, score)
+    """Version 1 is champion, version 2 a challenger that another tutor taught."""
+    for name, photos in (("a", "p1"), ("b", "p2")):
+        project.retrain(name, photos=photos)
         registry.sync()
     return project
 
 
-def champion() -> int:
-    return registry.describe(f"{STUDENT}@champion")["version"]
+def champion(model: str = STUDENT) -> int:
+    return registry.describe(f"{model}@champion")["version"]
 
 
 def test_a_promoted_challenger_is_what_the_champion_uri_gives_at_once(two: Project) -> None:
@@ -40,9 +69,11 @@ def test_a_promoted_challenger_is_what_the_champion_uri_gives_at_once(two: Proje
 
 def test_a_rollback_swaps_champion_and_previous_and_is_noted(two: Project) -> None:
     registry.promote(f"{STUDENT}/2")
+    assert (champion(), champion(TUTOR)) == (2, 2)
     registry.rollback("sleeves are wrong")
-    assert champion() == 1
-    assert registry.describe(f"{STUDENT}@previous")["version"] == 2
+    assert (champion(), champion(TUTOR)) == (1, 1)
+    for model in (STUDENT, TUTOR):
+        assert registry.describe(f"{model}@previous")["version"] == 2
     noted = registry.describe(f"{STUDENT}/1")["choice"]
     assert noted["reason"] == "sleeves are wrong" and {"by", "at"} <= set(noted)
     registry.rollback()
