@@ -22,7 +22,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
@@ -41,11 +43,15 @@ SECONDS = 60.0
 Photo = TypeVar("Photo")
 
 
-class RequestError(UserError, ValueError):
+class RequestError(UserError, MlflowException):
     """A request or a row of it cannot be used; the message names what was expected and what to do.
 
-    Of a row it names number and column.
+    Of a row it names number and column. MLflow's server answers with the message, where any other
+    exception would give it nothing but the traceback.
     """
+
+    def __init__(self, message: str) -> None:
+        MlflowException.__init__(self, message, error_code=INVALID_PARAMETER_VALUE)
 
 
 class Served(PythonModel):
@@ -74,7 +80,11 @@ class Served(PythonModel):
                     f"{number} of {len(rows)} rows took more than {SECONDS:.0f} s: send fewer rows "
                     "at a time, or smaller pictures"
                 )
-            images.append(base64.b64encode(encode_png(self._wear(Row(number, row)))).decode())
+            try:
+                image = self._wear(Row(row))
+            except UserError as error:
+                raise RequestError(f"row {number}, {error}") from error
+            images.append(base64.b64encode(encode_png(image)).decode())
         return pd.DataFrame({"image": images})
 
     def _wear(self, row: "Row") -> Pixels:
@@ -103,8 +113,7 @@ def check_amount(rows: list[dict[str, Any]]) -> None:
 class Row:
     """One row of a request, its columns decoded on demand."""
 
-    def __init__(self, number: int, columns: dict[str, Any]) -> None:
-        self.number = number
+    def __init__(self, columns: dict[str, Any]) -> None:
         self.columns = columns
 
     def picture(self, column: str, decode: Callable[..., Photo]) -> Photo:
@@ -113,7 +122,7 @@ class Row:
         if not isinstance(text, str) or not text:
             raise self._error(column, "a picture", text)
         content = self._content(column, text)
-        return decode(content, f"row {self.number}, {column}", most_pixels=MOST_PIXELS)
+        return decode(content, column, most_pixels=MOST_PIXELS)
 
     def optional(self, column: str, decode: Callable[..., Photo]) -> Photo | None:
         """As picture(); None where the column is absent, empty or null."""
@@ -155,8 +164,9 @@ class Row:
         file = (root / text).resolve()  # of a link, what it leads to
         return file if file.is_relative_to(root) and file.is_file() else None
 
-    def _error(self, column: str, wanted: str, got: Any) -> RequestError:
-        return RequestError(f"row {self.number}, {column}: expected {wanted}, got {got!r:.60}")
+    @staticmethod
+    def _error(column: str, wanted: str, got: Any) -> RequestError:
+        return RequestError(f"{column}: expected {wanted}, got {got!r:.60}")
 
 
 set_model(Served())

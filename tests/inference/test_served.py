@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import PersonPhoto
-from pfafn.photos.images import ImageError, decode_rgb, encode_png
+from pfafn.photos.images import decode_rgb, encode_png
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
@@ -40,6 +39,12 @@ class Mirror:
 def inference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pfafn.inference.TryOn", Mirror)
     monkeypatch.setattr("pfafn.inference.TutorTryOn", Mirror)
+
+
+def served_error() -> type[Exception]:
+    from pfafn.inference.served import RequestError  # MLflow warns when it is imported
+
+    return RequestError
 
 
 def model(name: str) -> Any:
@@ -95,7 +100,7 @@ def test_a_mask_is_garment_where_it_is_brighter_than_the_middle(student: Any) ->
 
 def test_a_mask_of_another_size_is_named_with_its_row(student: Any) -> None:
     row = {**ROW, "garment_mask": text(MASK[:, 1:])}
-    with pytest.raises(PictureError, match=r"row 0, garment: mask must be .*\(6, 8\).*\(6, 7\)"):
+    with pytest.raises(served_error(), match=r"row 0, garment: mask must be .*\(6, 8\).*\(6, 7\)"):
         student.predict(None, pd.DataFrame([row]))
 
 
@@ -129,19 +134,15 @@ def test_a_picture_may_be_a_file_of_the_folder_that_is_open_to_all(
 def test_no_other_file_is_read(
     student: Any, shop: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pfafn.inference.served import RequestError
-
     monkeypatch.setenv("PFAFN_SERVED_PATHS", str(shop))
     asked = pd.DataFrame([{**ROW, "garment": name.format(shop.parent)}])
-    with pytest.raises(RequestError, match=f"or the path of a file below {shop}, got"):
+    with pytest.raises(served_error(), match=f"or the path of a file below {shop}, got"):
         student.predict(None, asked)
 
 
 def test_by_default_no_file_is_read_at_all(student: Any, shop: Path) -> None:
-    from pfafn.inference.served import RequestError
-
     asked = pd.DataFrame([{**ROW, "garment": str(shop / "garment.png")}])
-    with pytest.raises(RequestError, match="garment: expected base64 of a PNG or JPEG, got"):
+    with pytest.raises(served_error(), match="garment: expected base64 of a PNG or JPEG, got"):
         student.predict(None, asked)
 
 
@@ -159,7 +160,7 @@ def test_a_request_is_bounded_in_all_it_may_cost(
     from pfafn.inference import served
 
     monkeypatch.setattr(served, limit, value)
-    with pytest.raises(served.RequestError, match=says):
+    with pytest.raises(served_error(), match=says):
         student.predict(None, pd.DataFrame([ROW, ROW]))
 
 
@@ -171,7 +172,9 @@ def test_a_picture_with_too_many_pixels_is_named_before_it_is_decoded(
 
     large = text(np.zeros((H, W + 1, 3), np.uint8))[:-20] + 20 * "A"  # not to be decoded
     monkeypatch.setattr(served, "MOST_PIXELS", H * W)
-    with pytest.raises(ImageError, match=f"row 0, {column}: 9x6 is more than 48 pixels; shrink it"):
+    with pytest.raises(
+        served_error(), match=f"row 0, {column}: 9x6 is more than 48 pixels; shrink it"
+    ):
         student.predict(None, pd.DataFrame([{**ROW, column: large}]))
 
 
@@ -211,14 +214,19 @@ def test_the_tutor_also_gets_parsing_keypoints_and_body_parts(tutor: Any) -> Non
 def test_a_bad_row_is_named_with_its_column(
     tutor: Any, column: str, value: str | None, says: str
 ) -> None:
-    from pfafn.inference.served import RequestError
-
     row = {**ROW, "parsing": text(MASK % 14), "keypoints": json.dumps([0] * 54)}
-    with pytest.raises(RequestError, match=says):
+    with pytest.raises(served_error(), match=says):
         tutor.predict(None, pd.DataFrame([{**row, column: value}]))
 
 
 def test_bytes_that_are_no_picture_are_named_with_row_and_column(student: Any) -> None:
     row = {**ROW, "garment": base64.b64encode(b"not a picture" * 200).decode()}
-    with pytest.raises(ImageError, match="row 0, garment"):
+    with pytest.raises(served_error(), match="row 0, garment"):
         student.predict(None, pd.DataFrame([row]))
+
+
+def test_a_row_that_cannot_be_used_is_the_callers_error_not_the_servers(student: Any) -> None:
+    with pytest.raises(served_error(), match="row 1, garment") as refused:
+        student.predict(None, pd.DataFrame([ROW, {**ROW, "garment": "no picture"}]))
+    assert refused.value.get_http_status_code() == 400
+    assert "row 1, garment" in refused.value.message
