@@ -53,3 +53,16 @@ def test_a_garment_of_another_size_is_pointed_into_after_fitting():
 def test_another_picture_is_refused_by_name():
     with pytest.raises(ImageError, match=r"f\.png.*16-bit"):
         decode_flow(encode_png(np.zeros((H, W, 3), np.uint8)), "f.png")
+
+
+def test_a_flow_is_of_the_pixels_that_were_fitted_not_of_their_corners():
+    # The person is doubled, the garment is not: pixel 21 was pixel 10.25 and keeps its source.
+    flow, known = fitted(*shift(3, -2), garment=(2 * H, 2 * W), size=(2 * H, 2 * W))
+    assert known[21, 21]
+    np.testing.assert_allclose(flow[21, 21], (10.25 + 3 - 21, 10.25 - 2 - 21), atol=0.02)
+
+
+def test_a_garment_with_bars_at_its_sides_is_pointed_into_between_them():
+    flow, known = fitted(*shift(0, 0), garment=(2 * H, W), size=SIZE)
+    # It is halved and centred: its pixel (20, 10) lies at (9.75 + 12, 4.75).
+    np.testing.assert_allclose(flow[10, 20], (21.75 - 20, 4.75 - 10), atol=0.02)

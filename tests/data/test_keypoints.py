@@ -81,3 +81,26 @@ def test_a_point_outside_is_named():
 def test_unusable_files_say_why(content, message):
     with pytest.raises(KeypointError, match=message):
         read_keypoints(content, SIZE)
+
+
+def placed(x: float, y: float) -> bytes:
+    """A person whose nose is there."""
+    points = photoset.keypoints(SIZE)
+    points[Keypoint.NOSE, :2] = x, y
+    return encoded(photoset.openpose(points))
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 50), (50, 0), (-9, 50), (50, -12), (201, 50), (50, 268)])
+def test_a_point_a_twentieth_beyond_the_border_is_still_there(x, y):
+    assert read_keypoints(placed(x, y), SIZE)[Keypoint.NOSE, :2].tolist() == [x, y]
+
+
+@pytest.mark.parametrize(("x", "y"), [(-10, 50), (50, -13), (202, 50), (50, 269)])
+def test_a_point_further_beyond_is_refused(x, y):
+    with pytest.raises(KeypointError, match="NOSE"):
+        read_keypoints(placed(x, y), SIZE)
+
+
+def test_each_axis_is_scaled_by_its_own_side():
+    found = read_keypoints(placed(10, 10), (128, 384), drawn_in=SIZE)
+    assert found[Keypoint.NOSE, :2].tolist() == [20, 5]

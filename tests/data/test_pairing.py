@@ -59,3 +59,23 @@ def test_a_train_draw_does_not_depend_on_who_stands_before() -> None:
 def test_persons_draw_each_their_own() -> None:
     drawn = draw_train(wearers(8), offers(*"abcdefgh"), 3, seed=4)
     assert len({tuple(rows) for rows in drawn}) > 4
+
+
+def test_twins_of_the_own_garment_do_not_shorten_a_draw() -> None:
+    shelf = offers("a", "a", "a", "b", "c", "d")
+    for seed in range(20):
+        (rows,) = draw_train(wearers(1), shelf, 3, seed)
+        assert sorted(rows) == [3, 4, 5]
+
+
+def test_nobody_is_given_a_garment_of_another_category() -> None:
+    upper, dress = offers(*"abc"), [Offer(3, "g3", Category.DRESS, "d")]
+    assert draw_test(wearers(1), upper + dress, [("p0", "g3"), ("p0", "g2")], seed=0) == [[2]]
+    for seed in range(10):
+        assert 3 not in draw_train(wearers(1), upper + dress, 4, seed)[0]
+        assert 3 not in draw_test(wearers(1), upper + dress, [], seed)[0]
+
+
+def test_another_seed_is_another_exchange() -> None:
+    drawn = {str(draw_test(wearers(7), offers(*"abcdefg"), [], seed)) for seed in range(5)}
+    assert len(drawn) > 1
