@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -66,3 +67,13 @@ def test_a_garment_with_bars_at_its_sides_is_pointed_into_between_them():
     flow, known = fitted(*shift(0, 0), garment=(2 * H, W), size=SIZE)
     # It is halved and centred: its pixel (20, 10) lies at (9.75 + 12, 4.75).
     np.testing.assert_allclose(flow[10, 20], (21.75 - 20, 4.75 - 10), atol=0.02)
+
+
+def test_a_flow_file_is_what_its_format_says():
+    # R and G are 64 steps a pixel from 32768, B tells that it is known; OpenCV writes BGR.
+    flow, known = np.zeros((*SIZE, 2), np.float32), np.zeros(SIZE, bool)
+    flow[5, 7], known[5, 7] = (3.5, -2.25), True
+    bgr = cv2.imdecode(np.frombuffer(encode_flow(flow, known), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert bgr.dtype == np.uint16
+    assert bgr[5, 7].tolist() == [1, 32768 - 144, 32768 + 224]
+    assert bgr.sum() == bgr[5, 7].sum()
