@@ -2,6 +2,8 @@
 
 import re
 
+BAD = 1  # exit code: something could not be used
+
 CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")  # user:password@ or token@ in a URL
 SECRET = re.compile(r"(?i)([?&][^=&\s]*(?:password|token|secret|key)[^=&\s]*=)[^&\s]+")
 

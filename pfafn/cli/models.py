@@ -1,0 +1,85 @@
+"""`pfafn tryon | import-official | export-official | report`: what models make."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pfafn.kit.errors import BAD
+
+CHAMPION = "models:/pfafn-student@champion"
+
+
+def tryon(
+    person: Annotated[Path, typer.Option(help="Photo of a person, or a folder of them.")],
+    garment: Annotated[Path, typer.Option(help="Photo of a garment, or a folder of them.")],
+    out: Annotated[Path, typer.Option(help="File (.png, .jpg) for one result, else a folder.")],
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="The garment's mask, or a folder of masks named like the garments."),
+    ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help='File with lines "person.jpg garment.jpg".')
+    ] = None,
+    model: Annotated[str, typer.Option(help="Model file, or models:/NAME@ALIAS.")] = CHAMPION,
+) -> None:
+    """Dress people in garments.
+
+    With --pairs, each of its lines; else every person in every garment. Results in a folder are
+    named PERSON__GARMENT.png. Without --mask the garment is told from its background. Pictures that
+    cannot be used are named at the end, with exit code 1; the others are done.
+    """
+    from pfafn.inference import TryOn
+    from pfafn.inference.folders import dress_all, jobs, report
+    from pfafn.kit.heap import weights_apart
+
+    todo = jobs(person, garment, mask, out, pairs)
+    with weights_apart():
+        loaded = TryOn.load(model)
+    failures = dress_all(loaded, todo)
+    typer.echo(f"{len(todo) - len(failures)} of {len(todo)} written to {out}")
+    if failures:
+        typer.echo(report(failures), err=True)
+        raise typer.Exit(BAD)
+
+
+def import_official(
+    warp: Annotated[Path, typer.Option(help="Official warp checkpoint.")],
+    gen: Annotated[Path, typer.Option(help="Official generator checkpoint.")],
+    out: Annotated[Path, typer.Option(help="Our model file, .safetensors.")],
+    height: Annotated[int, typer.Option(help="Pixels at which the model works.")] = 256,
+    width: Annotated[int, typer.Option(help="Pixels at which the model works.")] = 192,
+) -> None:
+    """Turn two official PF-AFN checkpoints (student or tutor) into one of our model files."""
+    from pfafn.weights.official_files import import_files
+
+    card = import_files(warp, gen, out, (height, width))
+    typer.echo(f"{out}: {card['role']}, for {height}x{width} pictures")
+
+
+def export_official(
+    model: Annotated[str, typer.Argument(help="Our model file, or models:/NAME@ALIAS.")],
+    warp: Annotated[Path, typer.Option(help="Warp checkpoint to write.")],
+    gen: Annotated[Path, typer.Option(help="Generator checkpoint to write.")],
+) -> None:
+    """Write a model as the two official checkpoints, names and order as published."""
+    from pfafn.inference.deployed import locate
+    from pfafn.weights.official_files import export_files
+
+    export_files(locate(model), warp, gen)
+    typer.echo(f"{warp}, {gen}")
+
+
+def report(
+    artifacts: Annotated[Path, typer.Argument(help="Where the stages wrote.")] = Path("artifacts"),
+    link: Annotated[
+        str, typer.Option(help="URL of the uploaded pictures; without it, their paths are shown.")
+    ] = "",
+) -> None:
+    """Print the evaluation as Markdown: scores, the registry's decision, pictures."""
+    from pfafn.evaluation.report import markdown
+    from pfafn.registry.stamp import Stamp, decision
+
+    root = artifacts.absolute().parent
+    decided = decision(Stamp(root, root).read())
+    typer.echo(markdown(artifacts / "evaluate", decided, link), nl=False)
