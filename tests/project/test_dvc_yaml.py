@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from declared import RUN_IF_STALE, STAGES, covers, paths, written
-from dvcdeps import FILE, code_of, files_of, is_code
+from dvcdeps import DECIDES_NOTHING, FILE, code_of, deciding_code, files_of
 from importgraph import ROOT, path_of, reached
 
 from pfafn.params.file import Params
-from pfafn.stages.reads import DECIDES_NOTHING, deciding_code
+from pfafn.stages.reads import is_code
 
 NAMES = [
     "prepare",
