@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pfafn.models.parts import Category
-from pfafn.models.representation import Represented, represent
+from pfafn.models.parts import Category, Parsing
+from pfafn.models.representation import Represented, arms_in_front, represent
 
 # By id, written out: VITON's parsing has 14 classes, DensePose 25 parts.
 CLOTHES = {"UPPER": {4, 7}, "LOWER": {8}, "DRESS": {4, 7}}
@@ -85,3 +85,12 @@ def test_a_keypoint_is_a_square_of_eleven_pixels(
 def test_a_keypoint_at_the_very_border_is_missing(x: float, y: float) -> None:
     points = torch.tensor([x, y, 1.0]).expand(1, 18, 3)
     assert (everything(["UPPER"], points).condition[0, 27:] == -1).all()
+
+
+def test_of_an_arm_hand_and_forearm_may_be_in_front_of_a_garment() -> None:
+    ids = torch.arange(25).view(1, 1, 25)
+    skin = torch.full_like(ids, Parsing.LEFT_ARM)
+    assert parts(arms_in_front(skin, ids, skin, ids)[0, 0].expand(2, 25)) == {
+        *HANDS,
+        *range(19, 23),
+    }
