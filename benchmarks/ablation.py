@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
+from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from benchmarks.apart import in_turns
@@ -17,7 +18,7 @@ from pfafn.fast.learn import quicken
 from pfafn.fast.precision import ExactConv2d
 from pfafn.fast.recompute import recompute
 from pfafn.kit import heap, machine
-from pfafn.learning.objectives import StudentObjective
+from pfafn.learning.student import StudentObjective
 from pfafn.models.correlation import cost_volume
 from pfafn.models.geometry import warp
 from pfafn.models.warp import SLOPE
@@ -62,10 +63,10 @@ def step(scale: Scale, device: torch.device, less: str = "") -> Iterator[Callabl
     own = to_device(batch(scale.training_batch, scale.size), trainer.fabric.device)
     if less == "channels_last":
         made.to(memory_format=torch.contiguous_format)
-        own = {name: value.contiguous() for name, value in own.items()}
+        own = move_data_to_device(batch(scale.training_batch, scale.size), trainer.fabric.device)
 
     def run() -> None:
-        trainer.step([own], 0)
+        trainer.step([own])
 
     with nullcontext() if less == "memory kept" else heap.kept():
         yield run

@@ -20,7 +20,6 @@ from unittest.mock import patch
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from benchmarks import samples
@@ -28,16 +27,16 @@ from benchmarks.memory import most_used
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, network
 from benchmarks.timing import Spread, interleaved, seconds
+from benchmarks.training import LONG
 from pfafn.kit.files import file_hash
-from pfafn.learning.objectives import StudentObjective
+from pfafn.learning.student import student_recipe
 from pfafn.params.file import Params
 from pfafn.photos import images
 from pfafn.photos.tensors import to_device
-from pfafn.samples.dataset import EpochSampler
-from pfafn.samples.loading import one_thread
-from pfafn.training.loop import Trainer
-from pfafn.training.plan import Plan
+from pfafn.samples.loading import EpochSampler, one_thread
+from pfafn.samples.sample import StudentSample
 from pfafn.training.processes import start_fabric
+from pfafn.training.trainer import Trainer
 
 EVERYTHING = {"flip": 0.5, "shift": 0.1, "scale": 0.1, "colour": 0.1}
 STRENGTHS = {"as it is": {}, "all augmentations": EVERYTHING}
@@ -105,7 +104,7 @@ def reading(folder: Path, size: tuple[int, int], scale: Scale) -> list[Row]:
 
 def batches(
     folder: Path, form: str, workers: int, strength: dict[str, float]
-) -> Iterator[dict[str, Tensor]]:
+) -> Iterator[StudentSample]:
     """Batches without end. Its processes, if any, keep the form they were started in."""
     data = samples.dataset(folder, **strength)
     loader = DataLoader(
@@ -162,16 +161,14 @@ def against_training(folder: Path, scale: Scale, device: torch.device) -> list[R
     return rows(section, case, taken, per=BATCH, base="training")
 
 
-def step(params: Params, batch: dict[str, Tensor], device: torch.device) -> Callable[[], Any]:
+def step(params: Params, batch: StudentSample, device: torch.device) -> Callable[[], Any]:
     """A step of the student's last stage without perceptual loss."""
     schedule, widths = params.student_tryon, params.model.model_dump()
     nets = (network(role, widths) for role in ("student", "tutor"))
-    objective = StudentObjective(*nets, params.losses, None, schedule.warp_weight)
-    plan = Plan(schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator})
-    trainer = Trainer(start_fabric(), objective, plan, params.optimizer)
-    trainer.enter(0)
+    recipe = student_recipe(*nets, params.losses, None, schedule)
+    trainer = Trainer(start_fabric(), recipe, params.optimizer, per_epoch=LONG)
     given = to_device(batch, device)
-    return lambda: trainer.step([given], 0)
+    return lambda: trainer.step([given])
 
 
 def opening(folder: Path, scale: Scale) -> list[Row]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from lightning_fabric.utilities import move_data_to_device
+from torch.utils.data import default_collate
 
 from benchmarks.rows import Row, over_one_by_one, rows
 from benchmarks.subject import Pictures, Scale, network, pictures, precision
@@ -17,6 +18,7 @@ from pfafn.inference.folders import Job, dress_all, encode_jpeg
 from pfafn.kit import machine
 from pfafn.models.tryon import TryOnNet
 from pfafn.photos.images import encode_png
+from pfafn.photos.tensors import Batch
 
 SECTION = "Try-on, files to files, per picture"
 PHOTO = 4  # photos are this many times as high and wide as the network's pictures
@@ -31,8 +33,8 @@ class PlainTryOn(TryOn):
         self.net = plain(net).eval().requires_grad_(False).to(self.device)
         self.net.warp.flow.ahead = lambda pyramid: pyramid  # it knows nothing ahead
 
-    def batch(self, **samples: Tensor) -> dict[str, Tensor]:
-        return {name: value[None].to(self.device) for name, value in samples.items()}
+    def batch(self, sample: Batch) -> Batch:
+        return move_data_to_device(default_collate([sample]), self.device)
 
 
 def from_files(scale: Scale, device: torch.device) -> list[Row]:

@@ -12,7 +12,7 @@ import pandas as pd
 from pfafn.inference.folders import encode_jpeg
 from pfafn.photos.images import encode_png, pack
 from pfafn.samples.augment import Augment
-from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.dataset import StudentSamples
 from pfafn.samples.shards import ShardWriter
 from pfafn.stages import annotate, fakes, prepare
 from pfafn.studio.dataset import draw_sample
@@ -88,9 +88,7 @@ def write_tables(folder: Path, count: int) -> None:
     pd.DataFrame(made).to_parquet(folder / "fakes" / "fakes.parquet")
 
 
-def dataset(folder: Path, **strength: float) -> TryOnDataset:
+def dataset(folder: Path, **strength: float) -> StudentSamples:
     """What the student's last stage reads."""
-    return TryOnDataset(
-        folder / "prepare", "train", annotate=folder / "annotate", fakes=folder / "fakes",
-        augment=Augment(**strength),
-    )  # fmt: skip
+    folders = (folder / name for name in ("prepare", "annotate", "fakes"))
+    return StudentSamples(*folders, augment=Augment(**strength))

@@ -17,26 +17,24 @@ from benchmarks.memory import most_used
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch, network
 from benchmarks.timing import Spread
-from benchmarks.training import PAPER
+from benchmarks.training import LONG, PAPER
 from benchmarks.variants import PRECISIONS
 from pfafn.fast.deploy import deploy
 from pfafn.fast.learn import quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import heap, machine
 from pfafn.learning.fakes import dressed
-from pfafn.learning.objectives import (
-    Objective,
-    StudentObjective,
-    TutorObjective,
-    initialise_student,
-)
+from pfafn.learning.student import student_recipe
+from pfafn.learning.tutor import tutor_recipe
+from pfafn.models.inputs import Garment, Wearer
 from pfafn.models.vgg import VGG19
 from pfafn.params.file import Params
 from pfafn.photos.tensors import to_device
-from pfafn.training.loop import Trainer
+from pfafn.samples.sample import UnpairedSample
 from pfafn.training.pace import images
-from pfafn.training.plan import Plan
 from pfafn.training.processes import start_fabric
+from pfafn.training.recipe import Recipe
+from pfafn.training.trainer import Trainer
 
 VITON = {"train": 14221, "test": 2032}  # pairs
 TRAININGS = ("tutor_warp", "tutor_tryon", "student_warp", "student_tryon")
@@ -80,34 +78,28 @@ def phases(params: Params) -> list[Phase]:
     return found
 
 
-def prepared(params: Params, stage: str, widths: dict) -> tuple[Objective, Plan]:
+def prepared(params: Params, stage: str, widths: dict) -> Recipe:
     """What the stage of that name trains, as it does."""
     torch.manual_seed(0)
     schedule, (role, kind) = getattr(params, stage), stage.split("_")
     net, tutor = network(role, widths), network("tutor", widths)
     if kind == "warp":
-        net.generator, weight, rates = None, 1.0, {"warp": schedule.lr}
-    else:
-        rates = {"warp": schedule.lr_warp, "generator": schedule.lr_generator}
-        weight = schedule.warp_weight
+        net.generator = None
     if role == "tutor":
-        return TutorObjective(net, params.losses, VGG19(), weight), Plan(schedule, rates)
-    objective = StudentObjective(net, tutor, params.losses, VGG19(), weight)
-    shared = initialise_student(net, tutor) if kind == "warp" else ()
-    return objective, Plan(schedule, rates, shared, getattr(schedule, "frozen_epochs", 0))
+        return tutor_recipe(net, params.losses, VGG19(), schedule)
+    return student_recipe(net, tutor, params.losses, VGG19(), schedule)
 
 
 def step(phase: Phase, scale: Scale) -> Callable[[], object]:
     """A step of the training loop itself, in the device's precision."""
     params = Params.load(PAPER)
-    objective, plan = prepared(params, phase.stage, scale.widths)
-    quicken(objective)
+    recipe = prepared(params, phase.stage, scale.widths)
+    quicken(recipe.objective)
     if machine.recompute():
-        recompute(objective)
-    trainer = Trainer(start_fabric(), objective, plan, params.optimizer)
-    trainer.enter(phase.epoch)
+        recompute(recipe.objective)
+    trainer = Trainer(start_fabric(), recipe, params.optimizer, LONG, phase.epoch * LONG)
     own = to_device(batch(phase.batch, scale.size), trainer.fabric.device)
-    return lambda: trainer.step([own], phase.epoch)
+    return lambda: trainer.step([own])
 
 
 def dressing(phase: Phase, scale: Scale) -> Callable[[], object]:
@@ -115,9 +107,10 @@ def dressing(phase: Phase, scale: Scale) -> Callable[[], object]:
     device = machine.device()
     tutor = deploy(network("tutor", scale.widths), device, machine.precision(device))
     given = batch(phase.batch, scale.size)
-    given["unpaired_garment"] = given["garment"].roll(1, dims=0)
-    given["unpaired_mask"] = given["garment_mask"].roll(1, dims=0)
-    return lambda: dressed(tutor, given)
+    other = Garment(*(part.roll(1, dims=0) for part in given.garment))
+    wearer = Wearer(*given.annotation[:2])
+    unpaired = UnpairedSample(*given[:3], other, given.item.roll(1), wearer)
+    return lambda: dressed(tutor, unpaired, arms_in_front=False)
 
 
 def packed_flops(x: list[int], weight: list[int], *_: object, out_shape: list[int]) -> int:

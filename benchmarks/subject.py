@@ -8,11 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.data import default_collate
 
 from benchmarks.variants import PRECISIONS
+from pfafn.models.inputs import Annotation
 from pfafn.models.tryon import TryOnNet
-from pfafn.samples.dataset import to_tensors
+from pfafn.photos.tensors import picture_tensor
+from pfafn.samples.dataset import fake_tensors, garment_tensors
+from pfafn.samples.sample import StudentSample
 from pfafn.studio.dataset import draw_sample
 from pfafn.studio.flat import lay_flat
 from pfafn.studio.scene import keypoints, photograph
@@ -75,7 +79,7 @@ def pictures(number: int, size: tuple[int, int]) -> Pictures:
     return Pictures(photograph(drawn.person, drawn.garment, own).picture, flat.picture, flat.mask)
 
 
-def batch(count: int, size: tuple[int, int]) -> dict[str, Tensor]:
+def batch(count: int, size: tuple[int, int]) -> StudentSample:
     """`count` training samples: the photo, its garment, and the person in another one as fake."""
     samples = []
     for number in range(count):
@@ -83,14 +87,21 @@ def batch(count: int, size: tuple[int, int]) -> dict[str, Tensor]:
         flat, unworn = lay_flat(drawn.garment, *size), lay_flat(other.garment, *size)
         photo = photograph(drawn.person, drawn.garment, flat)
         fake = photograph(drawn.person, other.garment, unworn)
+        told = (photo.parsing, photo.body_parts, keypoints(drawn.person, *size))
         arrays = {
-            "person": photo.picture, "fake": fake.picture, "garment": flat.picture,
-            "garment_mask": flat.mask, "fake_mask": np.uint8(255) * fake.visible,
-            "parsing": photo.parsing, "body_parts": photo.body_parts,
-            "keypoints": keypoints(drawn.person, *size),
+            "garment": flat.picture, "garment_mask": flat.mask,
+            "fake": fake.picture, "fake_mask": np.uint8(255) * fake.visible,
         }  # fmt: skip
-        samples.append(to_tensors(arrays) | {"category": torch.tensor(0)})
-    return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+        samples.append(
+            StudentSample(
+                torch.tensor(number),
+                picture_tensor(photo.picture),
+                Annotation(*map(torch.from_numpy, told), torch.tensor(0)),
+                garment_tensors(arrays),
+                fake_tensors(arrays),
+            )
+        )
+    return default_collate(samples)
 
 
 @contextmanager

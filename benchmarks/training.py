@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from lightning_fabric.utilities import move_data_to_device
+from torch import nn
 
 from benchmarks.apart import Turn, in_turns
 from benchmarks.rows import Row, rows
@@ -18,15 +19,18 @@ from benchmarks.variants import PLAIN, PRECISIONS, plain
 from pfafn.fast.learn import quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import heap, machine
-from pfafn.learning.objectives import StudentObjective
+from pfafn.learning.objective import rates
+from pfafn.learning.student import StudentObjective
 from pfafn.models.vgg import VGG19
 from pfafn.params.file import Params, TryOnStage
 from pfafn.photos.tensors import to_device
-from pfafn.training.loop import Trainer
-from pfafn.training.plan import Plan
+from pfafn.samples.sample import StudentSample
 from pfafn.training.processes import start_fabric
+from pfafn.training.recipe import Recipe
+from pfafn.training.trainer import Trainer
 
 PAPER = Path(__file__).parents[1] / "profiles" / "paper.yaml"
+LONG = 10**6  # steps of an epoch: more than are measured, so that each is as the first
 PARTS = ("tutor", "warp", "generator", "perceptual", "other forward", "backward", "optimizer")
 
 
@@ -100,7 +104,7 @@ def plain_step(scale: Scale, device: torch.device) -> Iterator[Callable[[], dict
     observed(made, clocks)
     adam = torch.optim.Adam(made.net.parameters(), lr=1e-5, betas=(0.5, 0.999))
     given = batch(scale.training_batch, scale.size)
-    own = {name: value.to(device) for name, value in given.items()}
+    own = move_data_to_device(given, device)
     step = clocks.timed("optimizer", adam.step)
 
     def run() -> dict[str, float]:
@@ -129,7 +133,7 @@ def loop_step(scale: Scale, dtype: torch.dtype) -> Iterator[Callable[[], dict[st
 
 
 def own_step(
-    scale: Scale, given: dict[str, Tensor], dtype: torch.dtype, clocks: Clocks
+    scale: Scale, given: StudentSample, dtype: torch.dtype, clocks: Clocks
 ) -> Callable[[], None]:
     """A step of the training loop itself, with whatever it does to be fast."""
     made = objective(scale.widths)
@@ -141,7 +145,7 @@ def own_step(
     trainer.fabric.backward = clocks.timed("backward", trainer.fabric.backward)
     trainer.optimizer.step = clocks.timed("optimizer", trainer.optimizer.step)
     own = to_device(given, trainer.fabric.device)
-    return lambda: trainer.step([own], 0)
+    return lambda: trainer.step([own])
 
 
 def set_up(made: StudentObjective, scale: Scale, dtype: torch.dtype) -> Trainer:
@@ -152,10 +156,8 @@ def set_up(made: StudentObjective, scale: Scale, dtype: torch.dtype) -> Trainer:
     schedule = TryOnStage.model_validate(
         params.tutor_tryon.model_dump() | {"batch": scale.training_batch}
     )
-    plan = Plan(schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator})
-    trainer = Trainer(fabric, made, plan, params.optimizer)
-    trainer.enter(0)
-    return trainer
+    recipe = Recipe(made, schedule, rates(made.net, schedule))
+    return Trainer(fabric, recipe, params.optimizer, per_epoch=LONG)
 
 
 def training(scale: Scale, device: torch.device) -> list[Row]:

@@ -5,10 +5,11 @@ from typing import Any
 import fuzz
 import pytest
 import tinyset
-import torch
+from torch.utils.data import default_collate
 
 from pfafn.evaluation.testset import TestSet
 from pfafn.models.tryon import TryOnNet
+from pfafn.samples.sample import TestSample
 from pfafn.weights import model_file
 
 
@@ -24,10 +25,9 @@ def test_set(tiny_artifacts) -> TestSet:
 
 
 @pytest.fixture
-def batch(test_set) -> dict[str, torch.Tensor]:
+def batch(test_set) -> TestSample:
     """All its samples; a fresh copy that a test may change."""
-    samples = [test_set.samples[i] for i in range(len(test_set.samples))]
-    return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+    return default_collate([test_set.samples[i] for i in range(len(test_set.samples))])
 
 
 @pytest.fixture(scope="session")

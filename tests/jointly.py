@@ -14,41 +14,42 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from safetensors.torch import save_file
-from tinytrain import ADAM, LOSSES, TINY, Samples, W
+from tinytrain import ADAM, LOSSES, TINY, Samples, W, mapped, recipe
 from torch import Tensor, nn
 
 from pfafn.kit.joint import join_batch_norms
 from pfafn.kit.signals import Stopped
 from pfafn.learning.collapse import tryon_sign
-from pfafn.learning.losses import mean_over_trusted
-from pfafn.learning.objectives import (
-    Objective,
-    StudentObjective,
-    TutorObjective,
-    initialise_student,
-)
+from pfafn.learning.distillation import mean_over_trusted
+from pfafn.learning.objective import Objective
+from pfafn.learning.student import StudentObjective, inherit_warp
+from pfafn.learning.tutor import TutorObjective
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import WarpStage
-from pfafn.training import loop
+from pfafn.samples.sample import StudentSample
 from pfafn.training.health import TrainingDiverged
 from pfafn.training.loop import fit
-from pfafn.training.plan import Plan
 from pfafn.training.processes import Dismissed, Layout, start_fabric
+from pfafn.training.recipe import Recipe
+from pfafn.training.trainer import Trainer
 
 WORLD = 2
 SAMPLES = 5  # a joint batch of four, and one sample left over
 # As published. Faster, and with so small a network, rounding errors grow to visible ones in a few
 # steps, also of one process alone.
-RATES = {"warp": 1e-5, "generator": 1e-5}
+RATE = 1e-5
 
 
 class Exact(Samples):
-    """Narrow samples in float64, with their numbers."""
+    """Narrow samples in float64."""
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
-        sample = super().__getitem__(key) | {"item": torch.tensor(100 + key[1])}
-        narrow = {k: v[..., 16:80] if v.shape[-1:] == (W,) else v for k, v in sample.items()}
-        return {k: v.double() if v.is_floating_point() else v for k, v in narrow.items()}
+    def __getitem__(self, key: tuple[int, int]) -> StudentSample:
+        return mapped(narrow, super().__getitem__(key))
+
+
+def narrow(value: Tensor) -> Tensor:
+    value = value[..., 16:80] if value.shape[-1:] == (W,) else value
+    return value.double() if value.is_floating_point() else value
 
 
 def network(role: str, generator: int | None) -> TryOnNet:
@@ -57,7 +58,7 @@ def network(role: str, generator: int | None) -> TryOnNet:
 
 def student(generator: int | None) -> StudentObjective:
     tutor, net = network("tutor", 4), network("student", generator)
-    initialise_student(net, tutor)
+    inherit_warp(net, tutor)
     with torch.no_grad():
         # Flows of some pixels: with those of a fresh network nobody is nearer to the truth.
         for head in (*tutor.warp.flow.refine, *net.warp.flow.refine):
@@ -65,34 +66,39 @@ def student(generator: int | None) -> StudentObjective:
     return StudentObjective(net, tutor, LOSSES, None, warp_weight=0.25)
 
 
-def regime(name: str) -> tuple[Objective, Plan]:
-    """Objective and plan of a stage, with the micro-batches and the thaw that one of them has."""
+def regime(name: str) -> Recipe:
+    """How a stage trains, with the micro-batches and the thaw that one of them has."""
     torch.manual_seed(0)
     generator = 4 if name.endswith("_tryon") else None
-    rates = RATES if generator else {"warp": RATES["warp"]}
     accumulate = 2 if name == "tutor_warp" else 1
     epochs = 3 if name == "student_warp" else 1
-    schedule = WarpStage(epochs=epochs, decay=0, batch=4, accumulate=accumulate, lr=1e-3)
-    plan = Plan(schedule, rates)
+    schedule = WarpStage(epochs=epochs, decay=0, batch=4, accumulate=accumulate, lr=RATE)
     if name.startswith("tutor"):
-        return TutorObjective(network("tutor", generator), LOSSES, None).double(), plan
-    if name == "student_warp":
-        shared = ("warp.garment_encoder", "warp.garment_fpn", "warp.flow.match")
-        plan = plan._replace(frozen=shared, frozen_epochs=1)
-    return student(generator).double(), plan
+        return recipe(TutorObjective(network("tutor", generator), LOSSES, None).double(), schedule)
+    made = recipe(student(generator).double(), schedule)
+    if name == "student_tryon":
+        return made
+    warp = made.objective.net.warp
+    still = (warp.garment_encoder, warp.garment_fpn, warp.flow.match)
+    return made._replace(frozen=still, frozen_epochs=1)
 
 
 REGIMES = ("tutor_warp", "tutor_tryon", "student_warp", "student_tryon")
 
 
 def train(name: str, work: Path, fabric: Fabric | None = None) -> tuple[Objective, list[dict]]:
-    objective, plan = regime(name)
-    done = fit(objective, Exact(SAMPLES), plan, ADAM, seed=3, work=work, name=name, fabric=fabric)
-    return objective, done.history
+    made = regime(name)
+    done = fit(made, Exact(SAMPLES), ADAM, seed=3, work=work, name=name, fabric=fabric)
+    return made.objective, done.history
 
 
 def weights(objective: Objective) -> dict[str, Tensor]:
     return {name: value.contiguous() for name, value in objective.net.state_dict().items()}
+
+
+def gradients(objective: Objective) -> dict[str, Tensor]:
+    """Of the last step."""
+    return {name: p.grad.contiguous() for name, p in objective.net.named_parameters()}
 
 
 def normed(x: Tensor, weight: Tensor, fabric: Fabric | None = None) -> dict[str, Tensor]:
@@ -135,20 +141,20 @@ def quotients(share: slice) -> dict[str, Tensor]:
 
 def stopped(work: Path, fabric: Fabric) -> int:
     """The last process alone is asked to stop, in the course of the first step; the exit code."""
-    step = loop.Trainer.step
+    step = Trainer.step
 
-    def asked(self: loop.Trainer, *args: Any) -> dict[str, Tensor]:
+    def asked(self: Trainer, *args: Any) -> dict[str, Tensor]:
         if fabric.global_rank == WORLD - 1:
             signal.raise_signal(signal.SIGTERM)
         return step(self, *args)
 
-    loop.Trainer.step = asked
+    Trainer.step = asked
     try:
         train("student_warp", work, fabric)
     except (Stopped, Dismissed) as end:
         return int(end.code)
     finally:
-        loop.Trainer.step = step
+        Trainer.step = step
     raise AssertionError("was not stopped")
 
 
@@ -157,7 +163,7 @@ class Broken(TutorObjective):
 
     calls = 0
 
-    def forward(self, batch: dict[str, Tensor], late: bool = False) -> dict[str, Tensor]:
+    def forward(self, batch: StudentSample, late: bool = False) -> dict[str, Tensor]:
         terms = super().forward(batch, late)
         self.calls += 1
         return terms if self.calls < 2 else terms | {"total": terms["total"] * torch.nan}
@@ -165,11 +171,11 @@ class Broken(TutorObjective):
 
 def diverged(work: Path, fabric: Fabric) -> str:
     """How it ends if the numbers go wrong in the last process alone."""
-    objective, plan = regime("tutor_warp")
+    made = regime("tutor_warp")
     if fabric.global_rank == WORLD - 1:
-        objective = Broken(objective.net, objective.losses, None)
+        made = made._replace(objective=Broken(made.objective.net, LOSSES, None))
     try:
-        fit(objective, Exact(SAMPLES), plan, ADAM, seed=3, work=work, name="it", fabric=fabric)
+        fit(made, Exact(SAMPLES), ADAM, seed=3, work=work, name="it", fabric=fabric)
     except TrainingDiverged as error:
         return str(error)
     except Dismissed:
@@ -186,6 +192,7 @@ def main(out: Path) -> None:
     for name in REGIMES:
         objective, history = train(name, out / "work" / name, fabric)
         save_file(weights(objective), out / f"{name}{rank}.safetensors")
+        save_file(gradients(objective), out / f"{name}-gradients{rank}.safetensors")
         (out / f"{name}{rank}.json").write_text(json.dumps(history))
     ends = {"stopped": stopped(out / "stopped", fabric), "diverged": diverged(out / "d", fabric)}
     (out / f"ends{rank}.json").write_text(json.dumps(ends))

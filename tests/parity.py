@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import torch
 
+from pfafn.models.inputs import Annotation, Garment
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.vgg import VGG19
+from pfafn.samples.sample import TutorSample
 from pfafn.weights.model_file import load_strictly
 from pfafn.weights.official import WARP_NAMES, empty_like, generator_names, rename
 
@@ -119,21 +121,20 @@ def mask(pixels: np.ndarray) -> torch.Tensor:
     return torch.from_numpy((pixels > 127).astype(np.float32))[:, None]
 
 
-def batch(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    """Fixture inputs under the names of a training batch."""
-    own, other = mask(arrays["edge"]), mask(arrays["edge_un"])
-    return {
-        "person": image(arrays["person"]),
-        "garment": image(arrays["cloth"]) * own,
-        "garment_mask": own,
-        "unpaired_garment": image(arrays["cloth_un"]) * other,
-        "unpaired_mask": other,
-        "parsing": torch.from_numpy(arrays["label"]),
-        "body_parts": torch.from_numpy(arrays["dense"]),
-        "keypoints": torch.from_numpy(arrays["keypoints"]),
-        "category": torch.zeros(len(arrays["person"]), dtype=torch.long),
-    }
+def batch(arrays: dict[str, np.ndarray]) -> TutorSample:
+    """Fixture inputs as a training batch."""
+    own, ids = mask(arrays["edge"]), torch.arange(len(arrays["person"]))
+    told = (torch.from_numpy(arrays[name]) for name in ("label", "dense", "keypoints"))
+    annotation = Annotation(*told, torch.zeros_like(ids))
+    garment = Garment(image(arrays["cloth"]) * own, own)
+    return TutorSample(ids, image(arrays["person"]), annotation, garment)
 
 
-def double(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {k: v.double() if v.is_floating_point() else v for k, v in tensors.items()}
+def unpaired(arrays: dict[str, np.ndarray]) -> Garment:
+    """The other garments of the fixture inputs."""
+    other = mask(arrays["edge_un"])
+    return Garment(image(arrays["cloth_un"]) * other, other)
+
+
+def double(value: torch.Tensor) -> torch.Tensor:
+    return value.double() if value.is_floating_point() else value

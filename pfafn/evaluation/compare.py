@@ -16,13 +16,14 @@ from torch.utils.data import DataLoader
 from pfafn.evaluation.baselines import paste_on_torso
 from pfafn.evaluation.metrics import METRICS
 from pfafn.evaluation.scores import Outcome, scores
-from pfafn.evaluation.testset import PROTOCOLS, TestSet, truths
+from pfafn.evaluation.testset import PROTOCOLS, TestSet, tried_on, truths
 from pfafn.kit.machine import autocast
 from pfafn.kit.progress import Progress
 from pfafn.models.redress import redress
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.photos.tensors import to_device, to_pixels
 from pfafn.samples.loading import loading
+from pfafn.samples.sample import TestSample
 
 
 class Dressed(NamedTuple):
@@ -44,18 +45,18 @@ class Dressed(NamedTuple):
 
 @torch.inference_mode()
 def dress(
-    tutor: TryOnNet, student: TryOnNet, batch: dict[str, Tensor], protocol: str
+    tutor: TryOnNet, student: TryOnNet, batch: TestSample, protocol: str
 ) -> dict[str, Dressed]:
     """Every one of `metrics.MODELS` on a batch (on the networks' device), under a protocol."""
-    garment, mask = (batch[name] for name in PROTOCOLS[protocol])
-    with autocast(garment.device):
-        by_tutor = redress(tutor, batch | {"unpaired_garment": garment, "unpaired_mask": mask})
-        by_student = student.wear(batch["person"], garment, mask)
-    pasted = paste_on_torso(batch["person"], garment, mask, batch["keypoints"])
+    person, garment = batch.person, tried_on(batch, protocol)
+    with autocast(person.device):
+        by_tutor = redress(tutor, person, batch.annotation, garment)
+        by_student = student.wear(person, *garment)
+    pasted = paste_on_torso(person, *garment, batch.annotation.keypoints)
     return {
         "tutor": of_network(by_tutor),
         "student": of_network(by_student),
-        "person": Dressed(batch["person"]),
+        "person": Dressed(person),
         "torso_box": Dressed(*pasted),
     }
 
@@ -69,7 +70,7 @@ class Evaluated(NamedTuple):
     """A batch under one protocol."""
 
     protocol: str
-    batch: dict[str, Tensor]
+    batch: TestSample
     dressed: dict[str, Dressed]
     rows: list[dict[str, Any]]  # of the per-sample table
 
@@ -86,18 +87,18 @@ def evaluate(
             for protocol in PROTOCOLS:
                 dressed = dress(tutor, student, batch, protocol)
                 yield Evaluated(protocol, batch, dressed, rows(test, batch, dressed, protocol))
-                progress.advance(steps=len(batch["item"]))
+                progress.advance(steps=len(batch.item))
 
 
 def rows(
-    test: TestSet, batch: dict[str, Tensor], dressed: dict[str, Dressed], protocol: str
+    test: TestSet, batch: TestSample, dressed: dict[str, Dressed], protocol: str
 ) -> list[dict[str, Any]]:
     """One row per sample and model: names and METRICS, all NaN if the model gave no numbers."""
     found = []
     for i, truth in enumerate(truths(test, batch, protocol)):
         if truth is None:
             continue
-        pair = test.pair(int(batch["item"][i]), protocol)
+        pair = test.pair(int(batch.item[i]), protocol)
         names = {
             "item": pair.item,
             "person": test.persons[pair.item],

@@ -45,9 +45,9 @@ class Gallery:
     def add(self, seen: Evaluated, known: list[Tensor | None], captions: list[str]) -> None:
         """Take what is still missing from a batch. known: true pictures [3, H, W] in [0, 1]."""
         student = seen.dressed["student"]
-        pale = seen.batch["unpaired_garment"] + 1 - seen.batch["unpaired_mask"]
+        pale = seen.batch.unpaired.image + 1 - seen.batch.unpaired.mask
         columns = {
-            "person": seen.batch["person"],
+            "person": seen.batch.person,
             "garment": pale,
             "warped": student.garment * student.mask + 1 - student.mask,
             **{model: seen.dressed[model].image for model in ("tutor", "student", "torso_box")},

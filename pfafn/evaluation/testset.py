@@ -16,17 +16,16 @@ from torch import Tensor
 from pfafn.data.flow_files import decode_flow
 from pfafn.evaluation.scores import Truth
 from pfafn.kit.errors import UserError
+from pfafn.models.inputs import Garment
 from pfafn.models.representation import clothes_mask
 from pfafn.photos.images import quick_rgb
 from pfafn.photos.tensors import to_pixels
-from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.dataset import TestSamples
+from pfafn.samples.sample import TestSample
 from pfafn.samples.shards import Shards
 
 PROTOCOL = {"name": "pfafn-test", "version": 1}  # raise it when a score means something else
-PROTOCOLS = {
-    "paired": ("garment", "garment_mask"),
-    "unpaired": ("unpaired_garment", "unpaired_mask"),
-}
+PROTOCOLS = ("paired", "unpaired")
 
 
 class NothingToEvaluate(UserError, ValueError):
@@ -58,7 +57,7 @@ class TestSet:
     __test__ = False  # not a class of tests
 
     def __init__(self, prepare: Path, annotate: Path) -> None:
-        self.samples = TryOnDataset(prepare, "test", annotate=annotate, unpaired=0)
+        self.samples = TestSamples(prepare, annotate)
         if not len(self.samples):
             raise NothingToEvaluate(
                 f"{prepare}/manifest.parquet has no test person; give the data set a test split "
@@ -128,7 +127,7 @@ class TestSet:
             "pairs": names.hexdigest(),
             "pictures": pictures.hexdigest(),
             "persons": len(self.persons),
-            "image": list(self.samples[0]["person"].shape[-2:]),
+            "image": list(self.samples[0].person.shape[-2:]),
         }
 
     def _names(self, pair: Pair) -> tuple[str, str, str]:
@@ -136,16 +135,21 @@ class TestSet:
         return pair.protocol, self.persons[pair.item], self.garments[pair.garment]
 
 
-def truths(test: TestSet, batch: dict[str, Tensor], protocol: str) -> list[Truth | None]:
+def tried_on(batch: TestSample, protocol: str) -> Garment:
+    """The garments that a batch tries on under a protocol."""
+    return batch.worn if protocol == "paired" else batch.unpaired
+
+
+def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None]:
     """The truth for each sample of a batch; None where there is no pair to evaluate.
 
     Where the person's own clothes are is taken from the known flow of the paired garment if there
     is one, from the parsing otherwise.
     """
-    parsed = clothes_mask(batch["parsing"].long(), batch["category"]).cpu()
-    photos = torch.from_numpy(to_pixels(batch["person"])).movedim(-1, 1) / 255
+    parsed = clothes_mask(batch.annotation.parsing.long(), batch.annotation.category).cpu()
+    photos = torch.from_numpy(to_pixels(batch.person)).movedim(-1, 1) / 255
     found: list[Truth | None] = []
-    for item, photo, worn in zip(batch["item"].tolist(), photos, parsed, strict=True):
+    for item, photo, worn in zip(batch.item.tolist(), photos, parsed, strict=True):
         own = test.known(test.pair(item, "paired"))
         if own.visible is not None:
             worn = own.visible

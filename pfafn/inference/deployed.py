@@ -7,17 +7,17 @@ from typing import ClassVar, Self
 
 import cv2
 import numpy as np
-from torch import Tensor
+from torch.utils.data import default_collate
 
 from pfafn.fast.deploy import deploy
 from pfafn.kit import machine
+from pfafn.models.inputs import Garment
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.fitting import placement
 from pfafn.photos.images import Pixels
-from pfafn.photos.masks import SOLID
-from pfafn.photos.tensors import mask_tensor, picture_tensor, to_device, to_pixels
+from pfafn.photos.tensors import Batch, mask_tensor, picture_tensor, to_device, to_pixels
 from pfafn.weights import model_file
 from pfafn.weights.model_file import ModelError
 
@@ -25,7 +25,7 @@ REGISTERED = "models:/"  # how a model in the registry is named
 # Called by name: a model that is served elsewhere brings no registry along, and needs none.
 LOOK_UP = "pfafn.registry:resolve"
 # What to know where a mask is empty that was given, or was told from the photo.
-GIVEN = f"a garment's pixels are above {SOLID}"
+GIVEN = "a garment's pixels are above 127"
 TOLD = "it could not be told from the background; give a mask"
 OTHER_ROLE = {
     "tutor": "is a tutor, which needs parsing and keypoints as well; use TutorTryOn, or a student",
@@ -65,12 +65,12 @@ class DeployedTryOn:
         height, width = card["image"]
         return cls(net, (height, width), source)
 
-    def batch(self, **samples: Tensor) -> dict[str, Tensor]:
-        """Samples as batches of one, on the device."""
-        return to_device({name: value[None] for name, value in samples.items()}, self.device)
+    def batch(self, sample: Batch) -> Batch:
+        """A tensor, or a named tuple of them, as a batch of one on the device."""
+        return to_device(default_collate([sample]), self.device)
 
-    def garment_tensors(self, garment: GarmentPhoto) -> tuple[Tensor, Tensor]:
-        """The garment's picture times its mask [3, H, W], and the mask [1, H, W], at model size.
+    def garment_tensors(self, garment: GarmentPhoto) -> Garment:
+        """The garment's picture times its mask, and the mask, at the model's size.
 
         Raises PictureError if nothing of the mask is left there.
         """
@@ -79,7 +79,7 @@ class DeployedTryOn:
             hint = GIVEN if garment.mask_source == "file" else TOLD
             raise PictureError(f"the garment's mask is empty: {hint}")
         mask = mask_tensor(fitted.mask)
-        return picture_tensor(fitted.rgb) * mask, mask
+        return Garment(picture_tensor(fitted.rgb) * mask, mask)
 
     def drawn(self, worn: Worn, sizes: Iterable[tuple[int, int]]) -> list[Pixels]:
         """The try-ons of a batch, each at its size (height, width), uint8 RGB [H, W, 3]."""

@@ -24,6 +24,7 @@ from pfafn.data.body_parts import derive_body_parts
 from pfafn.fast.deploy import PersonLevel
 from pfafn.inference.deployed import DeployedTryOn
 from pfafn.kit.machine import autocast
+from pfafn.models.inputs import Annotation
 from pfafn.models.parts import BodyPart, Category, Parsing
 from pfafn.models.redress import redress
 from pfafn.photos.checks import check_ids, check_keypoints
@@ -74,7 +75,7 @@ class TryOn(DeployedTryOn):
     @torch.inference_mode()
     def encode_person(self, person: PersonPhoto) -> EncodedPerson:
         """What of a try-on depends on the person's photo alone."""
-        image = self.batch(image=picture_tensor(person.fitted(self.size).rgb))["image"]
+        image = self.batch(picture_tensor(person.fitted(self.size).rgb))
         warp = self.net.warp
         with autocast(self.device):
             features = warp.flow.ahead(warp.encode_person(image))
@@ -83,10 +84,9 @@ class TryOn(DeployedTryOn):
     @torch.inference_mode()
     def encode_garment(self, garment: GarmentPhoto) -> EncodedGarment:
         """What of a try-on depends on the garment alone; errors as of `try_on`."""
-        image, mask = self.garment_tensors(garment)
-        batch = self.batch(image=image, mask=mask)
+        flat = self.batch(self.garment_tensors(garment))
         with autocast(self.device):
-            return EncodedGarment(**batch, features=self.net.warp.encode_garment(batch["image"]))
+            return EncodedGarment(*flat, features=self.net.warp.encode_garment(flat.image))
 
     @torch.inference_mode()
     def dress(self, pairs: Sequence[tuple[EncodedPerson, EncodedGarment]]) -> list[Pixels]:
@@ -151,20 +151,14 @@ class TutorTryOn(DeployedTryOn):
         if body_parts is None:
             body_parts = derive_body_parts(points, parsing)
         check_ids("body_parts", body_parts, size, len(BodyPart))
-        image, mask = self.garment_tensors(garment)
+        flat = self.garment_tensors(garment)
         parsing, body_parts = (
             fit(ids, self.size, interpolation="nearest", fill=NONE) for ids in (parsing, body_parts)
         )
         points = points if size == self.size else fit_points(points, size, self.size)
-        batch = self.batch(
-            person=picture_tensor(person.fitted(self.size).rgb),
-            unpaired_garment=image,
-            unpaired_mask=mask,
-            parsing=torch.from_numpy(parsing),
-            body_parts=torch.from_numpy(body_parts),
-            keypoints=torch.from_numpy(points),
-            category=torch.tensor(int(category)),
-        )
+        photo = picture_tensor(person.fitted(self.size).rgb)
+        maps = (torch.from_numpy(array) for array in (parsing, body_parts, points))
+        annotation = Annotation(*maps, torch.tensor(int(category)))
         with autocast(self.device):
-            worn = redress(self.net, batch)
+            worn = redress(self.net, *map(self.batch, (photo, annotation, flat)))
         return self.drawn(worn, [size])[0]

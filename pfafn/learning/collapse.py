@@ -64,15 +64,15 @@ def alarms(history: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 class Alarm:
-    """Says on standard error when a training begins to show a sign. rows: the curve so far."""
+    """Says on standard error when a training begins to show a sign."""
 
-    def __init__(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.told = set(alarms(rows))
+        self.told: set[str] = set()
 
     def look(self, rows: Sequence[dict[str, Any]]) -> None:
         """Look at the curve's last rows."""
-        found = alarms(rows)
-        for sign in found.keys() - self.told:
-            print(f"ALARM {self.name}, step {rows[-1]['step']}: {found[sign]}", file=sys.stderr)
-        self.told = set(found)
+        shown = alarms(rows)
+        for sign in shown.keys() - self.told:
+            print(f"ALARM {self.name}, step {rows[-1]['step']}: {shown[sign]}", file=sys.stderr)
+        self.told = set(shown)

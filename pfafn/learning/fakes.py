@@ -23,8 +23,9 @@ from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.params.file import Params
 from pfafn.photos.images import pack
 from pfafn.photos.tensors import to_device, to_pixels
-from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.dataset import UnpairedSamples
 from pfafn.samples.loading import loading
+from pfafn.samples.sample import UnpairedSample
 from pfafn.weights import model_file
 
 
@@ -81,21 +82,12 @@ class Dresser:
 
     def __init__(self, params: Params, artifacts: Path) -> None:
         self.batch = params.fakes.batch
+        self.arms_in_front = params.fakes.arms_in_front
         device = machine.device()
         tutor, _ = model_file.load(artifacts / "tutor_tryon/model.safetensors", role="tutor")
         self.tutor = deploy(tutor, device, machine.precision(device))
-        prepare, annotate = artifacts / "prepare", artifacts / "annotate"
-        self.views = [
-            TryOnDataset(
-                prepare,
-                "train",
-                annotate=annotate,
-                worn=False,
-                unpaired=k,
-                wearers=params.fakes.arms_in_front,
-            )
-            for k in range(params.fakes.per_person)
-        ]
+        folders = artifacts / "prepare", artifacts / "annotate"
+        self.views = [UnpairedSamples(*folders, k) for k in range(params.fakes.per_person)]
 
     def fakes(self, persons: range, loaders: int) -> Iterator[Fake]:
         """The fakes of these rows of the split, person by person, k by k; from whole batches on.
@@ -105,12 +97,11 @@ class Dresser:
         how = {"batch_size": self.batch} | loading(machine.device(), loaders)
         batches = [DataLoader(Subset(view, persons), **how) for view in self.views]
         for views in zip(*batches, strict=True):
-            made = [dressed(self.tutor, batch) for batch in views]
-            for i in range(len(views[0]["item"])):
+            made = [dressed(self.tutor, batch, self.arms_in_front) for batch in views]
+            for i in range(len(views[0].item)):
                 for k, (scores, images, masks) in enumerate(made):
                     row = {
-                        "item": int(views[k]["item"][i]), "k": k,
-                        "garment": int(views[k]["unpaired_index"][i]),
+                        "item": int(views[k].item[i]), "k": k, "garment": int(views[k].row[i]),
                         **{name: float(values[i]) for name, values in scores.items()},
                     }  # fmt: skip
                     image, mask = pack(images[i]), pack(masks[i, :, :, 0])
@@ -149,12 +140,17 @@ def computed_on() -> str:
 
 
 def dressed(
-    tutor: TryOnNet, batch: dict[str, Tensor]
+    tutor: TryOnNet, batch: UnpairedSample, arms_in_front: bool
 ) -> tuple[dict[str, Tensor], np.ndarray, np.ndarray]:
-    """Scores [B], fakes uint8 [B, H, W, 3] and warped masks uint8 [B, H, W, 1] of a batch."""
+    """Scores [B], fakes uint8 [B, H, W, 3] and warped masks uint8 [B, H, W, 1] of a batch.
+
+    arms_in_front: hands and arms that the garment leaves bare stay in front of it.
+    """
     device = next(tutor.parameters()).device
+    own = to_device(batch, device)
+    wearer = own.wearer if arms_in_front else None
     with autocast(device):
-        worn = redress(tutor, to_device(batch, device))
+        worn = redress(tutor, own.person, own.annotation, own.garment, wearer)
     return quality(worn), to_pixels(worn.image), to_pixels(worn.warped.mask * 2 - 1)
 
 

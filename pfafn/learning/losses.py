@@ -1,4 +1,4 @@
-"""The losses of PF-AFN: pure functions of tensors, one per equation. Weights live in params.yaml.
+"""The losses of tutor and student: pure functions, one per equation. Weights live in params.yaml.
 
 Levels run coarse to fine, n = 0 .. 4.
 """
@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pfafn.kit.joint import joint_divisor
 from pfafn.models.geometry import resize, second_order, total_variation, warp
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Alignment
 
-FIRST_GUIDED_FLOW = 2  # the tutor guides the flows of the three finest levels only
+Terms = dict[str, Tensor]  # scalars by name
+
 EPSILON = 1e-4  # of a logarithm's argument, for masks that are all but 0 or 1
 
 
@@ -54,40 +54,6 @@ def warp_terms(
     offsets = (o for pair in zip(alignment.match, alignment.refine, strict=True) for o in pair)
     tv = [total_variation(offset) for offset in offsets]
     return WarpTerms(*map(torch.stack, (l1, perceptual, shape, bend, tv)))
-
-
-def trusted(tutor: Tensor, student: Tensor, clothes: Tensor) -> Tensor:
-    """Adjustable factor (paper eq. 7): where the tutor's warp is nearer to the truth, bool [B].
-
-    tutor, student, clothes [B, 3, H, W]: the garment warped by either, and worn. No gradient.
-    """
-    error = [(warped - clothes).detach().abs().mean(dim=(1, 2, 3)) for warped in (tutor, student)]
-    return error[0] < error[1]
-
-
-def mean_over_trusted(levels: list[Tensor], trust: Tensor) -> Tensor:
-    """Mean of each level's values [B] over the samples with trust [B]: [levels].
-
-    Exactly zero if none is trusted. It is a mean over the joint batch of all processes.
-    """
-    sums = [(values * trust).sum() for values in levels]
-    return torch.stack(sums) / joint_divisor(trust.sum())
-
-
-def feature_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tensor) -> Tensor:
-    """Squared distance of the person pyramids per level, over the trusted samples: [5] (eq. 5)."""
-    pairs = zip(student, tutor, strict=True)
-    distances = [(t.detach() - s).square().mean(dim=(1, 2, 3)) for s, t in pairs]
-    return mean_over_trusted(distances, trust)
-
-
-def flow_distillation(student: list[Tensor], tutor: list[Tensor], trust: Tensor) -> Tensor:
-    """Distance of the grids per guided level, over the trusted samples: [3] (paper eq. 6)."""
-    pairs = list(zip(student, tutor, strict=True))[FIRST_GUIDED_FLOW:]
-    # x and y side by side in memory: a norm over planes would take twenty times as long.
-    apart = [(t.detach() - s).movedim(1, -1).contiguous() for s, t in pairs]
-    distances = [torch.linalg.vector_norm(d, dim=-1).mean(dim=(1, 2)) for d in apart]
-    return mean_over_trusted(distances, trust)
 
 
 class GeneratorTerms(NamedTuple):

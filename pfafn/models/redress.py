@@ -4,35 +4,32 @@ import torch
 from torch import Tensor
 
 from pfafn.models.generator import composite
-from pfafn.models.representation import Represented, arms_in_front, represent
+from pfafn.models.inputs import Annotation, Garment, Wearer
+from pfafn.models.representation import arms_in_front, represent
 from pfafn.models.tryon import TryOnNet, Worn
-
-Batch = dict[str, Tensor]
-
-
-def represented(batch: Batch) -> Represented:
-    """The parser-based view of a batch."""
-    return represent(
-        *(batch[k] for k in ("person", "parsing", "body_parts", "keypoints", "category"))
-    )
 
 
 @torch.no_grad()
-def redress(tutor: TryOnNet, batch: Batch) -> Worn:
-    """The tutor puts `unpaired_garment` on the person: the fake image (paper section 3.1).
+def redress(
+    tutor: TryOnNet,
+    person: Tensor,
+    annotation: Annotation,
+    garment: Garment,
+    wearer: Wearer | None = None,
+) -> Worn:
+    """Put a garment on each person [B, 3, H, W] in [-1, 1]: the fake image (paper section 3.1).
 
-    If the batch tells the garment's wearer (wearer_parsing, wearer_body_parts), hands and arms that
-    this garment leaves bare stay in front of it. Without, the garment hides them, as in the paper,
-    and a student that never sees an arm in front of a fake's garment draws none at inference.
+    With a wearer of the garment, hands and arms that it leaves bare stay in front of it. Without,
+    the garment hides them, as in the paper, and a student that never sees an arm in front of a
+    fake's garment draws none at inference.
     """
-    seen = represented(batch)
-    warped = tutor.warp(seen.condition, batch["unpaired_garment"], batch["unpaired_mask"])
-    limbs = seen.limbs * (1 - warped.mask)
-    if "wearer_parsing" not in batch:
-        return tutor.render(seen.preserved, warped, limbs)
-    names = ("parsing", "body_parts", "wearer_parsing", "wearer_body_parts")
-    front = arms_in_front(*(batch[name] for name in names)).to(limbs)
-    worn = tutor.render(seen.preserved, warped, torch.maximum(limbs, seen.limbs * front))
+    told = represent(person, *annotation)
+    warped = tutor.warp(told.condition, *garment)
+    limbs = told.limbs * (1 - warped.mask)
+    if wearer is None:
+        return tutor.render(told.preserved, warped, limbs)
+    front = arms_in_front(annotation.parsing, annotation.body_parts, *wearer).to(limbs)
+    worn = tutor.render(told.preserved, warped, torch.maximum(limbs, told.limbs * front))
     # As in training, the garment may only show where it is worn.
     mask = worn.mask * (1 - front)
     return worn._replace(mask=mask, image=composite(worn.rendered, warped.garment, mask))

@@ -1,10 +1,14 @@
 """Pictures to network tensors and back."""
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+Batch = TypeVar("Batch", bound=Tensor | tuple)
 
 
 def to_pixels(images: Tensor) -> NDArray[np.uint8]:
@@ -30,11 +34,12 @@ def mask_tensor(mask: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy((mask != 0).astype(np.float32))[None]
 
 
-def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """The batch on the device, pictures in the memory layout that convolutions are fast in."""
-    return {
-        name: value.to(device, memory_format=torch.channels_last, non_blocking=True)
-        if value.ndim == 4
-        else value.to(device, non_blocking=True)
-        for name, value in batch.items()
-    }
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """A tensor, or a named tuple of them at any depth, on the device.
+
+    Pictures come in the memory layout that convolutions are fast in.
+    """
+    if isinstance(batch, tuple):
+        return type(batch)(*(to_device(part, device) for part in batch))
+    layout = torch.channels_last if batch.ndim == 4 else torch.preserve_format
+    return batch.to(device, memory_format=layout, non_blocking=True)

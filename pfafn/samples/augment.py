@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, NDArray[Any]]
 
-# What each name of a sample is: a picture or a map, and whether it lies in the person's frame.
+# What each name is: a picture or a map, and whether it lies in the person's frame.
 PERSON_IMAGES = ("person", "fake")
 PERSON_MASKS = ("fake_mask", "parsing", "body_parts")
-GARMENT_IMAGES = ("garment", "unpaired_garment")
+GARMENT_IMAGES = ("garment",)
 POINTS = "keypoints"
 
 
@@ -64,7 +64,7 @@ class Augment:
     def __call__(self, sample: Arrays, rng: np.random.Generator) -> Arrays:
         """Return the changed sample; rng alone decides what happens.
 
-        Arrays, any subset of: person, fake, garment, unpaired_garment uint8 [H, W, 3]; masks,
+        Arrays, the person and any of: fake, garment uint8 [H, W, 3]; masks,
         parsing, body_parts uint8 [H, W]; keypoints float32 [18, 3] in pixels.
         """
         mirrored = rng.random() < self.flip

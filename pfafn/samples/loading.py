@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pfafn.kit import machine
 from pfafn.params.training import Schedule
-from pfafn.samples.dataset import EpochSampler
 
 
 def loader(
@@ -50,11 +50,32 @@ class MicroBatches(Sampler[list[tuple[int, int]]]):
         for epoch in range(
             self.start // per_epoch + 1, self.schedule.epochs + self.schedule.decay + 1
         ):
-            order = EpochSampler(self.samples, self.seed, epoch, rank=self.rank, world=self.world)
+            order = EpochSampler(self.samples, self.seed, epoch, self.rank, self.world)
             keys = list(order)[: per_epoch * batch]
             done = max(0, self.start - (epoch - 1) * per_epoch) * batch
             for first in range(done, len(keys), micro):
                 yield keys[first : first + micro]
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Keys (epoch, i) of one epoch in an order decided by seed and epoch alone.
+
+    rank r of world takes every world-th key; the order wraps around so that all ranks have equally
+    many.
+    """
+
+    def __init__(self, length: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> None:
+        if not 0 <= rank < world:
+            raise ValueError(f"rank must be 0..{world - 1}, got {rank}")
+        order = np.random.default_rng([seed, epoch]).permutation(length)
+        self._indices = np.resize(order, -(-length // world) * world)[rank::world]
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return ((self._epoch, int(index)) for index in self._indices)
 
 
 def loading(device: torch.device, workers: int | None = None) -> dict[str, Any]:

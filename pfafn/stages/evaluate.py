@@ -67,7 +67,7 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
 
 def show(gallery: Gallery, seen: Evaluated, test: TestSet) -> None:
     """Add a batch of unpaired try-ons to the grid."""
-    pairs = [test.pair(item, "unpaired") for item in seen.batch["item"].tolist()]
+    pairs = [test.pair(item, "unpaired") for item in seen.batch.item.tolist()]
     names = [f"{test.persons[pair.item]} in {test.garments[pair.garment]}" for pair in pairs]
     gallery.add(seen, [test.known(pair).image for pair in pairs], names)
 

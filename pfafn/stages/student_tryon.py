@@ -9,39 +9,31 @@ writes  artifacts/student_tryon/ (model.safetensors, curve.csv, curve.png, metri
 from pathlib import Path
 from typing import Any
 
-from pfafn.learning.objectives import StudentObjective, inherit_generator
+from pfafn.learning.student import student_recipe
 from pfafn.params.file import Params
 from pfafn.stages.entry import main
 from pfafn.stages.train import COMMON, load_model, new_network, perceptual, train_stage
-from pfafn.training.plan import Plan
+from pfafn.training.recipe import Recipe
 
 STAGE = "student_tryon"
 PARAMS = (*COMMON, "model", "losses", STAGE)
 
 
+def recipe(params: Params, artifacts: Path) -> Recipe:
+    tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
+    warp = load_model(params, artifacts, "student_warp", "student")
+    net = new_network(params, "student", STAGE, warp)
+    return student_recipe(net, tutor, params.losses, perceptual(params), params.student_tryon)
+
+
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Train, write everything below artifacts/student_tryon, return the metrics."""
-
-    def build(params: Params) -> tuple[StudentObjective, Plan]:
-        schedule = params.student_tryon
-        tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
-        warp = load_model(params, artifacts, "student_warp", "student")
-        net = new_network(params, "student", STAGE, warp)
-        if schedule.generator == "tutor":
-            inherit_generator(net, tutor)
-        objective = StudentObjective(
-            net, tutor, params.losses, perceptual(params), schedule.warp_weight
-        )
-        return objective, Plan(
-            schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator}
-        )
-
     return train_stage(
         STAGE,
         PARAMS,
+        recipe,
         params,
         artifacts,
-        build,
         models=("tutor_tryon", "student_warp"),
         fakes=True,
         photos=params.student_tryon.photos,

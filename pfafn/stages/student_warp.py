@@ -8,11 +8,11 @@ writes  artifacts/student_warp/ (model.safetensors, curve.csv, curve.png, metric
 from pathlib import Path
 from typing import Any
 
-from pfafn.learning.objectives import StudentObjective, initialise_student
+from pfafn.learning.student import student_recipe
 from pfafn.params.file import Params
 from pfafn.stages.entry import main
 from pfafn.stages.train import COMMON, load_model, new_network, perceptual, train_stage
-from pfafn.training.plan import Plan
+from pfafn.training.recipe import Recipe
 
 STAGE = "student_warp"
 PARAMS = (
@@ -25,18 +25,17 @@ PARAMS = (
 )
 
 
+def recipe(params: Params, artifacts: Path) -> Recipe:
+    tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
+    net = new_network(params, "student", STAGE)
+    return student_recipe(net, tutor, params.losses, perceptual(params), params.student_warp)
+
+
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Train, write everything below artifacts/student_warp, return the metrics."""
-
-    def build(params: Params) -> tuple[StudentObjective, Plan]:
-        schedule = params.student_warp
-        tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
-        net = new_network(params, "student", STAGE, None)
-        shared = initialise_student(net, tutor)
-        objective = StudentObjective(net, tutor, params.losses, perceptual(params))
-        return objective, Plan(schedule, {"warp": schedule.lr}, shared, schedule.frozen_epochs)
-
-    return train_stage(STAGE, PARAMS, params, artifacts, build, models=("tutor_tryon",), fakes=True)
+    return train_stage(
+        STAGE, PARAMS, recipe, params, artifacts, models=("tutor_tryon",), fakes=True
+    )
 
 
 if __name__ == "__main__":

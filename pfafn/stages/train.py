@@ -3,6 +3,7 @@
 import sys
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,23 @@ import pandas as pd
 import torch
 
 from pfafn.fast.learn import quicken
-from pfafn.kit import machine
+from pfafn.fast.recompute import recompute
+from pfafn.kit import heap, machine
 from pfafn.kit.files import write_json
-from pfafn.learning.collapse import alarms
-from pfafn.learning.objectives import Objective
+from pfafn.learning.collapse import Alarm, alarms
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
 from pfafn.samples.augment import Augment
-from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.dataset import StudentSamples, TutorSamples
 from pfafn.stages import reads
 from pfafn.stages.output import StageOutput, stage_output
 from pfafn.stages.workplace import need
 from pfafn.training import pace
 from pfafn.training.curve import summary, write_curve
 from pfafn.training.loop import Trained, fit
-from pfafn.training.plan import Plan
+from pfafn.training.pace import Pace
 from pfafn.training.processes import led, start_fabric, together
+from pfafn.training.recipe import Recipe
 from pfafn.weights import model_file
 from pfafn.weights.perceptual import load_vgg
 
@@ -40,7 +42,9 @@ def load_model(params: Params, artifacts: Path, stage: str, role: str) -> TryOnN
     return model_file.load(reads.model(artifacts, stage), role=role, architecture=wanted)[0]
 
 
-def new_network(params: Params, role: str, stage: str, warp_from: TryOnNet | None) -> TryOnNet:
+def new_network(
+    params: Params, role: str, stage: str, warp_from: TryOnNet | None = None
+) -> TryOnNet:
     """A freshly initialised network, seeded by params.seed and stage name.
 
     Without warp_from, the warp network alone; with it, a whole one that starts from its warp.
@@ -56,15 +60,15 @@ def new_network(params: Params, role: str, stage: str, warp_from: TryOnNet | Non
 def train_stage(
     stage: str,
     declared: Sequence[str],
+    recipe_of: Callable[[Params, Path], Recipe],
     params: Params,
     artifacts: Path,
-    build: Callable[[Params], tuple[Objective, Plan]],
     *,
     models: tuple[str, ...] = (),
     fakes: bool = False,
     photos: float = 0.0,
 ) -> dict[str, Any]:
-    """Train what build(params) returns and write model, curve, metrics, provenance of `stage`.
+    """Train by recipe_of(params, artifacts); write model, curve, metrics, provenance of `stage`.
 
     declared: the keys of params that it may read; models: stages whose models it reads; fakes:
     whether it trains on the tutor's fake images; photos: share of the samples in which the photo
@@ -78,33 +82,34 @@ def train_stage(
     fabric = start_fabric(together(getattr(params, stage), stage))
     result = stage_output(artifacts / stage, read, params, machine.rounding())
     with led(fabric, result) as output:
-        dataset = TryOnDataset(
-            artifacts / "prepare",
-            "train",
-            annotate=artifacts / "annotate",
-            fakes=artifacts / "fakes" if fakes else None,
-            photos=photos,
-            augment=Augment(**params.augment.model_dump()),
-            seed=params.seed,
-        )
+        folders = (artifacts / "prepare", artifacts / "annotate")
+        how = {"augment": Augment(**params.augment.model_dump()), "seed": params.seed}
+        if fakes:
+            dataset = StudentSamples(*folders, artifacts / "fakes", photos=photos, **how)
+        else:
+            dataset = TutorSamples(*folders, **how)
         with fabric.rank_zero_first():  # it may fetch the perceptual loss's weights
-            objective, plan = build(params)
-        quicken(objective)
+            recipe = recipe_of(params, artifacts)
+        quicken(recipe.objective)
+        if machine.recompute():
+            recompute(recipe.objective)
+        net = recipe.objective.net
         if fabric.is_global_zero:
-            room_for(objective, output)
-        trained = fit(
-            objective,
-            dataset,
-            plan,
-            params.optimizer,
-            seed=params.seed,
-            work=output.work,
-            name=stage,
-            on_pace=lambda seconds: tell(whole, artifacts, stage, seconds),
-            fabric=fabric,
-        )
+            room_for(net, output)
+        told = Pace(recipe.schedule.batch, partial(tell, whole, artifacts, stage))
+        with heap.kept():
+            trained = fit(
+                recipe,
+                dataset,
+                params.optimizer,
+                seed=params.seed,
+                work=output.work,
+                name=stage,
+                watchers=(Alarm(stage).look, told.step),
+                fabric=fabric,
+            )
         if fabric.is_global_zero:
-            write(output, stage, params, objective.net, trained)
+            write(output, stage, params, net, trained)
             output.extra["processes"] = fabric.world_size
     return summary(trained.history)
 
@@ -129,9 +134,9 @@ def write(output: StageOutput, stage: str, params: Params, net: TryOnNet, traine
     }
 
 
-def room_for(objective: Objective, output: StageOutput) -> None:
+def room_for(net: TryOnNet, output: StageOutput) -> None:
     """NoSpace unless there is room for the model and three resume points, one being written."""
-    weights = sum(value.nbytes for value in objective.net.state_dict().values())
+    weights = sum(value.nbytes for value in net.state_dict().values())
     need(output.work, 3 * WITH_ADAM * weights + weights, "the resume points")
 
 

@@ -8,11 +8,11 @@ writes  artifacts/tutor_tryon/ (model.safetensors, curve.csv, curve.png, metrics
 from pathlib import Path
 from typing import Any
 
-from pfafn.learning.objectives import TutorObjective
+from pfafn.learning.tutor import tutor_recipe
 from pfafn.params.file import Params
 from pfafn.stages.entry import main
 from pfafn.stages.train import COMMON, load_model, new_network, perceptual, train_stage
-from pfafn.training.plan import Plan
+from pfafn.training.recipe import Recipe
 
 STAGE = "tutor_tryon"
 PARAMS = (
@@ -27,19 +27,15 @@ PARAMS = (
 )
 
 
+def recipe(params: Params, artifacts: Path) -> Recipe:
+    warp = load_model(params, artifacts, "tutor_warp", "tutor")
+    net = new_network(params, "tutor", STAGE, warp)
+    return tutor_recipe(net, params.losses, perceptual(params), params.tutor_tryon)
+
+
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Train, write everything below artifacts/tutor_tryon, return the metrics."""
-
-    def build(params: Params) -> tuple[TutorObjective, Plan]:
-        schedule = params.tutor_tryon
-        warp = load_model(params, artifacts, "tutor_warp", "tutor")
-        net = new_network(params, "tutor", STAGE, warp)
-        objective = TutorObjective(net, params.losses, perceptual(params), schedule.warp_weight)
-        return objective, Plan(
-            schedule, {"warp": schedule.lr_warp, "generator": schedule.lr_generator}
-        )
-
-    return train_stage(STAGE, PARAMS, params, artifacts, build, models=("tutor_warp",))
+    return train_stage(STAGE, PARAMS, recipe, params, artifacts, models=("tutor_warp",))
 
 
 if __name__ == "__main__":

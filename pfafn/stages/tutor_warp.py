@@ -8,26 +8,24 @@ writes  artifacts/tutor_warp/ (model.safetensors, curve.csv, curve.png, metrics.
 from pathlib import Path
 from typing import Any
 
-from pfafn.learning.objectives import TutorObjective
+from pfafn.learning.tutor import tutor_recipe
 from pfafn.params.file import Params
 from pfafn.stages.entry import main
 from pfafn.stages.train import COMMON, new_network, perceptual, train_stage
-from pfafn.training.plan import Plan
+from pfafn.training.recipe import Recipe
 
 STAGE = "tutor_warp"
 PARAMS = (*COMMON, "model.channels", "model.fpn", "losses.warp", STAGE)
 
 
+def recipe(params: Params, artifacts: Path) -> Recipe:
+    net = new_network(params, "tutor", STAGE)
+    return tutor_recipe(net, params.losses, perceptual(params), params.tutor_warp)
+
+
 def run(params: Params, artifacts: Path) -> dict[str, Any]:
     """Train, write everything below artifacts/tutor_warp, return the metrics."""
-
-    def build(params: Params) -> tuple[TutorObjective, Plan]:
-        schedule = params.tutor_warp
-        net = new_network(params, "tutor", STAGE, None)
-        objective = TutorObjective(net, params.losses, perceptual(params))
-        return objective, Plan(schedule, {"warp": schedule.lr})
-
-    return train_stage(STAGE, PARAMS, params, artifacts, build)
+    return train_stage(STAGE, PARAMS, recipe, params, artifacts)
 
 
 if __name__ == "__main__":

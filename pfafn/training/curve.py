@@ -1,5 +1,6 @@
 """Loss curves: kept while training, then written as a table, a picture and a summary."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,27 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+MOST_ROWS = 200
+Rows = list[dict[str, Any]]
+
 
 class Curve:
-    """Loss terms, averaged over the steps of each row."""
+    """Loss terms, averaged over the steps of each row; of at most MOST_ROWS.
+
+    per_epoch, steps: of an epoch and of the whole training.
+    """
 
     def __init__(
         self,
+        per_epoch: int,
+        steps: int,
         rows: Sequence[dict[str, Any]] = (),
         count: int = 0,
         sums: Mapping[str, float] | None = None,
     ) -> None:
-        self.rows = list(rows)
+        self.per_epoch, self.steps = per_epoch, steps
+        self.every = math.ceil(steps / MOST_ROWS)
+        self.rows: Rows = list(rows)
         self.count = count  # steps in the row under way
         self.sums = {name: torch.tensor(value) for name, value in (sums or {}).items()}
 
@@ -27,24 +38,24 @@ class Curve:
     def last(self) -> float | None:
         return self.rows[-1]["total"] if self.rows else None
 
-    def add(self, terms: dict[str, Tensor]) -> None:
+    def add(self, terms: Mapping[str, Tensor], step: int, rate: float) -> None:
+        """Take the terms of a step, the first one is 1; rate: the factor on its learning rates."""
         for key, value in terms.items():
             self.sums[key] = self.sums.get(key, torch.zeros(())).to(value.device) + value.float()
         self.count += 1
-
-    def row(self, step: int, epoch: int, rate: float) -> None:
-        """Close a row."""
-        means = {key: float(value) / self.count for key, value in self.sums.items()}
-        self.rows.append({"step": step, "epoch": epoch, "rate": rate, **means})
-        self.sums, self.count = {}, 0
+        if step % self.every == 0 or step == self.steps:
+            means = {key: float(value) / self.count for key, value in self.sums.items()}
+            epoch = (step - 1) // self.per_epoch + 1
+            self.rows.append({"step": step, "epoch": epoch, "rate": rate, **means})
+            self.sums, self.count = {}, 0
 
     def state(self) -> dict[str, Any]:
-        """What a resume point keeps: Curve(**state) goes on where this one stands."""
+        """What a resume point keeps: Curve(..., **state) goes on where this one stands."""
         sums = {name: float(value) for name, value in self.sums.items()}
         return {"rows": list(self.rows), "count": self.count, "sums": sums}
 
 
-def summary(history: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(history: Rows) -> dict[str, Any]:
     """Every term of the last tenth of the curve, averaged; and the first total."""
     frame = pd.DataFrame(history)
     tail = frame.tail(max(1, len(frame) // 10)).drop(columns=["epoch", "rate"]).mean()
@@ -56,7 +67,7 @@ def summary(history: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def write_curve(history: list[dict[str, Any]], folder: Path, stage: str) -> None:
+def write_curve(history: Rows, folder: Path, stage: str) -> None:
     """Write curve.csv and its picture, curve.png."""
     frame = pd.DataFrame(history)
     frame.to_csv(folder / "curve.csv", index=False, float_format="%.6g")

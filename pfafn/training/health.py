@@ -1,15 +1,18 @@
 """Stop a training that has gone wrong before it spoils the weights, and say with what it did."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import whole
+from pfafn.training.processes import Dismissed, gathered
 
 RECORD = "diverged.json"  # beside the resume point
 
@@ -37,24 +40,43 @@ def check_finite(terms: Mapping[str, Tensor]) -> None:
         raise NotFinite([name for name, v in terms.items() if not torch.isfinite(v)], terms)
 
 
-def check_gradients(
-    optimizer: torch.optim.Optimizer, names: Mapping[int, str], terms: Mapping[str, Tensor]
-) -> None:
+def check_gradients(net: nn.Module, terms: Mapping[str, Tensor]) -> None:
     """Raise NotFinite, naming the parameters, if a gradient is not finite.
 
     Before the optimizer's step: Adam would keep the damage in its moments for ever.
     """
-    trained = [p for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
-    if not trained:
-        return
-    if not torch.isfinite(torch.nn.utils.get_total_norm(p.grad for p in trained)):
-        wrong = [names[id(p)] for p in trained if not torch.isfinite(p.grad).all()]
+    grads = {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
+    if grads and not torch.isfinite(torch.nn.utils.get_total_norm(grads.values())):
+        wrong = [name for name, grad in grads.items() if not torch.isfinite(grad).all()]
         raise NotFinite([f"gradient of {name}" for name in wrong] or ["gradient's norm"], terms)
 
 
-def items_of(micro_batches: Sequence[Mapping[str, Tensor]]) -> list[int]:
-    """The manifest's numbers of all samples, where they have one."""
-    return [int(i) for batch in micro_batches for i in batch.get("item", ())]
+def items_of(micro_batches: Sequence[Any]) -> list[int]:
+    """The manifest's numbers of all samples."""
+    return [number for batch in micro_batches for number in batch.item.tolist()]
+
+
+@contextmanager
+def on_record(
+    fabric: Fabric, work: Path, name: str, step: tuple[int, int], micro_batches: Sequence[Any]
+) -> Iterator[None]:
+    """Make of NotFinite inside the end of the training, its batch on record in `work`.
+
+    step: its number, and that of the last one. The first process raises TrainingDiverged, the
+    others Dismissed.
+    """
+    try:
+        yield
+    except NotFinite as error:
+        items = gathered(fabric, items_of(micro_batches))
+        if not fabric.is_global_zero:
+            raise Dismissed(0) from error
+        kept = record(work, step[0], items, error)
+        raise TrainingDiverged(
+            f"{name}: {error} not finite in step {step[0]} of {step[1]} (items {items}, see "
+            f"{kept}); lower the learning rate or look at these samples. The last good resume "
+            "point is kept"
+        ) from error
 
 
 def record(work: Path, step: int, items: list[int], error: NotFinite) -> Path:
@@ -69,12 +91,3 @@ def record(work: Path, step: int, items: list[int], error: NotFinite) -> Path:
     with whole(work / RECORD) as scratch:
         scratch.write_text(json.dumps(content, indent=2) + "\n")
     return work / RECORD
-
-
-def diverged(name: str, when: str, error: NotFinite, kept: Path) -> TrainingDiverged:
-    """The error that ends a training; kept: the record of its batch."""
-    items = json.loads(kept.read_text())["items"]
-    return TrainingDiverged(
-        f"{name}: {error} not finite in {when} (items {items}, see {kept}); lower the learning "
-        "rate or look at these samples. The last good resume point is kept"
-    )

@@ -28,7 +28,7 @@ class Pace:
         self.steps = 0
         self.began = time.monotonic()
 
-    def step(self) -> None:
+    def step(self, *_: object) -> None:
         """A step is done. The first is slower than the others, and does not count."""
         if self.steps == 0:
             self.began = time.monotonic()

@@ -9,7 +9,7 @@ is set aside, and the one before it, or the beginning, takes its place: the resu
 
 import json
 import sys
-import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,6 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from pfafn.kit import machine
 from pfafn.kit.files import whole
 from pfafn.weights.digest import Tensors, digest
 
@@ -46,40 +45,33 @@ class Saved(NamedTuple):
     point: ResumePoint
     tensors: Tensors
 
-    def restore(
-        self, net: nn.Module, optimizer: torch.optim.Optimizer, names: dict[int, str]
-    ) -> None:
-        """Put weights, optimizer state and random generators back, exactly."""
-        net.load_state_dict(
-            {k.removeprefix("net."): v for k, v in self.tensors.items() if k.startswith("net.")}
-        )
-        states: dict[str, dict[str, Tensor]] = {}
-        for key, value in self.tensors.items():
-            if key.startswith("adam."):
-                name, field = key.removeprefix("adam.").rsplit(".", 1)
-                states.setdefault(name, {})[field] = value
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                if state := states.get(names[id(parameter)]):
-                    # Adam keeps its step counter on the CPU, its moments in the parameter's image.
-                    optimizer.state[parameter] = {
-                        k: v if k == "step" else torch.empty_like(parameter).copy_(v)
-                        for k, v in state.items()
-                    }
+    def restore(self, net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Put weights, optimizer state and random generators back, exactly.
+
+        optimizer: a new one, with the groups that it had when the point was taken.
+        """
+        net.load_state_dict(self.of("net"))
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        states: defaultdict[int, dict[str, Tensor]] = defaultdict(dict)
+        for key, value in self.of("optimizer").items():
+            number, field = key.split(".")
+            if value.ndim:  # in memory like its parameter, which a file does not tell
+                value = torch.empty_like(parameters[int(number)]).copy_(value)
+            states[int(number)][field] = value
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": dict(states)})
         set_generators(self.tensors)
 
+    def of(self, part: str) -> dict[str, Tensor]:
+        """The tensors of a part, by their names in it."""
+        own = (key for key in self.tensors if key.startswith(f"{part}."))
+        return {key.removeprefix(f"{part}."): self.tensors[key] for key in own}
 
-def state(
-    net: nn.Module, optimizer: torch.optim.Optimizer, names: dict[int, str]
-) -> dict[str, Tensor]:
-    """All that a resume point holds, as it is now: the next step changes most of it.
 
-    names: parameter name of each id(parameter) in the optimizer.
-    """
+def state(net: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """All that a resume point holds, as it is now: the next step changes most of it."""
     tensors = {f"net.{key}": value.detach() for key, value in net.state_dict().items()}
-    for parameter, values in optimizer.state.items():
-        for key, value in values.items():
-            tensors[f"adam.{names[id(parameter)]}.{key}"] = torch.as_tensor(value)
+    for number, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{field}": value for field, value in values.items()}
     return tensors | generators()
 
 
@@ -153,33 +145,3 @@ def read_file(path: Path) -> Saved:
         if isinstance(error, FileNotFoundError):
             raise
         raise Damaged(f"{path}: no complete resume point ({error})") from error
-
-
-class Clock:
-    """Training seconds over all tries, and when the next resume point is due."""
-
-    def __init__(self, before: float, step: int) -> None:
-        self.before = before
-        self.started = self.saved = self.last = time.monotonic()
-        self.saved_step = step
-        self.saving = 0.0  # seconds that the training waited for resume points
-
-    def seconds(self) -> float:
-        return self.before + time.monotonic() - self.started
-
-    def due(self, step: int) -> bool:
-        """Whether to save after this step.
-
-        By time: if another step as long as this one would end later than the interval allows.
-        """
-        now = time.monotonic()
-        self.last, took = now, now - self.last
-        every = machine.checkpoint_steps()
-        by_step = bool(every) and step - self.saved_step >= every
-        return by_step or now - self.saved + took >= machine.checkpoint_seconds()
-
-    def done(self, step: int, began: float) -> None:
-        """A resume point of `step` was taken, which the training had to wait for since `began`."""
-        self.last = self.saved = time.monotonic()
-        self.saved_step = step
-        self.saving += self.last - began

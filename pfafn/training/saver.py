@@ -1,9 +1,13 @@
-"""Write resume points beside the training, which waits only for a copy of its state."""
+"""When resume points are taken, and how: beside the training, which waits only for a copy."""
 
+import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pfafn.kit import machine
 from pfafn.training import resume
 from pfafn.training.resume import ResumePoint
 from pfafn.weights.digest import Tensors
@@ -41,3 +45,36 @@ class Saver:
         self.pool.shutdown(wait=True)
         if kind is None:
             self.wait()
+
+
+class Clock:
+    """Training seconds over all tries, and when the next resume point is due."""
+
+    def __init__(self, before: float, step: int) -> None:
+        self.before = before
+        self.started = self.saved = self.last = time.monotonic()
+        self.saved_step = step
+        self.waited = 0.0  # seconds, for resume points
+
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+    def due(self, step: int) -> bool:
+        """Whether to save after this step.
+
+        By time: if another step as long as this one would end later than the interval allows.
+        """
+        now = time.monotonic()
+        self.last, took = now, now - self.last
+        every = machine.checkpoint_steps()
+        by_step = bool(every) and step - self.saved_step >= every
+        return by_step or now - self.saved + took >= machine.checkpoint_seconds()
+
+    @contextmanager
+    def saving(self, step: int) -> Iterator[None]:
+        """Take a resume point of `step` inside, for which the training waits."""
+        began = time.monotonic()
+        yield
+        self.last = self.saved = time.monotonic()
+        self.saved_step = step
+        self.waited += self.last - began

@@ -94,8 +94,8 @@ def test_a_grown_data_set_is_the_same_samples_over_and_over(tmp_path) -> None:
     source = samples.write(tmp_path / "source", QUICK.size, 3)
     few, many = samples.dataset(source), samples.dataset(samples.grown(source, tmp_path / "x", 4))
     assert (len(few), len(many)) == (3, 12)
-    torch.testing.assert_close(many[7]["person"], few[1]["person"], rtol=0, atol=0)
-    assert not torch.equal(many[7]["person"], many[6]["person"])
+    torch.testing.assert_close(many[7].person, few[1].person, rtol=0, atol=0)
+    assert not torch.equal(many[7].person, many[6].person)
 
 
 def test_both_forms_of_reading_give_the_same_batches(tmp_path) -> None:
@@ -168,9 +168,9 @@ def test_each_phase_of_the_schedule_is_what_its_stage_trains(number: int, narrow
 def test_warp_stages_have_no_generator_and_the_student_s_copied_parts_stand_still() -> None:
     params = Params.load(PAPER)
     for stage in schedule.TRAININGS:
-        objective, plan = schedule.prepared(params, stage, QUICK.widths)
-        assert (objective.net.generator is None) == stage.endswith("_warp")
-        assert bool(plan.frozen) == (plan.frozen_epochs > 0) == (stage == "student_warp")
+        recipe = schedule.prepared(params, stage, QUICK.widths)
+        assert (recipe.objective.net.generator is None) == stage.endswith("_warp")
+        assert bool(recipe.frozen) == (recipe.frozen_epochs > 0) == (stage == "student_warp")
 
 
 def test_hours_are_those_of_all_samples_at_the_pace_of_the_measured_ones() -> None:

@@ -20,7 +20,7 @@ def test_every_model_dresses_the_batch(networks, test_set, protocol, batch):
     for model, dressed in made.items():
         assert dressed.image.shape == (3, 3, *tinyset.SIZE)
         assert (dressed.grid is None) == (model == "person")
-    assert torch.equal(made["person"].image, batch["person"])
+    assert torch.equal(made["person"].image, batch.person)
 
 
 def test_a_table_row_per_pair_and_model(networks, test_set, batch):
@@ -39,7 +39,7 @@ def test_paired_the_untouched_person_scores_perfectly(networks, test_set, batch)
 
 
 def test_a_model_that_gives_no_numbers_has_no_scores(test_set, batch):
-    broken = batch["person"].clone()
+    broken = batch.person.clone()
     broken[1, 0, 5, 5] = torch.nan
     found = rows(test_set, batch, {"student": Dressed(broken)}, "paired")
     assert not math.isnan(found[0]["ssim"])

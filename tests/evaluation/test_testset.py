@@ -46,7 +46,7 @@ def test_unpaired_without_truth_has_nothing_to_compare_with(test_set, batch):
 
 def test_paired_the_photo_is_the_truth_and_parsing_says_where_the_clothes_are(test_set, batch):
     a, b, c = truths(test_set, batch, "paired")
-    torch.testing.assert_close(a.image, batch["person"][0] / 2 + 0.5)
+    torch.testing.assert_close(a.image, batch.person[0] / 2 + 0.5)
     clothes = torch.from_numpy(photoset.parsing(tinyset.SIZE) == photoset.Parsing.UPPER_CLOTHES)
     assert torch.equal(b.clothes[0], clothes)
     assert a.flow is not None and b.flow is None
@@ -54,8 +54,8 @@ def test_paired_the_photo_is_the_truth_and_parsing_says_where_the_clothes_are(te
 
 
 def test_unpaired_the_region_is_old_and_new_clothes(test_set, batch):
-    batch["parsing"] = torch.zeros_like(batch["parsing"])
-    batch["parsing"][1, :4, :4] = photoset.Parsing.UPPER_CLOTHES
+    batch.annotation.parsing.zero_()
+    batch.annotation.parsing[1, :4, :4] = photoset.Parsing.UPPER_CLOTHES
     b = truths(test_set, batch, "unpaired")[1]
     expected = torch.from_numpy(tinyset.visible())[None].clone()
     expected[:, :4, :4] = True
@@ -63,7 +63,7 @@ def test_unpaired_the_region_is_old_and_new_clothes(test_set, batch):
 
 
 def test_the_known_flow_outweighs_a_wrong_parsing(test_set, batch):
-    batch["parsing"] = torch.zeros_like(batch["parsing"])
+    batch.annotation.parsing.zero_()
     a = truths(test_set, batch, "paired")[0]
     assert torch.equal(a.clothes[0], torch.from_numpy(tinyset.visible()))
 

@@ -6,15 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from pfafn.learning.losses import (
+from pfafn.learning.distillation import (
     feature_distillation,
     flow_distillation,
-    generator_terms,
     mean_over_trusted,
-    misplaced,
     trusted,
-    warp_terms,
 )
+from pfafn.learning.losses import generator_terms, misplaced, warp_terms
 from pfafn.models.geometry import grid_of
 from pfafn.models.warp import Alignment
 

@@ -5,28 +5,24 @@ from functools import partial
 
 import pytest
 import torch
-from tinytrain import LOSSES, TINY, H, Samples, W
+from tinytrain import LOSSES, TINY, H, W, collated
 from torch import Tensor, nn
 
-from pfafn.learning import objectives
+from pfafn.learning import distillation
+from pfafn.learning import objective as shared
 from pfafn.learning.losses import WarpTerms, misplaced
-from pfafn.learning.objectives import Objective, StudentObjective, TutorObjective
+from pfafn.learning.objective import Objective
+from pfafn.learning.student import StudentObjective
+from pfafn.learning.tutor import TutorObjective
 from pfafn.models.generator import Rendered
 from pfafn.models.geometry import grid_of
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import Alignment, Warped
-from pfafn.params.file import Losses
+from pfafn.params.losses import Losses
+from pfafn.samples.sample import StudentSample
 
 CLOTHES = (slice(16, 48), slice(32, 64))  # rows, columns of the clothes of tinytrain's people
 KEPT = 0.75  # of the warped garment, by the composition mask
-
-
-def left(like: Tensor) -> Tensor:
-    """The mask of the picture's left half, of which half is there to a half."""
-    mask = torch.zeros_like(like)
-    mask[..., : W // 2] = 1
-    mask[..., W // 4 : W // 2] = 0.5
-    return mask
 
 
 class Left(nn.Module):
@@ -34,10 +30,12 @@ class Left(nn.Module):
 
     def forward(self, condition: Tensor, garment: Tensor, mask: Tensor) -> Warped:
         batch = len(garment)
+        left = torch.zeros_like(mask)
+        left[..., : W // 2] = 1
         offsets = [torch.zeros(batch, 2, H >> n, W >> n) for n in (4, 3, 2, 1, 0)]
         grids = [grid_of(offset) for offset in offsets]
         pyramid = [offset.sum(dim=1, keepdim=True) for offset in offsets]
-        return Warped(garment, left(mask), Alignment(grids, offsets, offsets), pyramid)
+        return Warped(garment, left, Alignment(grids, offsets, offsets), pyramid)
 
 
 class Gray(nn.Module):
@@ -73,8 +71,8 @@ def objective(role: str, losses: Losses, *, generator: int | None = 2, **more: f
     return StudentObjective(network(role, generator), network("tutor"), losses, Square(), **more)
 
 
-def batch() -> dict[str, Tensor]:
-    return torch.utils.data.default_collate([Samples()[(1, i)] for i in range(2)])
+def batch() -> StudentSample:
+    return collated(2)
 
 
 def losses(section: str = "", **weights: float | str) -> Losses:
@@ -123,13 +121,13 @@ TERMS = WarpTerms(
 def test_a_weight_of_the_warp_multiplies_its_own_terms_and_finer_levels_count_more(
     weight: str, per_unit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objectives, "warp_terms", lambda *_: TERMS)
+    monkeypatch.setattr(shared, "warp_terms", lambda *_: TERMS)
     found = objective("tutor", losses("warp", **{weight: 0.5}), generator=None)(batch())
     assert found["total"].item() == pytest.approx(0.5 * per_unit)
 
 
 def test_the_curve_shows_the_finest_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objectives, "warp_terms", lambda *_: TERMS)
+    monkeypatch.setattr(shared, "warp_terms", lambda *_: TERMS)
     found = objective("tutor", losses(), generator=None)(batch())
     assert [found[f"warp_{name}"].item() for name in ("l1", "vgg", "mask")] == [1, 0, 0]
 
@@ -137,8 +135,8 @@ def test_the_curve_shows_the_finest_level(monkeypatch: pytest.MonkeyPatch) -> No
 def guided(monkeypatch: pytest.MonkeyPatch, **weights: float | str) -> Callable[..., Objective]:
     """A student whose tutor is as many units away as a digit of the distance says, by level."""
     features, flows = torch.tensor([1.0, 0, 0, 0, 10]), torch.tensor([1.0, 10, 100])
-    monkeypatch.setattr(objectives, "feature_distillation", lambda *_: features)
-    monkeypatch.setattr(objectives, "flow_distillation", lambda *_: flows)
+    monkeypatch.setattr(distillation, "feature_distillation", lambda *_: features)
+    monkeypatch.setattr(distillation, "flow_distillation", lambda *_: flows)
     weights = {"mode": "fixed", "features": 0.0, "flow": 0.0} | weights
     return partial(objective, "student", losses("distillation", **weights), generator=None)
 
@@ -172,35 +170,36 @@ def test_with_the_rates_decay_both_parts_of_the_skin_count_more() -> None:
 
 
 def test_the_composition_is_judged_where_the_warped_garment_is_by_where_the_clothes_are() -> None:
-    clothes = torch.zeros(1, 1, H, W)
+    clothes, warped = torch.zeros(2, 1, 1, H, W)
     clothes[..., *CLOTHES] = 1
+    warped[..., : W // 2] = 1
     found = objective("tutor", losses("generator", occlusion=1.0))(batch())
-    expected = misplaced(torch.full_like(clothes, KEPT), left(clothes), clothes)
+    expected = misplaced(torch.full_like(warped, KEPT), warped, clothes)
     torch.testing.assert_close(found["total"], expected)
 
 
 def test_in_training_the_garment_shows_only_where_both_masks_and_the_clothes_are() -> None:
     found = objective("tutor", losses("generator", mask=1.0))(batch())
     both = 32 * (W // 2 - CLOTHES[1].start)  # pixels that the clothes and the left half share
-    assert found["total"].item() == pytest.approx(1 - KEPT * 0.5 * both / (H * W))
+    assert found["total"].item() == pytest.approx(1 - KEPT * both / (H * W))
 
 
 def test_the_skin_is_drawn_where_the_fake_hid_it_and_the_clothes_do_not() -> None:
     given = batch()
-    hidden = given["fake_mask"].clone()
+    hidden = given.fake.mask.clone()
     hidden[..., *CLOTHES] = 0
     found = objective("student", losses("generator", skin_l1=1.0))(given)
-    torch.testing.assert_close(found["total"], (given["person"] * hidden).abs().mean())
+    torch.testing.assert_close(found["total"], (given.person * hidden).abs().mean())
 
 
 def test_a_tutor_is_trusted_by_how_the_worn_clothes_alone_are_warped() -> None:
     student = objective("student", losses("distillation", mode="adjustable"), generator=None)
     given = batch()
-    truth = torch.zeros_like(given["person"])
-    truth[..., *CLOTHES] = given["person"][..., *CLOTHES]
+    truth = torch.zeros_like(given.person)
+    truth[..., *CLOTHES] = given.person[..., *CLOTHES]
     # Right but for what nobody sees: nearer to the photo, not to its clothes.
     student.tutor.warp = Elsewhere(truth)
-    student.net.warp = Elsewhere(given["person"])
+    student.net.warp = Elsewhere(given.person)
     assert student(given)["distillation_trusted"] == 1
     student.tutor.warp, student.net.warp = student.net.warp, student.tutor.warp
     assert student(given)["distillation_trusted"] == 0

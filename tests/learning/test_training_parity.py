@@ -7,10 +7,13 @@ import parity
 import pytest
 import torch
 from parity import TRAINING, cases, fixture
+from tinytrain import mapped
 
-from pfafn.learning.objectives import StudentObjective, TutorObjective
+from pfafn.learning.student import StudentObjective
+from pfafn.learning.tutor import TutorObjective
 from pfafn.models.redress import redress
 from pfafn.params.file import Params
+from pfafn.samples.sample import Fake, StudentSample
 from pfafn.weights.official import WARP_NAMES, generator_names, rename
 
 PAPER = Path(__file__).parents[2] / "profiles" / "paper.yaml"
@@ -22,29 +25,30 @@ REGIMES = {
 RTOL = 1e-5
 
 
-def step(regime: str, folder: Path, size: str) -> tuple[dict, dict, torch.nn.Module]:
-    """Terms, the batch and the network after one backward pass under the fixture's weights."""
+def step(regime: str, folder: Path, size: str) -> tuple[dict, torch.nn.Module]:
+    """Terms and the network after one backward pass under the fixture's weights."""
     role, whole = REGIMES[regime]
     params = Params.load(PAPER)
     weight = getattr(params, f"{role}_tryon").warp_weight if whole else 1.0
     height, width = map(int, size.split("x"))
     seed = parity.seeds(folder)["inputs"][f"train_{size}"]
     arrays = parity.helper("inputs").make_batch(seed, 2, height, width)
-    batch = parity.double(parity.batch(arrays))
+    batch = mapped(parity.double, parity.batch(arrays))
     net = parity.network(role, folder, TRAINING).double()
     if not whole:
         net.generator = None
     vgg = parity.vgg19(folder).double()
     if role == "student":
         tutor = parity.network("tutor", folder, TRAINING).double()
-        worn = redress(tutor, batch)
-        batch |= {"fake": worn.image, "fake_mask": worn.warped.mask}
+        other = mapped(parity.double, parity.unpaired(arrays))
+        worn = redress(tutor, batch.person, batch.annotation, other)
+        batch = StudentSample(*batch, Fake(worn.image, worn.warped.mask))
         objective = StudentObjective(net, tutor, params.losses, vgg, weight)
     else:
         objective = TutorObjective(net, params.losses, vgg, weight)
     terms = objective.train()(batch, late=regime.endswith("half2"))
     terms["total"].backward()
-    return terms, batch, net
+    return terms, net
 
 
 def expected_terms(data: dict) -> dict[str, float]:
@@ -80,7 +84,7 @@ def steps() -> list[pytest.ParameterSet]:
 @pytest.mark.parametrize(("regime", "folder", "size"), steps())
 def test_parity_of_every_loss_term_and_gradient_norm(regime: str, folder: Path, size: str) -> None:
     data = fixture(folder, f"train_{regime}", size)
-    terms, _, net = step(regime, folder, size)
+    terms, net = step(regime, folder, size)
     for name, value in expected_terms(data).items():
         assert terms[name].item() == pytest.approx(value, rel=RTOL, abs=1e-12), name
 

@@ -15,6 +15,7 @@ from pfafn.models.geometry import compose, grid_of, total_variation, upsample
 from pfafn.models.redress import redress
 from pfafn.models.representation import Represented, pose_map, represent
 from pfafn.models.tryon import TryOnNet, Worn
+from pfafn.samples.sample import TutorSample
 
 FLOW, IMAGE = {"atol": 1e-5, "rtol": 0}, {"atol": 3e-4, "rtol": 0}
 students = pytest.mark.parametrize(("folder", "size"), cases("student", "tryon"))
@@ -41,9 +42,8 @@ def close_to_worn(worn: Worn, data: dict[str, np.ndarray], which: str = "") -> N
     close(worn.image, data[f"tryon{which}"], **IMAGE)
 
 
-def told(batch: dict[str, torch.Tensor]) -> Represented:
-    names = ("person", "parsing", "body_parts", "keypoints", "category")
-    return represent(*(batch[name] for name in names))
+def told(batch: TutorSample) -> Represented:
+    return represent(batch.person, *batch.annotation)
 
 
 @students
@@ -96,13 +96,13 @@ def test_parity_of_what_the_tutor_is_told_is_exact(folder: Path, size: str) -> N
 def test_parity_of_the_tutors_fakes_and_guidance(folder: Path, size: str) -> None:
     net, data = network("tutor", folder), fixture(folder, "tutor", size)
     batch = parity.batch(data)
-    worn = redress(net, batch)
+    worn = redress(net, batch.person, batch.annotation, parity.unpaired(data))
     close_to_worn(worn, data, "_un")
 
     seen = told(batch)
     limbs = seen.limbs * (1 - worn.warped.mask)
     close(limbs, data["dense_preserve_mask"], **IMAGE)
-    paired = net.warp(seen.condition, batch["garment"], batch["garment_mask"])
+    paired = net.warp(seen.condition, *batch.garment)
     close(paired.alignment.grid, data["flow_sup"], **FLOW)
     close(paired.garment, data["warped_cloth_sup"], **IMAGE)
 

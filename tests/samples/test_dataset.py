@@ -11,7 +11,8 @@ from pfafn.kit.files import MissingInput
 from pfafn.models.parts import Category
 from pfafn.photos import images
 from pfafn.samples.augment import Augment
-from pfafn.samples.dataset import EpochSampler, TryOnDataset
+from pfafn.samples.dataset import StudentSamples, TestSamples, TutorSamples, UnpairedSamples
+from pfafn.samples.loading import EpochSampler
 from pfafn.samples.shards import ShardError, ShardWriter
 
 H, W = SIZE = (64, 96)
@@ -61,36 +62,30 @@ def stages(tmp_path):
     return prepare, annotate, fakes
 
 
-def assert_same(one, other):
-    assert one.keys() == other.keys()
-    for name, tensor in one.items():
-        torch.testing.assert_close(tensor, other[name], rtol=0, atol=0, msg=name)
+def same(one, other):
+    torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 def test_pictures_are_scaled_to_minus_one_and_one(stages):
-    person = TryOnDataset(stages[0], "train")[1]["person"]
+    person = TutorSamples(*stages[:2])[1].person
     expected = torch.from_numpy(photoset.person(1, SIZE)).permute(2, 0, 1) / 127.5 - 1
     torch.testing.assert_close(person, expected)
     assert person.is_contiguous()
 
 
 def test_a_garment_is_multiplied_by_its_mask(stages):
-    sample = TryOnDataset(stages[0], "train")[0]
-    mask = sample["garment_mask"]
+    image, mask = TutorSamples(*stages[:2])[0].garment
     assert mask.shape == (1, H, W)
     assert mask.unique().tolist() == [0, 1]
-    assert (sample["garment"] * (1 - mask) == 0).all()
-    assert (sample["garment"] * mask != 0).any()
+    assert (image * (1 - mask) == 0).all()
+    assert (image * mask != 0).any()
 
 
 def test_samples_are_what_the_strict_decoders_see(stages, monkeypatch):
-    def sample():
-        return TryOnDataset(stages[0], "train", annotate=stages[1], unpaired=0)[1]
-
-    quick = sample()
+    quick = UnpairedSamples(*stages[:2], 0)[1]
     monkeypatch.setattr("pfafn.samples.dataset.quick_rgb", images.decode_rgb)
     monkeypatch.setattr("pfafn.samples.dataset.quick_gray", images.decode_ids)
-    assert_same(quick, sample())
+    same(quick, UnpairedSamples(*stages[:2], 0)[1])
 
 
 def test_a_damaged_picture_names_its_shard_and_row(stages):
@@ -98,148 +93,151 @@ def test_a_damaged_picture_names_its_shard_and_row(stages):
     content = bytearray(shard.read_bytes())
     content[content.index(images.pack(np.full((*SIZE, 3), 50, np.uint8))) + 9] ^= 1
     shard.write_bytes(content)
-    dataset = TryOnDataset(stages[0], "train", fakes=stages[2])
+    dataset = StudentSamples(*stages)
     assert dataset.items.tolist() == [0, 2]
     dataset[0]
     with pytest.raises(ShardError, match=r"fakes/shards/00002.arrow: row 1 is damaged"):
         dataset[1]
 
 
-def test_what_is_worn_can_be_left_out(stages):
-    sample = TryOnDataset(stages[0], "train", worn=False, unpaired=0)[0]
-    assert not {"garment", "garment_mask"} & sample.keys()
-    assert {"person", "unpaired_garment", "unpaired_mask"} <= sample.keys()
-
-
 def test_item_and_category_name_the_row(stages):
-    sample = TryOnDataset(stages[0], "train")[2]
-    assert (sample["item"], sample["category"]) == (2, Category.DRESS)
-    assert sample["item"].dtype == sample["category"].dtype == torch.int64
+    sample = TutorSamples(*stages[:2])[2]
+    assert (sample.item, sample.annotation.category) == (2, Category.DRESS)
+    assert sample.item.dtype == sample.annotation.category.dtype == torch.int64
 
 
 def test_a_split_holds_its_own_items(stages):
-    dataset = TryOnDataset(stages[0], "test")
+    dataset = TestSamples(*stages[:2])
     assert dataset.items.tolist() == [3]
     assert dataset.manifest["person"].tolist() == ["d"]
+    with pytest.raises(IndexError, match=r"items 0..0, asked for 1"):
+        dataset[1]
 
 
-def test_a_person_without_a_garment_wears_zeros(stages):
-    sample = TryOnDataset(stages[0], "test", unpaired=0)[0]
-    assert not sample["garment_mask"].any()
-    assert sample["unpaired_mask"].any()
-    assert sample["garment"].shape == (3, H, W)
+def test_a_test_person_without_a_garment_wears_zeros_and_tries_on_the_unpaired_one(stages):
+    sample = TestSamples(*stages[:2])[0]
+    assert not sample.worn.mask.any()
+    assert sample.worn.image.shape == (3, H, W)
+    rgb, mask = (torch.from_numpy(array) for array in photoset.garment(3, SIZE))
+    same(sample.unpaired.mask[0], (mask > 127).float())
+    expected = (rgb.permute(2, 0, 1) / 127.5 - 1) * sample.unpaired.mask
+    torch.testing.assert_close(sample.unpaired.image, expected)
 
 
 def test_annotations_come_as_stored(stages):
-    sample = TryOnDataset(stages[0], "train", annotate=stages[1])[0]
-    np.testing.assert_array_equal(sample["parsing"], photoset.parsing(SIZE))
-    np.testing.assert_array_equal(sample["keypoints"], photoset.keypoints(SIZE))
-    assert sample["body_parts"].dtype == torch.uint8
+    annotation = TutorSamples(*stages[:2])[0].annotation
+    np.testing.assert_array_equal(annotation.parsing, photoset.parsing(SIZE))
+    np.testing.assert_array_equal(annotation.keypoints, photoset.keypoints(SIZE))
+    assert annotation.body_parts.dtype == torch.uint8
 
 
 @pytest.mark.parametrize("k", [0, 1])
 def test_the_kth_unpaired_garment_is_the_manifests(stages, k):
-    dataset = TryOnDataset(stages[0], "train", unpaired=k)
-    index = dataset.manifest["unpaired"][0][k]
-    sample = dataset[0]
-    assert sample["unpaired_index"] == index
-    torch.testing.assert_close(sample["unpaired_garment"], dataset[index]["garment"])
+    dataset = UnpairedSamples(*stages[:2], k)
+    row = dataset.manifest["unpaired"][0][k]
+    assert dataset[0].row == row
+    same(dataset[0].garment, TutorSamples(*stages[:2])[row].garment)
 
 
 def test_the_wearer_of_an_unpaired_garment_comes_with_its_annotation(stages):
-    dataset = TryOnDataset(stages[0], "train", annotate=stages[1], unpaired=0, wearers=True)
-    sample, wearer = dataset[0], dataset[1]
-    assert sample["unpaired_index"] == dataset.manifest["garment"][1]
-    assert not torch.equal(sample["parsing"], wearer["parsing"])
-    torch.testing.assert_close(sample["wearer_parsing"], wearer["parsing"])
-    torch.testing.assert_close(sample["wearer_body_parts"], wearer["body_parts"])
+    dataset = UnpairedSamples(*stages[:2], 0)
+    sample, wearer = dataset[0], dataset[1].annotation
+    assert sample.row == dataset.manifest["garment"][1]
+    assert not torch.equal(sample.annotation.parsing, wearer.parsing)
+    same(tuple(sample.wearer), wearer[:2])
 
 
 def test_a_garment_that_nobody_of_the_split_wears_has_a_wearer_of_zeros(stages):
-    sample = TryOnDataset(stages[0], "test", annotate=stages[1], unpaired=0, wearers=True)[0]
-    assert sample["wearer_parsing"].shape == sample["parsing"].shape
-    assert not sample["wearer_parsing"].any() and not sample["wearer_body_parts"].any()
+    manifest = pd.read_parquet(stages[0] / "manifest.parquet")
+    manifest["unpaired"] = [[3]] * 4
+    manifest.to_parquet(stages[0] / "manifest.parquet")
+    sample = UnpairedSamples(*stages[:2], 0)[0]
+    for ids in sample.wearer:
+        same(ids, torch.zeros_like(sample.annotation.parsing))
 
 
 def test_asking_for_too_many_unpaired_garments_names_the_person(stages):
     with pytest.raises(ValueError, match="person a has only 2"):
-        TryOnDataset(stages[0], "train", unpaired=2)
+        UnpairedSamples(*stages[:2], 2)
 
 
 def test_only_items_with_an_accepted_fake_are_kept(stages):
-    dataset = TryOnDataset(stages[0], "train", fakes=stages[2])
+    dataset = StudentSamples(*stages)
     assert dataset.items.tolist() == [0, 2]
-    sample = dataset[1]
-    torch.testing.assert_close(sample["fake"], torch.full((3, H, W), 50 / 127.5 - 1))
-    torch.testing.assert_close(sample["fake_mask"], torch.full((1, H, W), 0.2))
+    image, mask = dataset[1].fake
+    torch.testing.assert_close(image, torch.full((3, H, W), 50 / 127.5 - 1))
+    torch.testing.assert_close(mask, torch.full((1, H, W), 0.2))
+
+
+def test_the_student_trains_on_the_tutor_s_samples_and_a_fake(stages):
+    same(StudentSamples(*stages)[1][:4], tuple(TutorSamples(*stages[:2])[2]))
 
 
 def test_the_epoch_draws_among_accepted_fakes(stages):
-    dataset = TryOnDataset(stages[0], "train", fakes=stages[2])
-    drawn = {round(float((dataset[epoch, 0]["fake"][0, 0, 0] + 1) * 127.5)) for epoch in range(20)}
-    assert drawn == {0, 10}
+    dataset = StudentSamples(*stages)
+    fakes = (dataset[epoch, 0].fake.image for epoch in range(20))
+    assert {round(float((image[0, 0, 0] + 1) * 127.5)) for image in fakes} == {0, 10}
 
 
 def test_a_share_of_the_keys_has_the_photo_for_a_fake_and_nothing_over_it(stages):
     photos, share = 0, 0.25
-    dataset = TryOnDataset(stages[0], "train", fakes=stages[2], photos=share)
+    dataset = StudentSamples(*stages, photos=share)
     for epoch in range(200):
         sample = dataset[(epoch, 0)]
-        is_photo = torch.equal(sample["fake"], sample["person"])
-        assert is_photo == (not sample["fake_mask"].any())
+        is_photo = torch.equal(sample.fake.image, sample.person)
+        assert is_photo == (not sample.fake.mask.any())
         photos += is_photo
     assert abs(photos / 200 - share) < 4 * (share * (1 - share) / 200) ** 0.5
-    assert not torch.equal(dataset[0]["fake"], dataset[0]["person"]), "a plain key has the fake"
+    assert not torch.equal(dataset[0].fake.image, dataset[0].person), "a plain key has the fake"
 
 
 def test_without_photos_the_draw_of_fakes_is_as_ever(stages):
-    drawn = [
-        [TryOnDataset(stages[0], "train", fakes=stages[2], photos=share)[(e, 0)] for e in range(20)]
-        for share in (0.0, 1e-12)
-    ]
-    for one, other in zip(*drawn, strict=True):
-        assert_same(one, other)
+    never, hardly = (StudentSamples(*stages, photos=share) for share in (0.0, 1e-12))
+    for epoch in range(20):
+        same(never[epoch, 0], hardly[epoch, 0])
 
 
 def test_augmentation_depends_on_seed_epoch_and_item_alone(stages):
     def dataset(seed):
         augment = Augment(flip=0.5, shift=0.2, colour=0.2)
-        return TryOnDataset(stages[0], "train", annotate=stages[1], augment=augment, seed=seed)
+        return TutorSamples(*stages[:2], augment=augment, seed=seed)
 
     used = dataset(5)
     for key in [(0, 1), (3, 2), (1, 0)]:
         used[key]
-    assert_same(used[2, 1], pickle.loads(pickle.dumps(dataset(5)))[2, 1])
-    assert (used[2, 1]["person"] != used[3, 1]["person"]).any()
-    assert (used[2, 1]["person"] != dataset(6)[2, 1]["person"]).any()
+    same(used[2, 1], pickle.loads(pickle.dumps(dataset(5)))[2, 1])
+    assert (used[2, 1].person != used[3, 1].person).any()
+    assert (used[2, 1].person != dataset(6)[2, 1].person).any()
 
 
 def test_leaving_out_items_does_not_change_the_others(stages):
-    augment = Augment(shift=0.2)
-    whole = TryOnDataset(stages[0], "train", augment=augment)
-    fewer = TryOnDataset(stages[0], "train", augment=augment, fakes=stages[2])
+    how = {"augment": Augment(shift=0.2), "seed": 3}
+    fakes = pd.read_parquet(stages[2] / "fakes.parquet")
+    every = fakes.assign(accepted=[True, False] * 3)  # one each: nothing is drawn among them
+    every.to_parquet(stages[2] / "fakes.parquet")
+    whole = StudentSamples(*stages, **how)
+    every[every["item"] != 1].reset_index(drop=True).to_parquet(stages[2] / "fakes.parquet")
+    fewer = StudentSamples(*stages, **how)
     assert fewer.items[1] == whole.items[2]
-    torch.testing.assert_close(fewer[1, 1]["person"], whole[1, 2]["person"])
+    same(fewer[1, 1].person, whole[1, 2].person)
 
 
 def test_without_an_epoch_nothing_is_augmented(stages):
-    plain = TryOnDataset(stages[0], "train")
-    assert_same(TryOnDataset(stages[0], "train", augment=Augment(flip=1.0))[0], plain[0])
+    same(TutorSamples(*stages[:2], augment=Augment(flip=1.0))[0], TutorSamples(*stages[:2])[0])
 
 
-def test_loader_workers_see_the_same_samples(stages):
-    dataset = TryOnDataset(stages[0], "train", augment=Augment(flip=0.5, shift=0.2))
-    sampler = EpochSampler(3, seed=1, epoch=4)
-    loader = torch.utils.data.DataLoader(dataset, batch_size=3, sampler=sampler, num_workers=1)
-    expected = torch.stack([dataset[key]["person"] for key in sampler])
-    torch.testing.assert_close(next(iter(loader))["person"], expected)
+def test_loader_workers_give_batches_of_the_same_samples(stages):
+    dataset = StudentSamples(*stages, augment=Augment(flip=0.5, shift=0.2))
+    sampler = EpochSampler(2, seed=1, epoch=4)
+    loader = torch.utils.data.DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=1)
+    same(next(iter(loader)), torch.utils.data.default_collate([dataset[key] for key in sampler]))
 
 
 @pytest.mark.parametrize(("place", "stage"), [(0, "prepare"), (1, "annotate"), (2, "fakes")])
 def test_a_missing_input_names_its_stage(stages, tmp_path, place, stage):
     folders = [*stages[:place], tmp_path / "none", *stages[place + 1 :]]
     with pytest.raises(MissingInput, match=f"dvc repro {stage}"):
-        TryOnDataset(folders[0], "train", annotate=folders[1], fakes=folders[2])
+        StudentSamples(*folders)
 
 
 def test_an_epoch_visits_every_item_once():
@@ -253,18 +251,7 @@ def test_epochs_and_seeds_have_their_own_order():
     assert len({tuple(i for _, i in order) for order in orders}) == 3
 
 
-def test_start_continues_the_same_order():
-    whole = list(EpochSampler(10, 1, 2))
-    assert list(EpochSampler(10, 1, 2, start=4)) == whole[4:]
-    assert len(EpochSampler(10, 1, 2, start=4)) == 6
-
-
 def test_ranks_share_the_items_evenly():
     ranks = [list(EpochSampler(10, 1, 0, rank=r, world=3)) for r in range(3)]
     assert [len(keys) for keys in ranks] == [4, 4, 4]
     assert {i for keys in ranks for _, i in keys} == set(range(10))
-
-
-def test_start_counts_the_keys_of_the_rank():
-    whole = list(EpochSampler(10, 1, 0, rank=1, world=3))
-    assert list(EpochSampler(10, 1, 0, start=1, rank=1, world=3)) == whole[1:]

@@ -1,10 +1,9 @@
 """Which sample comes when: the seeded order, cut into steps, shared among processes, resumed."""
 
 import pytest
-from tinytrain import plan
+from tinytrain import schedule
 
-from pfafn.samples.dataset import EpochSampler
-from pfafn.samples.loading import MicroBatches
+from pfafn.samples.loading import EpochSampler, MicroBatches
 
 SAMPLES, SEED = 7, 5
 Keys = list[tuple[int, int]]
@@ -12,8 +11,8 @@ Keys = list[tuple[int, int]]
 
 def batches(start: int = 0, accumulate: int = 1, rank: int = 0, world: int = 1) -> list[Keys]:
     """Of three epochs of seven samples, four a step."""
-    schedule = plan(epochs=2, decay=1, batch=4, accumulate=accumulate).schedule
-    return list(MicroBatches(SAMPLES, schedule, SEED, start, rank, world))
+    plan = schedule(epochs=2, decay=1, batch=4, accumulate=accumulate)
+    return list(MicroBatches(SAMPLES, plan, SEED, start, rank, world))
 
 
 def test_each_epoch_is_the_beginning_of_its_order_in_whole_batches() -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pfafn.photos.images import encode_png
-from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.dataset import UnpairedSamples
 from pfafn.samples.shards import ShardWriter
 
 SIZE = (32, 64)
@@ -45,11 +45,10 @@ def first(folder: Path, worn: str, splits: str, of: int = 0) -> dict[str, int]:
         "garment": [int(g) for g in worn], "unpaired": [[of]] * count,
     }  # fmt: skip
     pd.DataFrame(table).to_parquet(folder / "manifest.parquet")
-    view = TryOnDataset(
-        folder, "train", annotate=folder / "annotate", worn=False, unpaired=0, wearers=True
-    )
-    names = ("parsing", "body_parts", "wearer_parsing", "wearer_body_parts")
-    return {name: int(view[0][name].unique().item()) for name in names}
+    sample = UnpairedSamples(folder, folder / "annotate", 0)[0]
+    ids = {"parsing": sample.annotation.parsing, "body_parts": sample.annotation.body_parts}
+    ids |= {f"wearer_{name}": value for name, value in sample.wearer._asdict().items()}
+    return {name: int(value.unique().item()) for name, value in ids.items()}
 
 
 @pytest.mark.parametrize(

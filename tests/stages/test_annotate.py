@@ -10,7 +10,7 @@ from pfafn.kit.files import MissingInput
 from pfafn.models.parts import BodyPart, Category, Parsing
 from pfafn.params.file import Annotate, Params
 from pfafn.photos import images
-from pfafn.samples.dataset import TryOnDataset
+from pfafn.samples.dataset import TestSamples, TutorSamples
 from pfafn.samples.shards import Shards
 from pfafn.stages import annotate, prepare
 from pfafn.stages.annotate import AnnotationError
@@ -129,12 +129,12 @@ def test_without_prepare_the_stage_is_named(data, tmp_path):
 
 def check_person(out, data, item=0, category=Category.UPPER):
     """The item reads as the drawn person, whatever layout it came from."""
-    dataset = TryOnDataset(data.parent / "prepare", "train", annotate=out, unpaired=0)
+    dataset = TutorSamples(data.parent / "prepare", out)
     sample = dataset[item]
-    assert sample["category"] == category
-    assert (sample["parsing"].numpy() != photoset.parsing(SIZE)).mean() < 0.03
-    np.testing.assert_allclose(sample["keypoints"], photoset.keypoints(SIZE), atol=1)
-    assert sample["garment_mask"].mean() == pytest.approx(0.3, abs=0.02)
+    assert sample.annotation.category == category
+    assert (sample.annotation.parsing.numpy() != photoset.parsing(SIZE)).mean() < 0.03
+    np.testing.assert_allclose(sample.annotation.keypoints, photoset.keypoints(SIZE), atol=1)
+    assert sample.garment.mask.mean() == pytest.approx(0.3, abs=0.02)
 
 
 def test_viton_resize_reads_as_viton(tmp_path):
@@ -152,7 +152,7 @@ def test_viton_hd_reads_as_viton(tmp_path):
         photoset.viton_hd_garment(data, n)
     out = run(data)
     check_person(out, data)
-    test = TryOnDataset(data.parent / "prepare", "test", annotate=out, unpaired=0)
+    test = TestSamples(data.parent / "prepare", out)
     assert test.manifest["garment"].tolist() == [-1, -1]
     assert test.manifest["unpaired"].map(len).tolist() == [1, 1]
 

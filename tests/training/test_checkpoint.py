@@ -6,22 +6,25 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from tinytrain import plan, stop_after, train, tutor_objective, weights
+from tinytrain import schedule, stop_after, train, tutor_objective, weights
 from torch import Tensor
 
 from pfafn.kit.signals import Stopped
-from pfafn.learning.objectives import TutorObjective
+from pfafn.learning.tutor import TutorObjective
+from pfafn.models.inputs import Garment
+from pfafn.samples.sample import TutorSample
 from pfafn.training import resume
-from pfafn.training.resume import FILE, PREVIOUS, Clock, Damaged, ResumePoint
-from pfafn.training.saver import Saver
+from pfafn.training.resume import FILE, PREVIOUS, Damaged, ResumePoint
+from pfafn.training.saver import Clock, Saver
 
 
 class Noisy(TutorObjective):
     """Draws noise from torch's own generator in each step, as dropout would."""
 
-    def forward(self, batch: dict[str, Tensor], late: bool = False) -> dict[str, Tensor]:
-        noise = 0.1 * torch.randn(batch["garment"].shape)
-        return super().forward(batch | {"garment": batch["garment"] + noise}, late)
+    def forward(self, batch: TutorSample, late: bool = False) -> dict[str, Tensor]:
+        image, mask = batch.garment
+        noisy = Garment(image + 0.1 * torch.randn(image.shape), mask)
+        return super().forward(batch._replace(garment=noisy), late)
 
 
 def noisy() -> Noisy:
@@ -33,7 +36,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, work: Path, step: int) -> Path:
     """A training that was told to stop in this step; its folder."""
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stop_after(patch, step)
-        train(noisy(), plan(), work)
+        train(noisy(), schedule(), work)
     return work
 
 
@@ -41,13 +44,13 @@ def stopped(monkeypatch: pytest.MonkeyPatch, work: Path, step: int) -> Path:
 def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
     """Weights of the training that nobody stopped."""
     objective = noisy()
-    train(objective, plan(), tmp_path_factory.mktemp("straight"))
+    train(objective, schedule(), tmp_path_factory.mktemp("straight"))
     return weights(objective)
 
 
 def assert_ends_as(expected: dict[str, Tensor], work: Path) -> None:
     resumed = noisy()
-    train(resumed, plan(), work)
+    train(resumed, schedule(), work)
     for name, value in weights(resumed).items():
         assert torch.equal(value, expected[name]), name
 
@@ -176,7 +179,7 @@ def test_the_memory_of_a_copy_is_used_again_where_it_fits() -> None:
 def ticking(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still but for what the test adds."""
     now = [100.0]
-    monkeypatch.setattr("pfafn.training.resume.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("pfafn.training.saver.time.monotonic", lambda: now[0])
     return now
 
 
@@ -190,7 +193,8 @@ def test_by_default_never_more_than_a_minute_or_one_step_is_at_risk(
         now[0] += step_seconds
         if clock.due(step):
             due.append(step)
-            clock.done(step, now[0])
+            with clock.saving(step):
+                pass
     assert due[0] == first
     assert all(
         (b - a) * step_seconds <= max(60, step_seconds)
@@ -205,7 +209,8 @@ def test_points_may_also_be_taken_by_step(monkeypatch: pytest.MonkeyPatch) -> No
     for step in range(5, 15):
         if clock.due(step):
             due.append(step)
-            clock.done(step, 100.0)
+            with clock.saving(step):
+                pass
     assert due == [7, 10, 13]
 
 
@@ -213,5 +218,6 @@ def test_the_time_that_points_cost_is_counted(monkeypatch: pytest.MonkeyPatch) -
     now = ticking(monkeypatch)
     clock = Clock(5.0, 0)
     now[0] += 10
-    clock.done(1, now[0] - 2)
-    assert (clock.saving, clock.seconds()) == (2, 15)
+    with clock.saving(1):
+        now[0] += 2
+    assert (clock.waited, clock.seconds()) == (2, 17)

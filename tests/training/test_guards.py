@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tinytrain import Samples, plan, train, tutor_objective, weights
+from tinytrain import schedule, train, tutor_objective, weights
 from torch import Tensor
 
 from pfafn.learning.collapse import PATIENCE, Alarm, alarms, tryon_sign, warp_signs
-from pfafn.learning.objectives import TutorObjective
+from pfafn.learning.tutor import TutorObjective
 from pfafn.models.warp import Alignment, Warped
 from pfafn.params.file import Params
+from pfafn.samples.sample import TutorSample
 from pfafn.training import pace, resume
 from pfafn.training.health import RECORD, TrainingDiverged
 from pfafn.training.pace import TELL_AFTER, Pace
@@ -21,17 +22,12 @@ H, W = 6, 8
 PARAMS = Params.load(Path(__file__).parents[2] / "params.yaml")
 
 
-class Numbered(Samples):
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
-        return super().__getitem__(key) | {"item": torch.tensor(100 + key[1])}
-
-
 class Bad(TutorObjective):
     """From its third step on the loss is finite and its gradient is not."""
 
     steps = 0
 
-    def forward(self, batch: dict[str, Tensor], late: bool = False) -> dict[str, Tensor]:
+    def forward(self, batch: TutorSample, late: bool = False) -> dict[str, Tensor]:
         self.steps += 1
         terms = super().forward(batch, late)
         if self.steps >= 3:
@@ -53,7 +49,7 @@ def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(
     with pytest.raises(
         TrainingDiverged, match=r"gradient of warp.garment_fpn.smooth.0.weight.*step 3 of 6"
     ):
-        train(objective, plan(), tmp_path, Numbered())
+        train(objective, schedule(), tmp_path)
     kept = resume.read(tmp_path)
     assert kept.point.step == 2
     for name, value in objective.net.named_parameters():
@@ -63,7 +59,7 @@ def test_a_gradient_that_is_not_finite_stops_before_it_reaches_the_weights(
 
 def test_the_batch_that_did_it_is_on_record(tmp_path: Path) -> None:
     with pytest.raises(TrainingDiverged, match=RECORD) as stopped:
-        train(bad(), plan(), tmp_path, Numbered())
+        train(bad(), schedule(), tmp_path)
     told = json.loads((tmp_path / RECORD).read_text())
     assert told["step"] == 3
     assert len(told["items"]) == 2
@@ -77,10 +73,10 @@ def test_it_can_go_on_from_the_last_good_step(
 ) -> None:
     monkeypatch.setenv("PFAFN_CHECKPOINT_STEPS", "1")
     with pytest.raises(TrainingDiverged):
-        train(bad(), plan(), tmp_path / "work")
+        train(bad(), schedule(), tmp_path / "work")
     mended, straight = tutor_objective(), tutor_objective()
-    train(mended, plan(), tmp_path / "work")
-    train(straight, plan(), tmp_path / "straight")
+    train(mended, schedule(), tmp_path / "work")
+    train(straight, schedule(), tmp_path / "straight")
     assert all(torch.equal(v, weights(straight)[n]) for n, v in weights(mended).items())
 
 
@@ -128,7 +124,7 @@ def test_a_collapse_that_lasts_raises_the_alarm_once(
     sign: str, value: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     history = rows(10)
-    alarm = Alarm("student_warp", history)
+    alarm = Alarm("student_warp")
     for row in rows(PATIENCE + 3, **{sign: value}):
         history.append(row)
         alarm.look(history)
@@ -146,7 +142,7 @@ def test_a_bad_moment_is_no_alarm(sign: str, value: float) -> None:
 
 
 def test_a_training_shows_its_signs_in_the_curve(tmp_path: Path) -> None:
-    curve = train(tutor_objective(), plan(), tmp_path)
+    curve = train(tutor_objective(), schedule(), tmp_path)
     assert {"warped_area", "flow_outside"} <= set(curve[-1])
 
 

@@ -12,7 +12,9 @@ from tinytrain import (
     H,
     Samples,
     W,
-    plan,
+    collated,
+    recipe,
+    schedule,
     stop_after,
     train,
     tutor_objective,
@@ -21,35 +23,39 @@ from tinytrain import (
 from torch import Tensor
 
 from pfafn.kit.signals import Stopped
-from pfafn.learning.objectives import (
+from pfafn.learning.student import (
     StudentObjective,
-    TutorObjective,
     inherit_generator,
-    initialise_student,
+    inherit_warp,
+    student_recipe,
 )
+from pfafn.learning.tutor import TutorObjective
+from pfafn.models.inputs import Garment
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Losses, StudentWarpStage
+from pfafn.samples.sample import StudentSample
 from pfafn.training import resume
 from pfafn.training.health import TrainingDiverged
 from pfafn.training.loop import TooFewSamples, fit
-from pfafn.training.plan import Plan
+
+SHARED = ("warp.garment_encoder", "warp.garment_fpn", "warp.flow.match")
 
 
 class OneBatch(Samples):
     """Always the same two people, who wear a ramp in the middle of the picture."""
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+    def __getitem__(self, key: tuple[int, int]) -> StudentSample:
         sample = super().__getitem__((1, key[1]))
         ramp = torch.linspace(-1, 1, W).expand(3, H, W)
         shown = torch.zeros(3, H, W)
         shown[:, 16:48, 32:64] = torch.linspace(-1, 1, 32)
-        return sample | {"garment": ramp, "garment_mask": torch.ones(1, H, W), "person": shown}
+        return sample._replace(garment=Garment(ramp, torch.ones(1, H, W)), person=shown)
 
 
 def test_the_rate_is_flat_then_falls_evenly_to_zero_at_the_end() -> None:
-    schedule = plan(epochs=2, decay=4)
-    assert [schedule.rate(e) for e in range(7)] == [1, 1, 1, 0.75, 0.5, 0.25, 0]
-    assert schedule.rate(3.5) == 0.625
+    slow = recipe(tutor_objective(), schedule(epochs=2, decay=4))
+    assert [slow.rate(e) for e in range(7)] == [1, 1, 1, 0.75, 0.5, 0.25, 0]
+    assert slow.rate(3.5) == 0.625
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5])
@@ -57,30 +63,30 @@ def test_a_stopped_training_resumes_as_if_never_stopped(
     steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     straight = tutor_objective()
-    curve = train(straight, plan(), tmp_path / "straight")
+    curve = train(straight, schedule(), tmp_path / "straight")
 
     with monkeypatch.context() as patch, pytest.raises(Stopped) as stopped:
         stop_after(patch, steps)
-        train(tutor_objective(), plan(), tmp_path / "work")
+        train(tutor_objective(), schedule(), tmp_path / "work")
     assert stopped.value.code == 128 + signal.SIGTERM
     assert resume.read(tmp_path / "work").point.step == steps
 
     resumed = tutor_objective()
-    assert train(resumed, plan(), tmp_path / "work") == curve
+    assert train(resumed, schedule(), tmp_path / "work") == curve
     for name, value in weights(straight).items():
         assert torch.equal(value, weights(resumed)[name]), name
 
 
 def test_accumulation_draws_the_same_samples_in_the_same_order(tmp_path: Path) -> None:
     whole, halves = Samples(), Samples()
-    train(tutor_objective(), plan(batch=4), tmp_path / "a", whole)
-    train(tutor_objective(), plan(batch=4, accumulate=2), tmp_path / "b", halves)
+    train(tutor_objective(), schedule(batch=4), tmp_path / "a", whole)
+    train(tutor_objective(), schedule(batch=4, accumulate=2), tmp_path / "b", halves)
     assert whole.seen == halves.seen
 
 
 def test_every_epoch_shows_every_sample_once_in_a_new_order(tmp_path: Path) -> None:
     data = Samples(6)
-    train(tutor_objective(), plan(epochs=2, decay=0), tmp_path, data)
+    train(tutor_objective(), schedule(epochs=2, decay=0), tmp_path, data)
     first, second = data.seen[:6], data.seen[6:]
     assert sorted(i for _, i in first) == sorted(i for _, i in second) == list(range(6))
     assert [e for e, _ in data.seen] == [1] * 6 + [2] * 6
@@ -90,8 +96,7 @@ def test_every_epoch_shows_every_sample_once_in_a_new_order(tmp_path: Path) -> N
 def test_training_learns_one_batch_by_heart(tmp_path: Path) -> None:
     torch.manual_seed(0)
     objective = TutorObjective(TryOnNet("tutor", [8] * 5, 32, None), LOSSES, None)
-    fast = plan(epochs=90, decay=0)._replace(rates={"warp": 5e-4})
-    curve = train(objective, fast, tmp_path, OneBatch(2))
+    curve = train(objective, schedule(epochs=90, decay=0, lr=5e-4), tmp_path, OneBatch(2))
     assert curve[-1]["total"] < 0.5 * curve[0]["total"]
 
 
@@ -99,18 +104,35 @@ def test_a_frozen_part_stands_still_and_thaws_with_a_new_adam(tmp_path: Path) ->
     torch.manual_seed(0)
     tutor = TryOnNet("tutor", **TINY, generator=4)
     student = TryOnNet("student", **TINY, generator=None)
-    shared = initialise_student(student, tutor)
-    schedule = StudentWarpStage(epochs=2, decay=0, batch=2, accumulate=1, lr=1e-3, frozen_epochs=1)
-    objective = StudentObjective(student, tutor, LOSSES, None)
-    both = Plan(schedule, {"warp": 1e-3}, shared, 1)
+    plan = StudentWarpStage(epochs=1, decay=0, batch=2, accumulate=1, lr=1e-3, frozen_epochs=1)
+    frozen = student_recipe(student, tutor, LOSSES, None, plan)
+    thawed = frozen._replace(schedule=plan.model_copy(update={"epochs": 2}))
     before = {n: p.clone() for n, p in student.named_parameters()}
-    frozen = both._replace(schedule=schedule.model_copy(update={"epochs": 1}))
-    fit(objective, Samples(2), frozen, ADAM, seed=0, work=tmp_path / "a", name="student_warp")
-    moved = {n for n, p in student.named_parameters() if not torch.equal(p, before[n])}
-    assert moved and not any(name.startswith(shared) for name in moved)
-    fit(objective, Samples(2), both, ADAM, seed=0, work=tmp_path / "b", name="student_warp")
-    moved = {n for n, p in student.named_parameters() if not torch.equal(p, before[n])}
-    assert any(name.startswith(shared) for name in moved)
+    for made, expected in ((frozen, False), (thawed, True)):
+        fit(made, Samples(2), ADAM, seed=0, work=tmp_path / f"{expected}", name="student_warp")
+        moved = {n for n, p in student.named_parameters() if not torch.equal(p, before[n])}
+        assert any(name.startswith("warp.person_encoder") for name in moved)
+        assert any(name.startswith(SHARED) for name in moved) == expected
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_stopped_training_resumes_exactly_before_at_and_after_the_thaw(
+    steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_student(work: Path) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        tutor = TryOnNet("tutor", **TINY, generator=4)
+        student = TryOnNet("student", **TINY, generator=None)
+        plan = StudentWarpStage(epochs=1, decay=1, batch=2, accumulate=1, lr=1e-3, frozen_epochs=1)
+        made = student_recipe(student, tutor, LOSSES, None, plan)
+        fit(made, Samples(), ADAM, seed=0, work=work, name="student_warp")
+        return student.state_dict()
+
+    straight = train_student(tmp_path / "straight")
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stop_after(patch, steps)
+        train_student(tmp_path / "work")
+    torch.testing.assert_close(train_student(tmp_path / "work"), straight, rtol=0, atol=0)
 
 
 def test_the_tutor_and_its_batch_norms_stay_as_they_are(tmp_path: Path) -> None:
@@ -119,8 +141,7 @@ def test_the_tutor_and_its_batch_norms_stay_as_they_are(tmp_path: Path) -> None:
     student = TryOnNet("student", **TINY, generator=4)
     before = {n: v.clone() for n, v in tutor.state_dict().items()}
     objective = StudentObjective(student, tutor, LOSSES, None, warp_weight=0.25)
-    rates = plan(epochs=1, decay=0)._replace(rates={"warp": 1e-3, "generator": 1e-3})
-    fit(objective, Samples(), rates, ADAM, seed=0, work=tmp_path, name="student_tryon")
+    train(objective, schedule(epochs=1, decay=0), tmp_path)
     for name, value in before.items():
         assert torch.equal(value, tutor.state_dict()[name]), name
 
@@ -131,7 +152,7 @@ def test_a_student_begins_with_what_does_not_see_the_person() -> None:
         TryOnNet("tutor", **TINY, generator=4),
         TryOnNet("student", **TINY, generator=4),
     )
-    shared = initialise_student(student, tutor)
+    inherit_warp(student, tutor)
     equal = {
         name for name, value in student.named_parameters()
         if value.shape == tutor.get_parameter(name).shape
@@ -139,7 +160,7 @@ def test_a_student_begins_with_what_does_not_see_the_person() -> None:
     }  # fmt: skip
     assert equal
     assert equal == {
-        n for n, v in student.named_parameters() if n.startswith(shared) and v.ndim == 4
+        n for n, v in student.named_parameters() if n.startswith(SHARED) and v.ndim == 4
     }
 
 
@@ -165,7 +186,7 @@ def test_the_distillation_switch(mode: str) -> None:
     losses = LOSSES.model_copy(
         update={"distillation": LOSSES.distillation.model_copy(update={"mode": mode})}
     )
-    batch = torch.utils.data.default_collate([Samples()[(1, i)] for i in range(3)])
+    batch = collated(3)
     terms = StudentObjective(student, tutor, losses, None).train()(batch)
     if mode == "none":
         assert "distillation" not in terms
@@ -187,7 +208,7 @@ def test_skin_counts_double_once_the_rate_decays() -> None:
         TryOnNet("student", **TINY, generator=4),
     )
     objective = StudentObjective(student, tutor, LOSSES, None).eval()
-    batch = torch.utils.data.default_collate([Samples()[(1, i)] for i in range(2)])
+    batch = collated(2)
     early, late = objective(batch)["generator_skin"], objective(batch, late=True)["generator_skin"]
     torch.testing.assert_close(late, 2 * early)
 
@@ -197,7 +218,7 @@ def test_the_composition_mask_is_told_what_is_in_front_of_the_garment_unless_as_
 ):
     torch.manual_seed(0)
     net = TryOnNet("tutor", **TINY, generator=4)
-    batch = torch.utils.data.default_collate([Samples()[(1, i)] for i in range(2)])
+    batch = collated(2)
     paper, ours = (
         TutorObjective(net, weights_with(occlusion=weight), None).eval()(batch)
         for weight in (0.0, 3.0)
@@ -217,9 +238,9 @@ def test_a_loss_that_is_not_finite_stops_with_its_name(tmp_path: Path) -> None:
     with torch.no_grad():
         objective.net.warp.garment_fpn.smooth[0].bias.fill_(float("nan"))
     with pytest.raises(TrainingDiverged, match=r"tutor_warp: total.* not finite in step 1 of 6"):
-        train(objective, plan(), tmp_path)
+        train(objective, schedule(), tmp_path)
 
 
 def test_a_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TooFewSamples, match="batch is 8, but there are only 4 samples"):
-        train(tutor_objective(), plan(batch=8), tmp_path)
+        train(tutor_objective(), schedule(batch=8), tmp_path)

@@ -1,0 +1,114 @@
+"""What the student learns (PF-AFN, paper section 3.2), in its warp stage and end to end."""
+
+import torch
+from torch import Tensor, nn
+
+from pfafn.learning.collapse import tryon_sign, warp_signs
+from pfafn.learning.distillation import guidance
+from pfafn.learning.losses import Terms, reconstruction
+from pfafn.learning.objective import Objective, rates
+from pfafn.models.representation import Represented, represent
+from pfafn.models.tryon import TryOnNet, Worn
+from pfafn.models.vgg import VGG19
+from pfafn.models.warp import Warped
+from pfafn.params.losses import Losses
+from pfafn.params.training import StudentTryOnStage, StudentWarpStage
+from pfafn.samples.sample import StudentSample
+from pfafn.training.recipe import Recipe
+
+
+def student_recipe(
+    net: TryOnNet,
+    tutor: TryOnNet,
+    losses: Losses,
+    vgg: VGG19 | None,
+    schedule: StudentWarpStage | StudentTryOnStage,
+) -> Recipe:
+    """How a student is trained under a frozen tutor: its warp stage, or end to end if it has a
+    generator. It starts from what it can have of the tutor.
+    """
+    if net.generator is None:
+        shared = inherit_warp(net, tutor)
+        objective = StudentObjective(net, tutor, losses, vgg)
+        return Recipe(objective, schedule, rates(net, schedule), shared, schedule.frozen_epochs)
+    if schedule.generator == "tutor":
+        inherit_generator(net, tutor)
+    objective = StudentObjective(net, tutor, losses, vgg, schedule.warp_weight)
+    return Recipe(objective, schedule, rates(net, schedule))
+
+
+class StudentObjective(Objective):
+    """PF-AFN: undo the tutor's fake and restore the photo, under adjustable distillation."""
+
+    def __init__(
+        self,
+        net: TryOnNet,
+        tutor: TryOnNet,
+        losses: Losses,
+        vgg: VGG19 | None,
+        warp_weight: float = 1.0,
+    ) -> None:
+        super().__init__(net, losses, vgg, warp_weight)
+        self.tutor = tutor.eval().requires_grad_(False)
+
+    def forward(self, batch: StudentSample, late: bool = False) -> Terms:
+        person, garment, fake = batch.person, batch.garment, batch.fake
+        told = represent(person, *batch.annotation)
+        warped = self.net.warp(fake.image, *garment)
+        warp, terms = self.warp_loss(warped, garment, person, told.clothes_mask)
+        guided = self.guided(warped, batch, told)
+        warp = warp + guided.get("distillation", 0)
+        signs = warp_signs(warped, told.clothes_mask)
+        if self.net.generator is None:
+            return self.summed(warp, terms, guided) | signs
+        worn = self.net.render(fake.image, warped)
+        generator = self.generator_loss(worn, person, told.clothes_mask)
+        skin = self.skin(worn, batch, told.clothes_mask, late)
+        generator["generator"] = generator["generator"] + skin["generator_skin"]
+        signs |= tryon_sign(worn.image, fake.image, person, told.clothes_mask)
+        return self.summed(warp, terms, guided | generator | skin) | signs
+
+    def guided(self, warped: Warped, batch: StudentSample, told: Represented) -> Terms:
+        """Guidance of the tutor, which is told the truth about the person and warps the same."""
+        weight = self.losses.distillation
+        if weight.mode == "none":
+            return {}
+        with torch.no_grad():
+            tutor = self.tutor.warp(told.condition, *batch.garment)
+        return guidance(weight, warped, tutor, batch.person * told.clothes_mask)
+
+    def skin(self, worn: Worn, batch: StudentSample, clothes_mask: Tensor, late: bool) -> Terms:
+        """Draw the skin that the fake's garment hid and the photo shows."""
+        weight = self.losses.generator
+        skin = batch.fake.mask * (1 - clothes_mask)
+        l1, vgg = reconstruction(worn.rendered * skin, batch.person * skin, self.vgg)
+        total = (weight.skin_l1 * l1 + weight.skin_vgg * vgg) * (weight.skin_late if late else 1)
+        return {"generator_skin": total, "generator_skin_l1": l1, "generator_skin_vgg": vgg}
+
+
+def inherit_warp(student: TryOnNet, tutor: TryOnNet) -> tuple[nn.Module, ...]:
+    """Copy what does not depend on the person input; return those parts of the student.
+
+    Garment encoder, garment pyramid and correlation heads come from the tutor; person encoder,
+    person pyramid and refinement heads stay fresh.
+    """
+    own, theirs = (
+        (net.warp.garment_encoder, net.warp.garment_fpn, net.warp.flow.match)
+        for net in (student, tutor)
+    )
+    for part, source in zip(own, theirs, strict=True):
+        part.load_state_dict(source.state_dict())
+    return own
+
+
+def inherit_generator(student: TryOnNet, tutor: TryOnNet) -> None:
+    """Start the student's generator from the tutor's, which already knows how to draw people.
+
+    The student's inputs (photo, warped garment, its mask) lie where the tutor has the like (what is
+    kept of the photo, warped garment, its mask); the tutor's last input, the limbs, is left out.
+    """
+    weights = tutor.generator.state_dict()
+    for name, own in student.generator.state_dict().items():
+        if own.ndim == 4:
+            weights[name] = weights[name][:, : own.shape[1]]
+    student.generator.load_state_dict(weights)
