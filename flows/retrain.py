@@ -71,11 +71,7 @@ def worth_a_retry(_: Any, __: TaskRun, state: State[Any]) -> bool:
     # No tags: for each one Prefect asks its server for a slot, which takes a second or two.
 )
 def reproduce(
-    stage: str,
-    project: Path,
-    environment: dict[str, str],
-    force: bool = False,
-    clean: bool = False,
+    stage: str, project: Path, environment: dict[str, str], force: bool = False, clean: bool = False
 ) -> StageRun:
     """Bring one stage up to date; a no-op when nothing it reads has changed.
 
@@ -160,11 +156,7 @@ def retrain(
 
 
 def bring_up_to_date(
-    chosen: list[str],
-    project: Path,
-    environment: dict[str, str],
-    force: bool,
-    limit: float | None,
+    chosen: list[str], project: Path, environment: dict[str, str], force: bool, limit: float | None
 ) -> list[str]:
     """Run the photos' own stage, if they are versioned, and the chosen ones; show what came of it.
 
@@ -191,11 +183,7 @@ def new_in(runs: list[StageRun]) -> list[str]:
 
 
 def run_stages(
-    wanted: list[str],
-    project: Path,
-    environment: dict[str, str],
-    force: bool,
-    limit: float | None,
+    wanted: list[str], project: Path, environment: dict[str, str], force: bool, limit: float | None
 ) -> Iterator[StageRun]:
     """Run stages one after the other, each at most `limit` seconds.
 

@@ -2,19 +2,57 @@
 
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 
 import yaml
+from importgraph import ROOT, path_of, reached
 
-from pfafn.kit.imports import ROOT
-from pfafn.stages.reads import deciding_code, files_below
+from pfafn.stages.reads import code_below, is_code
 
 FILE = ROOT / "dvc.yaml"
 DEPS = r"(  {name}:\n(?:    .*\n)*?    deps: )\[[^\]]*\]"
 
 
-def is_code(dep: str) -> bool:
-    return dep.startswith("pfafn/")
+# dvc.yaml does not list it, and what is half done goes on after it has changed.
+DECIDES_NOTHING = {
+    "pfafn.kit.cluster": "who works: the bytes are the same for any number of workers",
+    "pfafn.kit.errors": "what is said",
+    "pfafn.kit.files": "how files appear and are hashed, not what is in them",
+    "pfafn.kit.heap": "speed",
+    "pfafn.kit.lock": "who waits for whom",
+    "pfafn.kit.machine": "where to compute: what rounds otherwise is in the fingerprint",
+    "pfafn.kit.pool": "who works: what comes out is in order",
+    "pfafn.kit.progress": "what is shown",
+    "pfafn.kit.signals": "when to stop; what resumes goes on bit for bit",
+    "pfafn.kit.versions": "what provenance.json tells",
+    "pfafn.params": "the values themselves stand in params.yaml, none is a default",
+    "pfafn.stages.entry": "how a stage starts and what is said of errors",
+    "pfafn.stages.output": "how results appear, and provenance.json, which no stage reads",
+    "pfafn.stages.reads": "what is found here; the files themselves are inputs",
+    "pfafn.stages.workplace": "where unfinished work lies",
+    "pfafn.training.health": "whether a training stops; what it is stopped for is not written",
+    "pfafn.training.pace": "an estimate for standard error",
+    "pfafn.training.saver": "when resume points are written",
+}
+
+
+@cache
+def deciding_code(stage: str) -> frozenset[Path]:
+    """The files of the package, relative to the root, that decide a byte of a stage's result.
+
+    The modules it leads to, and what lies beside them in their folders and is no code.
+    """
+    modules = reached(f"pfafn.stages.{stage}", without=DECIDES_NOTHING)
+    code = {
+        file for module in modules if (file := path_of(module)) and (ROOT / file).stat().st_size
+    }
+    beside = {file for folder in {file.parent for file in code} for file in files_below(folder)}
+    return frozenset(code | {file for file in beside if file.suffix != ".py"})
+
+
+def files_below(folder: Path) -> set[Path]:
+    return {file.relative_to(ROOT) for file in code_below(ROOT / folder)}
 
 
 def files_of(dep: str) -> set[Path]:

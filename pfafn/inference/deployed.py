@@ -17,6 +17,7 @@ from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.fitting import placement
 from pfafn.photos.images import Pixels
+from pfafn.photos.masks import SOLID
 from pfafn.photos.tensors import Batch, mask_tensor, picture_tensor, to_device, to_pixels
 from pfafn.weights import model_file
 from pfafn.weights.model_file import ModelError
@@ -25,7 +26,7 @@ REGISTERED = "models:/"  # how a model in the registry is named
 # Called by name: a model that is served elsewhere brings no registry along, and needs none.
 LOOK_UP = "pfafn.registry:resolve"
 # What to know where a mask is empty that was given, or was told from the photo.
-GIVEN = "a garment's pixels are above 127"
+GIVEN = f"a garment's pixels are above {SOLID}"
 TOLD = "it could not be told from the background; give a mask"
 OTHER_ROLE = {
     "tutor": "is a tutor, which needs parsing and keypoints as well; use TutorTryOn, or a student",

@@ -48,6 +48,8 @@ def test_the_torso_is_widest_at_the_shoulders_and_ends_at_the_hips() -> None:
         hip = Keypoint[f"{side}_HIP"]
         assert at(parts, hip, right=0.06 * outward, down=-0.05) == BodyPart.TORSO
         assert at(parts, hip, right=0.16 * outward, down=-0.05) != BodyPart.TORSO
+        x, y = (POINTS[hip, :2] + POINTS[Keypoint[f"{side}_SHOULDER"], :2]) / 2
+        assert parts[round(y), round(x)] == BodyPart.TORSO
     between = round(POINTS[[Keypoint.RIGHT_HIP, Keypoint.LEFT_HIP], 0].mean())
     column = parts[:, between] == BodyPart.TORSO
     assert column[round(POINTS[Keypoint.RIGHT_HIP, 1]) - 2]

@@ -14,7 +14,7 @@ from pfafn.models.parts import Category
 from pfafn.models.tryon import TryOnNet
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.fitting import fit
+from pfafn.photos.fitting import fit, fit_points
 from pfafn.photos.masks import garment_mask
 from pfafn.photos.tensors import to_pixels
 from pfafn.weights import model_file
@@ -81,6 +81,13 @@ def test_what_fit_did_is_undone(size) -> None:
     inside = fit(smooth, SIZE, interpolation="smooth", fill=255)
     back = restore(inside, size).astype(int)
     assert np.abs(back - smooth).max() <= 6
+
+
+def test_for_a_smaller_photo_the_result_is_averaged() -> None:
+    """Of every 4 x 4 pixels one is white."""
+    dots = np.zeros((*SIZE, 3), np.uint8)
+    dots[::4, ::4] = 255
+    assert (restore(dots, (H // 4, W // 4)) == round(255 / 16)).all()
 
 
 def test_garment_and_mask_may_have_another_size_than_the_person(model) -> None:
@@ -151,7 +158,7 @@ def test_a_registered_name_is_looked_up(model, tmp_path, monkeypatch) -> None:
         (None, np.zeros((3, 8, 8), np.uint8), None, r"garment .*got uint8 \(3, 8, 8\)"),
         (None, None, np.zeros((8, 9), np.uint8), r"\(64, 96\) like .*got uint8 \(8, 9\)"),
         (None, None, np.zeros(SIZE, bool), r"mask must be a uint8 .*got bool"),
-        (None, None, np.zeros(SIZE, np.uint8), "mask is empty"),
+        (None, None, np.zeros(SIZE, np.uint8), "mask is empty: a garment.s pixels are"),
         (None, np.full((*SIZE, 3), 255, np.uint8), "estimated", "mask is empty: it could not be"),
     ],
 )
@@ -226,6 +233,18 @@ def test_a_tutors_annotations_shrink_with_the_person_into_the_models_size(tutor)
     points = points * 2 + np.float32([0.5, 0.5, 0])  # pixel centres are integers
     large = tutor.wear(person.repeat(2, 0).repeat(2, 1), garment, mask, twice[0], points, twice[1])
     assert np.array_equal(large, restore(small, (2 * H, 2 * W)))
+
+
+def test_between_whole_sizes_a_tutors_annotations_stay_ids(tutor) -> None:
+    size = (150, 70)
+    person, parsing = photoset.person(1, size), photoset.parsing(size)
+    points, parts = photoset.keypoints(size), parsing // 2 * 3
+    _, garment, mask = pictures()
+    worn = tutor.wear(person, garment, mask, parsing, points, parts)
+    ids = [fit(each, SIZE, interpolation="nearest", fill=0) for each in (parsing, parts)]
+    person = fit(person, SIZE, interpolation="smooth", fill=255)
+    fitted = tutor.wear(person, garment, mask, ids[0], fit_points(points, size, SIZE), ids[1])
+    assert np.array_equal(worn, restore(fitted, size))
 
 
 def test_a_tutors_annotations_stand_where_a_letterboxed_person_stands(tutor) -> None:

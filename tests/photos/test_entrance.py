@@ -120,6 +120,11 @@ def test_fitting_keeps_a_mask_hard_and_empty_beside_the_photo() -> None:
     assert fitted.mask_source == "file"
 
 
+def test_a_mask_stays_hard_whatever_size_it_is_brought_to() -> None:
+    rgb, mask = photoset.garment(1, SIZE)
+    assert set(np.unique(GarmentPhoto.of(rgb, mask).fitted((33, 27)).mask)) == {0, 255}
+
+
 def test_a_photo_that_fits_is_not_touched() -> None:
     photo = PersonPhoto.decode(encode_png(PHOTO))
     assert photo.fitted((6, 8)) is photo
@@ -144,6 +149,12 @@ def test_the_quick_decoder_sees_in_what_is_stored_what_the_strict_one_saw(kind: 
     kept = stored(photo)
     assert (kept == content) == (kind.startswith(("JPEG", "PNG")) and "gray" not in kind)
     np.testing.assert_array_equal(quick_rgb(kept), photo.rgb)
+
+
+@pytest.mark.parametrize("mask", [None, np.full((6, 8), 255, np.uint8)])
+def test_a_garments_own_file_is_kept_wherever_its_mask_comes_from(mask: np.ndarray | None) -> None:
+    content = encoded(PHOTO, "JPEG")
+    assert stored(GarmentPhoto.decode(content, mask=mask)) == content
 
 
 def test_a_photo_of_another_size_is_stored_as_it_was_fitted() -> None:

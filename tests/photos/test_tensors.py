@@ -35,7 +35,7 @@ def test_pictures_of_a_batch_keep_their_places() -> None:
     assert pixels[1, 3, 4, 2] == expected
 
 
-def test_a_mask_is_on_above_the_middle() -> None:
-    mask = mask_tensor(np.array([[0, 1, 127], [128, 254, 255]], np.uint8))
-    assert mask.tolist() == [[[0, 0, 0], [1, 1, 1]]]
+def test_a_hard_mask_is_one_on_the_garment() -> None:
+    mask = mask_tensor(np.array([[0, 0, 255], [255, 0, 255]], np.uint8))
+    assert mask.tolist() == [[[0, 0, 1], [1, 0, 1]]]
     assert mask.dtype == torch.float32

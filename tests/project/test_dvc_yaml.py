@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from declared import RUN_IF_STALE, STAGES, covers, paths, written
-from dvcdeps import FILE, code_of, files_of, is_code
+from dvcdeps import DECIDES_NOTHING, FILE, code_of, deciding_code, files_of
 from importgraph import ROOT, path_of, reached
 
 from pfafn.params.file import Params
-from pfafn.stages.reads import DECIDES_NOTHING, deciding_code
+from pfafn.stages.reads import is_code
 
 NAMES = [
     "prepare",
@@ -72,6 +72,11 @@ def test_nothing_that_decides_hides_behind_what_decides_nothing(name: str) -> No
 def test_what_decides_nothing_is_there_and_is_led_to() -> None:
     led_to = set().union(*(reached(f"pfafn.stages.{name}") for name in NAMES))
     assert sorted(set(DECIDES_NOTHING) - led_to) == []
+
+
+def test_networks_losses_and_photos_always_decide() -> None:
+    folders = {module.split(".")[1] for module in DECIDES_NOTHING}
+    assert folders == {"kit", "params", "stages", "training"}
 
 
 def test_register_always_runs_and_needs_no_code() -> None:

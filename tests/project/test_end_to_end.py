@@ -146,6 +146,19 @@ def test_the_flow_finds_everything_up_to_date(project: Project) -> None:
     assert "Completed" in log
 
 
+def test_a_retraining_with_other_params_leaves_the_project_as_it_is(project: Project) -> None:
+    files = [project.root / name for name in ("params.yaml", "dvc.lock", "data.dvc")]
+    before, models = [file.read_bytes() for file in files], project.models()
+    log = project.run(
+        sys.executable, "-m", "flows.retrain", "--set", "student_tryon.epochs=2", "--no-promote"
+    )
+    assert ran(log) == ["student_tryon", "evaluate", "register"]
+    assert ([file.read_bytes() for file in files], project.models()) == (before, models)
+    versions = json.loads(project.pfafn("registry", "list", "--json"))
+    [student] = [v for v in versions if v["aliases"] == ["challenger"]]
+    assert student["gate"]["reason"]
+
+
 def test_another_picture_grid_retrains_nothing(project: Project) -> None:
     before = project.models()
     params = yaml.safe_load((project.root / "params.yaml").read_text())
@@ -179,7 +192,7 @@ def test_doing_everything_again_makes_the_same_models_and_versions(project: Proj
     assert ran(project.dvc("repro", "--force")) == [*STAGES, "register"]
     assert project.models() == before
     versions = json.loads(project.pfafn("registry", "list", "--json"))
-    assert [v["version"] for v in versions] == [1, 1]
+    assert [v["version"] for v in versions] == [2, 1, 1]
 
 
 def test_a_deleted_registry_comes_back(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""`mlflow models serve`, and the requests that docs/serve.md says it answers."""
+"""`mlflow models serve`, and the requests that docs/registry.md says it answers."""
 
 import json
 import os
@@ -32,9 +32,10 @@ pytestmark = [
 ]
 SIZE = (64, 96)
 PORT = "5077"  # on the page
-PAGE = (clone.ROOT / "docs/serve.md").read_text()
-SETUP, SHELL = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-(PYTHON,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PAGE = (clone.ROOT / "docs/registry.md").read_text()
+SERVING = PAGE.partition("\n## Serve it\n")[2]
+SETUP, SHELL = re.findall(r"```sh\n(.*?)```", SERVING, re.DOTALL)
+(PYTHON,) = re.findall(r"```python\n(.*?)```", SERVING, re.DOTALL)
 SERVE = next(line for line in SETUP.splitlines() if line.startswith("mlflow"))
 
 

@@ -1,6 +1,7 @@
 """What a stage declares to DVC is what it reads, and what its unfinished work is kept under."""
 
 import importlib
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 import torch
 import yaml
-from declared import RUN_IF_STALE, inputs, leaves, reads_param
+from declared import RUN_IF_STALE, inputs, leaves, reads_param, written
 from importgraph import ROOT
 
 from pfafn.kit.files import file_hash
@@ -27,14 +28,14 @@ class Begun(Exception):
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project with something in the place of every input that dvc.yaml knows."""
+    """A project with something in the place of the photos and of all that stages write."""
 
     def stop(*of: Any) -> NoReturn:
         raise Begun(StageOutput(*of))
 
-    for path in set().union(*map(inputs, RUN_IF_STALE)):
+    for path in ["data", *itertools.chain.from_iterable(map(written, RUN_IF_STALE))]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(path)
+        (tmp_path / path).write_text("{}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(output, "StageOutput", stop)
     for stage in ("prepare", "annotate"):  # which look at the photos first

@@ -1,0 +1,44 @@
+"""A network that is read is one to use: in eval mode, of the size its card says."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pfafn.kit.files import file_hash
+from pfafn.models.tryon import TryOnNet
+from pfafn.weights import model_file
+from pfafn.weights.official import export_official, import_official
+from pfafn.weights.official_files import import_files
+
+NARROW = {"channels": [4, 4, 4, 4, 4], "fpn": 8, "generator": 2}
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> tuple[Path, Path]:
+    """Warp network and generator, as published."""
+    torch.manual_seed(3)
+    paths = tmp_path / "warp.pth", tmp_path / "gen.pth"
+    for state, path in zip(export_official(TryOnNet("student", **NARROW)), paths, strict=True):
+        torch.save(state, path)
+    return paths
+
+
+def test_an_official_network_is_in_eval_mode(official: tuple[Path, Path]) -> None:
+    assert not any(module.training for module in import_official(*official).modules())
+
+
+def test_a_model_file_gives_a_network_in_eval_mode(tmp_path: Path) -> None:
+    model_file.save(TryOnNet("tutor", **NARROW), tmp_path / "m", {})
+    net, _ = model_file.load(tmp_path / "m")
+    assert not any(module.training for module in net.modules())
+
+
+def test_the_card_of_an_import_says_height_and_width_and_what_it_was_made_of(
+    official: tuple[Path, Path], tmp_path: Path
+) -> None:
+    card = import_files(*official, tmp_path / "m.safetensors", (96, 64))
+    assert card["image"] == [96, 64]
+    warp, generator = map(file_hash, official)
+    assert card["inputs"] == {"warp": warp, "generator": generator}
+    assert {name: card[name] for name in ("role", *NARROW)} == {"role": "student"} | NARROW
