@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from tinytrain import TINY, H, Samples, W
+from tinytrain import TINY, H, W, collated
 from torch import Tensor, nn
 
 from pfafn.models.generator import Rendered
 from pfafn.models.geometry import grid_of
+from pfafn.models.inputs import Wearer
 from pfafn.models.parts import BodyPart, Parsing
 from pfafn.models.redress import redress
 from pfafn.models.tryon import TryOnNet
@@ -37,18 +38,16 @@ class Told(nn.Module):
 def test_covered_skin_is_drawn_only_where_it_is_in_front_of_the_garment(
     bare: bool | None, under_the_garment: float
 ) -> None:
-    batch = torch.utils.data.default_collate([Samples()[(1, 0)]])
-    batch |= {"unpaired_garment": batch["garment"], "unpaired_mask": batch["garment_mask"]}
-    batch["parsing"] = torch.full((1, H, W), int(Parsing.UPPER_CLOTHES), dtype=torch.uint8)
-    batch["body_parts"] = torch.full((1, H, W), int(BodyPart.TORSO), dtype=torch.uint8)
-    batch["body_parts"][:, *FOREARM] = BodyPart.LEFT_FOREARM
-    if bare is not None:
-        wearer = Parsing.LEFT_ARM if bare else Parsing.UPPER_CLOTHES
-        batch["wearer_parsing"] = torch.full_like(batch["parsing"], wearer)
-        batch["wearer_body_parts"] = batch["body_parts"]
+    batch = collated(1)
+    body_parts = torch.full((1, H, W), int(BodyPart.TORSO), dtype=torch.uint8)
+    body_parts[:, *FOREARM] = BodyPart.LEFT_FOREARM
+    parsing = torch.full_like(body_parts, Parsing.UPPER_CLOTHES)
+    worn = Parsing.LEFT_ARM if bare else Parsing.UPPER_CLOTHES
+    wearer = None if bare is None else Wearer(torch.full_like(parsing, worn), body_parts)
     tutor = TryOnNet("tutor", **TINY, generator=2).eval()
     tutor.warp, tutor.generator = Upper(), Told()
-    redress(tutor, batch)
+    annotation = batch.annotation._replace(parsing=parsing, body_parts=body_parts)
+    redress(tutor, batch.person, annotation, batch.garment, wearer)
     limbs = tutor.generator.seen[:, 7:]
     expected = torch.zeros(1, 1, H, W)
     expected[..., *FOREARM] = 1
