@@ -151,10 +151,8 @@ def against_training(folder: Path, scale: Scale, device: torch.device) -> list[R
     """Reading by this process against a step of the last stage, both as params.yaml has it."""
     params = Params.load(PARAMS)
     source = batches(folder, OWN, 0, params.augment.model_dump())
-    deterministic = torch.are_deterministic_algorithms_enabled()
     work = {"training": step(params, next(source), device), "reading": lambda: next(source)}
     taken = interleaved(work, scale.rounds, device)
-    torch.use_deterministic_algorithms(deterministic)
     height, width = scale.data_sizes[0]
     section = "Reading against training, last stage, per image (against plain: against training)"
     case = f"{height}x{width}, default widths, batch {BATCH}"

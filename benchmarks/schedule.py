@@ -97,6 +97,7 @@ def step(phase: Phase, scale: Scale) -> Callable[[], object]:
     quicken(recipe.objective)
     if machine.recompute():
         recompute(recipe.objective)
+    machine.repeat()  # as the stages do
     trainer = Trainer(start_fabric(), recipe, params.optimizer, LONG, phase.epoch * LONG)
     own = to_device(batch(phase.batch, scale.size), trainer.fabric.device)
     return lambda: trainer.step([own])

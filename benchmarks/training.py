@@ -151,6 +151,7 @@ def own_step(
 def set_up(made: StudentObjective, scale: Scale, dtype: torch.dtype) -> Trainer:
     """The training loop's, before its first step."""
     with precision(dtype):
+        machine.repeat()  # as the stages do
         fabric = start_fabric()
     params = Params.load(PAPER)
     schedule = TryOnStage.model_validate(

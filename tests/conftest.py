@@ -8,9 +8,16 @@ import tinyset
 from torch.utils.data import default_collate
 
 from pfafn.evaluation.testset import TestSet
+from pfafn.kit import machine
 from pfafn.models.tryon import TryOnNet
 from pfafn.samples.sample import TestSample
 from pfafn.weights import model_file
+
+
+@pytest.fixture(scope="session", autouse=True)
+def repeatable() -> None:
+    """As in the commands that train: what the bits are compared of must repeat."""
+    machine.repeat()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from tinytrain import ADAM, LOSSES, TINY, Samples, W, mapped, recipe
 from torch import Tensor, nn
 
+from pfafn.kit import machine
 from pfafn.kit.joint import join_batch_norms
 from pfafn.kit.signals import Stopped
 from pfafn.learning.collapse import tryon_sign
@@ -184,6 +185,7 @@ def diverged(work: Path, fabric: Fabric) -> str:
 
 
 def main(out: Path) -> None:
+    machine.repeat()
     fabric = start_fabric(Layout(1, WORLD, LightningEnvironment()))
     rank = fabric.global_rank
     x, weight = (m[rank::WORLD].clone() for m in maps())

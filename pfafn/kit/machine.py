@@ -65,6 +65,17 @@ def has_fast_bfloat16(on: torch.device) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+def repeat() -> None:
+    """Let this process compute the same bits again from the same numbers, on a CPU.
+
+    It retunes torch for good: only a command that starts may do so.
+    """
+    if device().type == "cpu":
+        torch.use_deterministic_algorithms(True)
+        # This would write every new tensor twice, to show reads of memory that nothing has set.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+
+
 def workers() -> int:
     """PFAFN_WORKERS: loader processes beside the trainer; by default none on few cores."""
     return count("PFAFN_WORKERS", 0 if (os.cpu_count() or 1) <= 2 else 4)

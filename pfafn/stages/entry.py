@@ -4,7 +4,8 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -18,15 +19,16 @@ ARTIFACTS = Path("artifacts")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def main(run: Callable[[Params, Path], object]) -> None:
+def main(run: Callable[[Params, Path], object], *, trains: bool = False) -> None:
     """Call run(params, artifacts) on ./params.yaml and ./artifacts.
 
+    trains: in a process that computes repeatably and keeps its memory from step to step.
     A user's error becomes its message on stderr and exit code 1; so do a retraining that is going
     on and that this process is no part of, and a disk that is full or cannot be read.
     """
     try:
         check_folder()
-        with lock.shared(lock.LOCK):
+        with lock.shared(lock.LOCK), tuned() if trains else nullcontext():
             run(Params.load(), ARTIFACTS)
     except UserError as error:
         sys.exit(f"error: {error}")
@@ -35,6 +37,16 @@ def main(run: Callable[[Params, Path], object]) -> None:
         if number is None:
             raise
         sys.exit(f"error: {of_the_disk(error, number)}")
+
+
+@contextmanager
+def tuned() -> Iterator[None]:
+    """A process that trains; torch is not loaded for one that does not."""
+    from pfafn.kit import heap, machine
+
+    machine.repeat()
+    with heap.kept():
+        yield
 
 
 def error_number(error: Exception) -> int | None:

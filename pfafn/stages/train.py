@@ -12,7 +12,7 @@ import torch
 
 from pfafn.fast.learn import quicken
 from pfafn.fast.recompute import recompute
-from pfafn.kit import heap, machine
+from pfafn.kit import machine
 from pfafn.kit.files import write_json
 from pfafn.learning.collapse import Alarm, alarms
 from pfafn.models.tryon import TryOnNet
@@ -82,12 +82,7 @@ def train_stage(
     fabric = start_fabric(together(getattr(params, stage), stage))
     result = stage_output(artifacts / stage, read, params, machine.rounding())
     with led(fabric, result) as output:
-        folders = (artifacts / "prepare", artifacts / "annotate")
-        how = {"augment": Augment(**params.augment.model_dump()), "seed": params.seed}
-        if fakes:
-            dataset = StudentSamples(*folders, artifacts / "fakes", photos=photos, **how)
-        else:
-            dataset = TutorSamples(*folders, **how)
+        dataset = samples(params, artifacts, fakes, photos)
         with fabric.rank_zero_first():  # it may fetch the perceptual loss's weights
             recipe = recipe_of(params, artifacts)
         quicken(recipe.objective)
@@ -97,21 +92,31 @@ def train_stage(
         if fabric.is_global_zero:
             room_for(net, output)
         told = Pace(recipe.schedule.batch, partial(tell, whole, artifacts, stage))
-        with heap.kept():
-            trained = fit(
-                recipe,
-                dataset,
-                params.optimizer,
-                seed=params.seed,
-                work=output.work,
-                name=stage,
-                watchers=(Alarm(stage).look, told.step),
-                fabric=fabric,
-            )
+        trained = fit(
+            recipe,
+            dataset,
+            params.optimizer,
+            seed=params.seed,
+            work=output.work,
+            name=stage,
+            watchers=(Alarm(stage).look, told.step),
+            fabric=fabric,
+        )
         if fabric.is_global_zero:
             write(output, stage, params, net, trained)
             output.extra["processes"] = fabric.world_size
     return summary(trained.history)
+
+
+def samples(
+    params: Params, artifacts: Path, fakes: bool, photos: float
+) -> TutorSamples | StudentSamples:
+    """What a training reads; see `train_stage`."""
+    folders = (artifacts / "prepare", artifacts / "annotate")
+    how = {"augment": Augment(**params.augment.model_dump()), "seed": params.seed}
+    if fakes:
+        return StudentSamples(*folders, artifacts / "fakes", photos=photos, **how)
+    return TutorSamples(*folders, **how)
 
 
 def write(output: StageOutput, stage: str, params: Params, net: TryOnNet, trained: Trained) -> None:

@@ -29,4 +29,4 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(run)
+    main(run, trains=True)

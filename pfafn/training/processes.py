@@ -60,15 +60,11 @@ class Layout(NamedTuple):
 
 
 def start_fabric(layout: Layout | None = None) -> Fabric:
-    """Fabric for this machine, seeded algorithms where the device has them.
+    """Fabric for this machine.
 
     layout: of all processes, which are started if need be; by default this one is alone.
     """
     on = machine.device()
-    if on.type == "cpu":
-        torch.use_deterministic_algorithms(True)
-        # This would write every new tensor twice, to show reads of memory that nothing has set.
-        torch.utils.deterministic.fill_uninitialized_memory = False
     precision = "bf16-mixed" if machine.precision(on) == torch.bfloat16 else "32-true"
     if layout is None or layout.world == 1:
         alone = 1 if on.type == "cpu" or on.index is None else [on.index]
