@@ -58,12 +58,7 @@ def fit(
     first, schedule = fabric.is_global_zero, recipe.schedule
     per_epoch = steps_per_epoch(dataset, schedule, name)
     total = per_epoch * recipe.epochs
-    saved = resumed(fabric, work)
-    point = saved.point if saved else ResumePoint(0, {}, 0.0)
-    trainer = Trainer(fabric, recipe, adam, per_epoch, point.step)
-    if saved:
-        saved.restore(trainer.net, trainer.optimizer)
-        del saved
+    trainer, point = resumed(fabric, recipe, adam, per_epoch, work)
     batches = iter(loader(fabric, dataset, schedule, seed, point.step))
     curve, clock = Curve(per_epoch, total, **point.curve), Clock(point.seconds, point.step)
     progress = Progress(name, total, point.step, quiet=not first)
@@ -97,7 +92,19 @@ def steps_per_epoch(dataset: Dataset, schedule: Schedule, name: str) -> int:
     return steps
 
 
-def resumed(fabric: Fabric, work: Path) -> Saved | None:
+def resumed(
+    fabric: Fabric, recipe: Recipe, adam: Optimizer, per_epoch: int, work: Path
+) -> tuple[Trainer, ResumePoint]:
+    """The trainer as the last resume point in work has it, or a new one; and that point."""
+    saved = last_point(fabric, work)
+    point = saved.point if saved else ResumePoint(0, {}, 0.0)
+    trainer = Trainer(fabric, recipe, adam, per_epoch, point.step)
+    if saved:
+        saved.restore(trainer.net, trainer.optimizer)
+    return trainer, point
+
+
+def last_point(fabric: Fabric, work: Path) -> Saved | None:
     """The last resume point in work, the same in all processes.
 
     Raises ProcessesError if another process does not find what the first one does.
