@@ -12,10 +12,12 @@ from pfafn.learning import distillation
 from pfafn.learning import objective as shared
 from pfafn.learning.losses import WarpTerms, misplaced
 from pfafn.learning.objective import Objective
-from pfafn.learning.student import StudentObjective
+from pfafn.learning.student import StudentObjective, inherit_warp
 from pfafn.learning.tutor import TutorObjective
 from pfafn.models.generator import Rendered
 from pfafn.models.geometry import grid_of
+from pfafn.models.inputs import Garment
+from pfafn.models.parts import BodyPart
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import Alignment, Warped
 from pfafn.params.losses import Losses
@@ -219,3 +221,63 @@ class Elsewhere(Left):
 
     def forward(self, condition: Tensor, garment: Tensor, mask: Tensor) -> Warped:
         return super().forward(condition, garment, mask)._replace(garment=self.garment)
+
+
+class Told(Gray):
+    """A generator that keeps what it was told."""
+
+    def forward(self, seen: Tensor) -> Rendered:
+        self.seen = seen
+        return super().forward(seen)
+
+
+def told(role: str, given: StudentSample) -> Tensor:
+    """What a generator in training is told, [B, channels, H, W]."""
+    trained = objective(role, losses())
+    trained.net.generator = Told()
+    trained(given)
+    return trained.net.generator.seen
+
+
+def test_a_student_draws_from_the_fake_and_never_sees_the_photo() -> None:
+    given = batch()
+    expected = [given.fake.image, given.garment.image, left(given.garment.mask)]
+    assert torch.equal(told("student", given), torch.cat(expected, dim=1))
+
+
+def test_a_tutor_draws_the_limbs_that_the_clothes_do_not_cover() -> None:
+    given = batch()
+    arms = torch.full_like(given.annotation.body_parts, BodyPart.LEFT_FOREARM)
+    given = given._replace(annotation=given.annotation._replace(body_parts=arms))
+    bare = torch.ones(2, 1, H, W)
+    bare[..., *CLOTHES] = 0
+    assert torch.equal(told("tutor", given)[:, 7:], bare)
+
+
+def test_a_garment_that_is_worn_as_it_lies_and_nothing_else_costs_nothing() -> None:
+    given, worn = batch(), torch.zeros(2, 1, H, W)
+    worn[..., *CLOTHES] = 1
+    given = given._replace(garment=Garment(given.person * worn, worn))
+    for weights in ({"l1": 1.0}, {"vgg": 1.0}, {"mask": 1.0}):
+        found = objective("tutor", losses("warp", **weights), generator=None)(given)
+        assert found["total"].item() == pytest.approx(0, abs=1e-5)
+
+
+def test_only_the_network_trains() -> None:
+    student = objective("student", losses()).train()
+    assert student.net.training
+    assert not any(m.training for part in (student.tutor, student.vgg) for m in part.modules())
+    assert not student.net.eval().training
+
+
+def test_a_student_starts_with_what_its_tutor_knows_of_garments_and_of_matching() -> None:
+    torch.manual_seed(0)
+    tutor, student = (TryOnNet(role, **TINY, generator=None) for role in ("tutor", "student"))
+    inherit_warp(student, tutor)
+    theirs = tutor.state_dict()
+    same = {name for name, value in student.state_dict().items()
+            if value.ndim == 4 and torch.equal(value, theirs[name])}  # fmt: skip
+    parts = {".".join(name.split(".")[1:3]).partition(".levels")[0] for name in same}
+    assert {part.removesuffix(".lateral").removesuffix(".smooth") for part in parts} == {
+        "garment_encoder", "garment_fpn", "flow.match",
+    }  # fmt: skip
