@@ -281,3 +281,12 @@ def test_a_student_starts_with_what_its_tutor_knows_of_garments_and_of_matching(
     assert {part.removesuffix(".lateral").removesuffix(".smooth") for part in parts} == {
         "garment_encoder", "garment_fpn", "flow.match",
     }  # fmt: skip
+
+
+def test_a_gray_try_on_of_a_gray_fake_has_changed_nothing() -> None:
+    given = batch()
+    none = torch.zeros_like(given.person)
+    gray = given._replace(
+        person=none + 1, fake=given.fake._replace(image=none), garment=Garment(none, none[:, :1])
+    )
+    assert objective("student", losses())(gray)["tryon_change"] == 0
