@@ -1,0 +1,68 @@
+"""What a picture must be like to be a photo, and by what two are told apart."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pfafn.data.catalogue import GarmentFiles
+from pfafn.data.inspection import Inspector, Reason, digest
+from pfafn.data.layouts import LAYOUTS
+from pfafn.data.parsing import Atr, Lip
+from pfafn.models.parts import Category, Parsing
+from pfafn.photos.images import encode_png
+
+
+def reasons(folder: Path, rgb: np.ndarray) -> list[Reason]:
+    """Why a garment's picture is not taken; its mask is the left half."""
+    mask = np.zeros(rgb.shape[:2], np.uint8)
+    mask[:, : rgb.shape[1] // 2] = 255
+    for name, pixels in (("g.png", rgb), ("m.png", mask)):
+        (folder / name).write_bytes(encode_png(pixels))
+    files = GarmentFiles("g", Category.UPPER, folder / "g.png", folder / "m.png")
+    inspector = Inspector(folder, LAYOUTS["viton"], 0.02, 0.9)
+    return [finding.reason for finding in inspector.garment(("train", files)).findings]
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (32, 128), (128, 32)])
+def test_a_photo_has_32_pixels_a_side_and_is_four_times_as_long_at_most(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    assert reasons(tmp_path, noise(*size)) == []
+
+
+@pytest.mark.parametrize("size", [(31, 64), (64, 31), (32, 129), (129, 32)])
+def test_a_smaller_or_longer_picture_is_none(size: tuple[int, int], tmp_path: Path) -> None:
+    assert reasons(tmp_path, noise(*size)) == [Reason.IMPLAUSIBLE_SIZE]
+
+
+def test_only_a_picture_of_one_colour_is_blank(tmp_path: Path) -> None:
+    plain = np.full((40, 64, 3), (200, 10, 30), np.uint8)
+    assert reasons(tmp_path, plain) == [Reason.BLANK]
+    plain[39, 63] = 0
+    assert reasons(tmp_path, plain) == []
+
+
+def test_pictures_of_the_same_bytes_in_another_shape_are_others() -> None:
+    pixels = noise(4, 6)
+    assert digest(pixels) == digest(pixels.copy())
+    assert digest(pixels) != digest(pixels.reshape(6, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("layout", "source", "target"),
+    [
+        ("viton", Parsing.DRESS, Parsing.DRESS),
+        ("viton-resize", Lip.COAT, Parsing.BACKGROUND),
+        ("viton-hd", Lip.COAT, Parsing.UPPER_CLOTHES),
+        ("dresscode", Atr.HEAD, Parsing.FACE),
+    ],
+)
+def test_each_layout_reads_parsing_by_its_own_table(
+    layout: str, source: int, target: Parsing
+) -> None:
+    assert LAYOUTS[layout].table[source] == target
