@@ -131,3 +131,13 @@ def test_rows_say_step_epoch_and_rate_and_the_last_step_has_one(
     x = [x.mean().item() for x, *_ in objective.calls]
     shown = [tuple(row[name] for name in ("step", "epoch", "rate", "x")) for row in history]
     assert shown == [(2, 2, 1.0, (x[0] + x[1]) / 2), (3, 3, 1.0, x[2])]
+
+
+def test_a_frozen_part_learns_from_the_first_step_after_its_epochs_on(tmp_path: Path) -> None:
+    objective, weights = Slope(), []
+    warp, generator = objective.net["warp"], objective.net["generator"]
+    generator.register_forward_pre_hook(lambda part, _: weights.append(part.weight.item()))
+    plan = schedule(epochs=2, decay=0, batch=2)
+    recipe = Recipe(objective, plan, ((warp, LR), (generator, LR)), (generator,), 1)
+    fit(recipe, Numbers(), ADAM, seed=3, work=tmp_path, name="student_warp")
+    assert weights[0] == weights[1] == weights[2] != weights[3]
