@@ -4,7 +4,6 @@ Chunks of items go to Dask workers (`pfafn.kit.cluster`); few items are worked o
 What comes out is the same. A worker that dies costs the chunks it had: others do them again.
 """
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ import cv2
 from pfafn.kit import cluster
 from pfafn.kit.cluster import Look, WorkersError
 from pfafn.kit.errors import UserError
-from pfafn.kit.progress import Progress
+from pfafn.kit.progress import Progress, tell
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -146,7 +145,7 @@ class _Window:
         threads = self.client.nthreads()
         if lost := len(self.workers - threads.keys()):
             told = f"workers lost: {lost}; what they had is done again by others"
-            print(told, file=sys.stderr, flush=True)
+            tell(told)
         self.workers = set(threads)
         # A worker that was lost may be about to come back.
         return len(self.waiting) >= AHEAD * max(1, sum(threads.values()))

@@ -67,4 +67,9 @@ class Progress:
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            tell(text)
+
+
+def tell(text: str) -> None:
+    """Say something beside the results, which go to standard output; the only place that prints."""
+    print(text, file=sys.stderr, flush=True)

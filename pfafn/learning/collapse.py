@@ -6,7 +6,6 @@ tryon_change    how much the try-on differs from the picture it was made from, a
                 much it should (student, where the clothes are)
 """
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pfafn.kit.joint import joint_divisor
+from pfafn.kit.progress import tell
 from pfafn.models.warp import Warped
 
 PATIENCE = 5  # rows of the loss curve, one after the other, that must show a sign
@@ -74,5 +74,5 @@ class Alarm:
         """Look at the curve's last rows."""
         shown = alarms(rows)
         for sign in shown.keys() - self.told:
-            print(f"ALARM {self.name}, step {rows[-1]['step']}: {shown[sign]}", file=sys.stderr)
+            tell(f"ALARM {self.name}, step {rows[-1]['step']}: {shown[sign]}")
         self.told = set(shown)

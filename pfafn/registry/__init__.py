@@ -5,12 +5,12 @@ in `decisions/`: it can be deleted, and `sync` rebuilds it.
 MLflow is imported when a function needs it (it takes over a second), never by importing this.
 """
 
-import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pfafn.kit.lock import exclusive
+from pfafn.kit.progress import tell
 from pfafn.registry.stamp import Outcome, Stamp
 from pfafn.registry.store import RegistryError, connect, home, usable
 
@@ -131,6 +131,6 @@ def _alone(root: Path, who: str) -> AbstractContextManager[Any]:
     """Let one process write at a time: parallel experiments share the registry."""
 
     def told(holder: str) -> None:
-        print(f"waiting for {holder}", file=sys.stderr, flush=True)
+        tell(f"waiting for {holder}")
 
     return exclusive(root / LOCK, who, told)

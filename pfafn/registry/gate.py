@@ -5,7 +5,6 @@ A student passes if it is better than the champion by more than the margin, with
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from mlflow.entities.model_registry import ModelVersion
 from pfafn.evaluation.confidence import CONFIDENCE, Scores, gain, read
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import file_hash
+from pfafn.kit.progress import tell
 from pfafn.params.judging import Register
 from pfafn.registry import aliases, mirror, reevaluate, versions
 from pfafn.registry.decisions import DECISION, Decisions
@@ -126,7 +126,7 @@ def _judge(
     theirs = _samples(store, champion, protocol)
     if theirs is None:
         name = f"champion version {champion.version}"
-        print(f"{name} has no scores of these photos: evaluating it first", file=sys.stderr)
+        tell(f"{name} has no scores of these photos: evaluating it first")
         try:
             champion = reevaluate.evaluate_again(
                 store, kept, champion, evaluation, student.tags["evaluation.run"]

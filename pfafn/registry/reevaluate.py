@@ -16,6 +16,7 @@ from typing import Any
 from mlflow.entities.model_registry import ModelVersion
 
 from pfafn.kit.errors import UserError
+from pfafn.kit.progress import tell
 from pfafn.kit.versions import PACKAGE
 from pfafn.registry import versions
 from pfafn.registry.decisions import EVALUATION, KEY_LENGTH, Decisions, Fact
@@ -135,7 +136,7 @@ def _run(folder: Path) -> None:
         text=True,
     ) as process:
         for line in process.stderr:
-            print(line, end="", file=sys.stderr, flush=True)
+            tell(line.rstrip())
             last = line.strip() or last
     if process.returncode:
         raise NotEvaluated(last.removeprefix("error: "))

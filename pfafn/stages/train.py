@@ -1,6 +1,5 @@
 """What the four training stages share: prepared data in, one `fit`, a model with its curve out."""
 
-import sys
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +13,7 @@ from pfafn.fast.learn import quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import machine
 from pfafn.kit.files import write_json
+from pfafn.kit.progress import tell
 from pfafn.learning.collapse import Alarm, alarms
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
@@ -91,7 +91,7 @@ def train_stage(
         net = recipe.objective.net
         if fabric.is_global_zero:
             room_for(net, output)
-        told = Pace(recipe.schedule.batch, partial(tell, whole, artifacts, stage))
+        told = Pace(recipe.schedule.batch, partial(forecast, whole, artifacts, stage))
         trained = fit(
             recipe,
             dataset,
@@ -145,7 +145,7 @@ def room_for(net: TryOnNet, output: StageOutput) -> None:
     need(output.work, 3 * WITH_ADAM * weights + weights, "the resume points")
 
 
-def tell(params: Params, artifacts: Path, stage: str, seconds: float) -> None:
+def forecast(params: Params, artifacts: Path, stage: str, seconds: float) -> None:
     """Say on standard error what this stage and those after it will take.
 
     seconds: for a sample of this stage. params: the whole of them.
@@ -153,7 +153,7 @@ def tell(params: Params, artifacts: Path, stage: str, seconds: float) -> None:
     splits = pd.read_parquet(artifacts / "prepare" / "manifest.parquet", columns=["split"])["split"]
     persons = {split: int((splits == split).sum()) for split in ("train", "test")}
     costs = pace.seconds(params, persons, stage, seconds)
-    print(pace.sentence(costs), file=sys.stderr, flush=True)
+    tell(pace.sentence(costs))
 
 
 def perceptual(params: Params) -> Any:

@@ -8,7 +8,6 @@ is set aside, and the one before it, or the beginning, takes its place: the resu
 """
 
 import json
-import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from pfafn.kit.files import whole
+from pfafn.kit.progress import tell
 from pfafn.weights.digest import Tensors, digest
 
 FILE = "checkpoint.safetensors"
@@ -128,7 +128,7 @@ def read(folder: Path) -> Saved | None:
         except Damaged as error:
             aside = path.with_name(path.name + DAMAGED)
             path.replace(aside)
-            print(f"{error}; set aside as {aside.name}, going back further", file=sys.stderr)
+            tell(f"{error}; set aside as {aside.name}, going back further")
     return None
 
 

@@ -1,5 +1,6 @@
 """Who may import whom: the networks know no orchestrator, and looking costs no torch."""
 
+import ast
 import subprocess
 import sys
 
@@ -119,3 +120,11 @@ def test_importing_every_module_of_the_commands_is_quick_and_quiet() -> None:
     code = "import pfafn.registry, pfafn.cli.registry, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+@pytest.mark.parametrize("module", modules("pfafn"))
+def test_what_is_said_beside_results_is_said_in_one_place(module: str) -> None:
+    calls = [n for n in ast.walk(ast.parse((ROOT / path_of(module)).read_text()))
+             if isinstance(n, ast.Call) and ast.unparse(n.func) == "print"]  # fmt: skip
+    # `register` has no other result than what it says.
+    assert not calls or module in ("pfafn.kit.progress", "pfafn.stages.register")
