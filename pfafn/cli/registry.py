@@ -29,13 +29,13 @@ def list_versions(
     as_json: Json = False,
 ) -> None:
     """All versions of student and tutor, newest first. An md5 or commit may be its beginning."""
-    found = registry.listing(data, commit)
+    versions = registry.listing(data, commit)
     if as_json:
-        return _print_json(found)
+        return _print_json(versions)
     names = [Column(name, no_wrap=True) for name in ("model", "version", "aliases")]
     scores = [name.replace(".", "\n") for name in DECISIVE]  # `show` has all scores
     table = Table(*names, *scores, "data", "commit", box=SIMPLE)
-    for version in found:
+    for version in versions:
         numbers = [_number(version["scores"].get(name)) for name in DECISIVE]
         lineage = version["lineage"]
         table.add_row(
@@ -76,36 +76,35 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Two versions side by side: scores, how sure the difference is, what made them differ."""
-    found = registry.compare(a, b)
+    comparison = registry.compare(a, b)
     if as_json:
-        return _print_json(found)
-    titles = [_title(found[side]) for side in ("a", "b")]
+        return _print_json(comparison)
+    titles = [_title(comparison[side]) for side in ("a", "b")]
     scores = Table("", *titles, "difference", box=SIMPLE)
-    for name, values in found["scores"].items():
+    for name, values in comparison["scores"].items():
         numbers = [_number(values[side]) for side in ("a", "b")]
         scores.add_row(name, *numbers, _number(values["difference"], "+.4g"))
     lineage = Table("what differs", *(Column(t, overflow="fold") for t in titles), box=SIMPLE)
-    for name, values in found["differs"].items():
+    for name, values in comparison["differs"].items():
         lineage.add_row(name, *(_short(values[side]) for side in ("a", "b")))
     console = Console()
     console.print(scores)
-    console.print(_gain(found), soft_wrap=True, highlight=False)
-    return console.print(lineage if found["differs"] else "They were made from the same.")
+    console.print(_gain(comparison), soft_wrap=True, highlight=False)
+    return console.print(lineage if comparison["differs"] else "They were made from the same.")
 
 
 def _title(version: dict[str, Any]) -> str:
     return "\n".join([version["uri"].removeprefix("models:/"), *version["aliases"]])
 
 
-def _gain(found: dict[str, Any]) -> str:
+def _gain(comparison: dict[str, Any]) -> str:
     """One sentence: the gate's metric, how much better the first is, and how sure that is."""
-    gain, note = found["gain"], found["note"]
+    gain, note = comparison["gain"], comparison["note"]
     if gain is None:
-        return f"{found['metric']} cannot be compared pair by pair: {note}"
+        return f"{comparison['metric']} cannot be compared pair by pair: {note}"
     interval = f"{gain['level']:.0%} between {gain['low']:+.4g} and {gain['high']:+.4g}"
-    said = (
-        f"{found['metric']}: better by {gain['mean']:+.4g} over {gain['pairs']} pairs, {interval}"
-    )
+    better = f"better by {gain['mean']:+.4g} over {gain['pairs']} pairs"
+    said = f"{comparison['metric']}: {better}, {interval}"
     return f"{said}; {note}" if note else said
 
 

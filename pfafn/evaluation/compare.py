@@ -94,7 +94,7 @@ def rows(
     test: TestSet, batch: TestSample, dressed: dict[str, Dressed], protocol: str
 ) -> list[dict[str, Any]]:
     """One row per sample and model: names and METRICS, all NaN if the model gave no numbers."""
-    found = []
+    table = []
     for i, truth in enumerate(truths(test, batch, protocol)):
         if truth is None:
             continue
@@ -109,8 +109,8 @@ def rows(
             made = of_model.outcome(i)
             failed = not torch.isfinite(made.image).all()
             values = dict.fromkeys(METRICS, math.nan) if failed else scores(made, truth)
-            found.append(names | {"model": model, **values})
-    return found
+            table.append(names | {"model": model, **values})
+    return table
 
 
 def summary(samples: pd.DataFrame) -> dict[str, Any]:
@@ -119,10 +119,10 @@ def summary(samples: pd.DataFrame) -> dict[str, Any]:
     counts: per protocol the pairs, and per model how many of them have a score (fewer than `person`
     has, if a model gave something that is no number).
     """
-    found: dict[str, Any] = {"counts": {}}
+    metrics: dict[str, Any] = {"counts": {}}
     for protocol, of_protocol in samples.groupby("protocol"):
         by_model = of_protocol.groupby("model")
-        found[protocol] = {
+        metrics[protocol] = {
             model: {
                 name: round(float(rows[name].mean()), 6)
                 for name in METRICS
@@ -132,5 +132,5 @@ def summary(samples: pd.DataFrame) -> dict[str, Any]:
         }
         pairs = len(of_protocol) // by_model.ngroups
         scored = {model: int(rows["ssim"].notna().sum()) for model, rows in by_model}
-        found["counts"][protocol] = {"pairs": pairs, **scored}
-    return found
+        metrics["counts"][protocol] = {"pairs": pairs, **scored}
+    return metrics

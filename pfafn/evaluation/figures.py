@@ -42,15 +42,17 @@ class Gallery:
         self.pictures: list[dict[str, Pixels]] = []
         self.captions: list[str] = []
 
-    def add(self, seen: Evaluated, known: list[Tensor | None], captions: list[str]) -> None:
+    def add(self, evaluated: Evaluated, known: list[Tensor | None], captions: list[str]) -> None:
         """Take what is still missing from a batch. known: true pictures [3, H, W] in [0, 1]."""
-        student = seen.dressed["student"]
-        pale = seen.batch.unpaired.image + 1 - seen.batch.unpaired.mask
+        student = evaluated.dressed["student"]
+        pale = evaluated.batch.unpaired.image + 1 - evaluated.batch.unpaired.mask
         columns = {
-            "person": seen.batch.person,
+            "person": evaluated.batch.person,
             "garment": pale,
             "warped": student.garment * student.mask + 1 - student.mask,
-            **{model: seen.dressed[model].image for model in ("tutor", "student", "torso_box")},
+            **{
+                model: evaluated.dressed[model].image for model in ("tutor", "student", "torso_box")
+            },
         }
         for i in range(min(self.rows - len(self.pictures), len(captions))):
             row = {name: to_pixels(images[i : i + 1])[0] for name, images in columns.items()}

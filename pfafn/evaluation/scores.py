@@ -42,17 +42,17 @@ class Truth(NamedTuple):
 
 def scores(made: Outcome, truth: Truth) -> dict[str, float]:
     """Every one of METRICS for one sample."""
-    found = dict.fromkeys(METRICS, math.nan)
+    values = dict.fromkeys(METRICS, math.nan)
     if truth.image is not None:
-        found["ssim"] = ssim(made.image, truth.image)
-        found["psnr"] = psnr(made.image, truth.image)
+        values["ssim"] = ssim(made.image, truth.image)
+        values["psnr"] = psnr(made.image, truth.image)
         if truth.region is not None:
-            found["psnr_clothes"] = psnr_within(made.image, truth.image, truth.region)
+            values["psnr_clothes"] = psnr_within(made.image, truth.image, truth.region)
     if made.mask is not None and truth.clothes is not None:
-        found["iou"] = iou(made.mask, truth.clothes)
+        values["iou"] = iou(made.mask, truth.clothes)
     if made.grid is not None and truth.flow is not None:
-        found["epe"] = end_point_error(made.grid, truth.flow, truth.visible)
-    return found
+        values["epe"] = end_point_error(made.grid, truth.flow, truth.visible)
+    return values
 
 
 def ssim(image: Tensor, target: Tensor) -> float:

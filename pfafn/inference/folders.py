@@ -81,7 +81,7 @@ def read_pairs(pairs: Path, person: Path, garment: Path) -> list[tuple[str, str]
     for folder in (person, garment):
         if not folder.is_dir():
             raise TryOnError(f"{folder}: with --pairs, --person and --garment are folders")
-    found = []
+    listed = []
     for number, line in enumerate(pairs.read_text(errors="replace").splitlines(), 1):
         names = line.split("\t") if "\t" in line else line.split()
         if names and len(names) != 2:
@@ -93,20 +93,20 @@ def read_pairs(pairs: Path, person: Path, garment: Path) -> list[tuple[str, str]
         for name in names:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise TryOnError(f"{pairs}, line {number}: {name!r:.80} leads out of the folder")
-        found += [(names[0], names[1])] if names else []
-    if not found:
+        listed += [(names[0], names[1])] if names else []
+    if not listed:
         raise TryOnError(f"{pairs}: no pairs in it")
-    return found
+    return listed
 
 
 def pictures(path: Path) -> list[Path]:
     """The file itself, or the pictures of a folder by name."""
     if path.is_file():
         return [path]
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
-    if not found:
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+    if not files:
         raise TryOnError(f"{path}: no pictures in it ({', '.join(PICTURES)})")
-    return found
+    return files
 
 
 def mask_of(garment: Path, mask: Path | None) -> Path | None:

@@ -40,13 +40,13 @@ class Chunk(Generic[Item, Result]):
     function: Callable[[Item], Result]
     items: Sequence[Item]
     code: Mapping[str, str]
-    seen: Mapping[Path, Look | None]
+    looks: Mapping[Path, Look | None]
 
     def __call__(self) -> "Outcome":
         """The results up to the first UserError, and that error."""
         results: list[Result] = []
         try:
-            cluster.insist(self.code, self.seen)
+            cluster.insist(self.code, self.looks)
             cv2.setNumThreads(1)  # there is a worker for each CPU
             for item in self.items:
                 results.append(self.function(item))
@@ -117,11 +117,11 @@ def spread(
     """
     elsewhere = cluster.address() is not None
     code = cluster.identity() if elsewhere else {}
-    seen = cluster.looks(reads) if elsewhere else {}
+    looks = cluster.looks(reads) if elsewhere else {}
     with cluster.client() as client:
         window = _Window(client, name)
         for first in range(0, len(items), size):
-            window.put(Chunk(function, items[first : first + size], code, seen))
+            window.put(Chunk(function, items[first : first + size], code, looks))
             while window.full():
                 yield from window.take()
         while window.waiting:

@@ -37,11 +37,11 @@ def warp_signs(warped: Warped, clothes_mask: Tensor) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def tryon_sign(
-    tryon: Tensor, seen: Tensor, photo: Tensor, clothes_mask: Tensor
+    tryon: Tensor, given: Tensor, photo: Tensor, clothes_mask: Tensor
 ) -> dict[str, Tensor]:
     """tryon_change of a batch: try-on, what the network saw and the photo, all [B, 3, H, W]."""
-    changed = ((tryon - seen).abs() * clothes_mask).float().sum()
-    needed = ((photo - seen).abs() * clothes_mask).float().sum()
+    changed = ((tryon - given).abs() * clothes_mask).float().sum()
+    needed = ((photo - given).abs() * clothes_mask).float().sum()
     return {"tryon_change": changed / joint_divisor(needed)}
 
 

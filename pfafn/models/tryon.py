@@ -43,12 +43,12 @@ class TryOnNet(nn.Module):
         self.warp = WarpNet(CONDITION[role], channels, fpn)
         self.generator = Generator(GENERATOR[role], generator) if generator else None
 
-    def render(self, seen: Tensor, warped: Warped, *extra: Tensor) -> Worn:
-        """Draw the try-on. seen [B, 3, H, W]: what of the person the generator may look at.
+    def render(self, shown: Tensor, warped: Warped, *extra: Tensor) -> Worn:
+        """Draw the try-on. shown [B, 3, H, W]: what of the person the generator may look at.
 
         extra: further channels (the tutor's arms to regenerate, [B, 1, H, W]).
         """
-        rendered = self.generator(torch.cat([seen, warped.garment, warped.mask, *extra], dim=1))
+        rendered = self.generator(torch.cat([shown, warped.garment, warped.mask, *extra], dim=1))
         mask = rendered.mask * warped.mask
         image = composite(rendered.image, warped.garment, mask)
         return Worn(image, rendered.image, mask, warped, rendered.mask)

@@ -50,10 +50,12 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
         }
         gallery = Gallery(params.evaluate.grid_rows)
         rows: list[dict[str, Any]] = []
-        for seen in evaluate(networks["tutor"], networks["student"], test, params.evaluate.batch):
-            rows += seen.rows
-            if seen.protocol == "unpaired":
-                show(gallery, seen, test)
+        for evaluated in evaluate(
+            networks["tutor"], networks["student"], test, params.evaluate.batch
+        ):
+            rows += evaluated.rows
+            if evaluated.protocol == "unpaired":
+                show(gallery, evaluated, test)
         samples = pd.DataFrame(rows)
         metrics = summary(samples)
         samples.to_parquet(output / "samples.parquet", index=False)
@@ -65,11 +67,11 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
     return metrics
 
 
-def show(gallery: Gallery, seen: Evaluated, test: TestSet) -> None:
+def show(gallery: Gallery, evaluated: Evaluated, test: TestSet) -> None:
     """Add a batch of unpaired try-ons to the grid."""
-    pairs = [test.pair(item, "unpaired") for item in seen.batch.item.tolist()]
+    pairs = [test.pair(item, "unpaired") for item in evaluated.batch.item.tolist()]
     names = [f"{test.persons[pair.item]} in {test.garments[pair.garment]}" for pair in pairs]
-    gallery.add(seen, [test.known(pair).image for pair in pairs], names)
+    gallery.add(evaluated, [test.known(pair).image for pair in pairs], names)
 
 
 def write_pictures(output: StageOutput, gallery: Gallery, artifacts: Path) -> None:

@@ -54,39 +54,39 @@ def run(params: Params, data: Path, out: Path) -> dict[str, float]:
     detect(data)  # says so at once if there is nothing to read
     params = params.only(*PARAMS)
     with stage_output(out, [data], params) as output:
-        found = review(data, params.prepare, params.seed, output.work)
-        _refuse_damaged(found, params.prepare)
-        output.samples = found.examined
-        _write(output, found, params)
-        metrics = _metrics(found)
-        write_json(output / "report.json", _report(found, metrics))
+        reviewed = review(data, params.prepare, params.seed, output.work)
+        _refuse_damaged(reviewed, params.prepare)
+        output.samples = reviewed.examined
+        _write(output, reviewed, params)
+        metrics = _metrics(reviewed)
+        write_json(output / "report.json", _report(reviewed, metrics))
         write_json(output / "metrics.json", metrics)
     return metrics
 
 
-def _refuse_damaged(found: Review, rules: Prepare) -> None:
+def _refuse_damaged(reviewed: Review, rules: Prepare) -> None:
     """Stop if too many persons have something wrong with their files, or none is left."""
-    enough = found.damaged_fraction <= rules.max_rejected
-    if enough and any(found.persons.values()):
+    enough = reviewed.damaged_fraction <= rules.max_rejected
+    if enough and any(reviewed.persons.values()):
         return
-    bad = [f for f in found.findings if f.rejects and f.reason not in DEDUPLICATION]
+    bad = [f for f in reviewed.findings if f.rejects and f.reason not in DEDUPLICATION]
     counts = Counter(f.reason for f in bad).most_common(REASONS_SHOWN)
     raise RejectedError(
-        f"{found.catalogue.root}: {found.damaged_fraction:.1%} of {found.examined} persons are "
-        f"rejected, prepare.max_rejected allows {rules.max_rejected:.1%}. Reasons: "
+        f"{reviewed.catalogue.root}: {reviewed.damaged_fraction:.1%} of {reviewed.examined} "
+        f"persons are rejected, prepare.max_rejected allows {rules.max_rejected:.1%}. Reasons: "
         + (", ".join(f"{reason} {count}" for reason, count in counts) or "no persons at all")
         + (f"; for example {bad[0].file} ({bad[0].reason}: {bad[0].value})" if bad else "")
-        + f". List all with `python -m pfafn check {found.catalogue.root}`"
+        + f". List all with `python -m pfafn check {reviewed.catalogue.root}`"
     )
 
 
-def _write(output: StageOutput, found: Review, params: Params) -> None:
+def _write(output: StageOutput, reviewed: Review, params: Params) -> None:
     """Write the tables and the shards."""
-    size, data = params.image.size, found.catalogue.root
-    persons = [person for split in SPLITS for person in found.persons[split]]
-    garments = {split: _offered(found, split) for split in SPLITS}
+    size, data = params.image.size, reviewed.catalogue.root
+    persons = [person for split in SPLITS for person in reviewed.persons[split]]
+    garments = {split: _offered(reviewed, split) for split in SPLITS}
     offers = _number(garments)
-    manifest = _manifest(found, offers, params)
+    manifest = _manifest(reviewed, offers, params)
     manifest.to_parquet(output / "manifest.parquet", index=False)
     listed = [garment for split in SPLITS for garment in garments[split]]
     table = _garment_table(garments, offers)
@@ -107,12 +107,12 @@ def _write(output: StageOutput, found: Review, params: Params) -> None:
     write_truth(output.folder, data / "truth", pairs_of_test(manifest, table), sizes, size)
 
 
-def _offered(found: Review, split: str) -> list[Garment]:
+def _offered(reviewed: Review, split: str) -> list[Garment]:
     """Garments to write: in train those worn by the persons taken, in test all usable ones."""
-    garments = found.garments[split]
+    garments = reviewed.garments[split]
     if split == "test":
         return list(garments.values())
-    worn = (person.files.garment for person in found.persons[split])
+    worn = (person.files.garment for person in reviewed.persons[split])
     return [garments[name] for name in sorted(name for name in worn if name)]
 
 
@@ -128,20 +128,20 @@ def _number(garments: dict[str, list[Garment]]) -> dict[str, list[Offer]]:
     return offers
 
 
-def _manifest(found: Review, offers: dict[str, list[Offer]], params: Params) -> pd.DataFrame:
+def _manifest(reviewed: Review, offers: dict[str, list[Offer]], params: Params) -> pd.DataFrame:
     """One row per person: who it is, what it wears, what it tries on, where its files are."""
-    root = found.catalogue.root
+    root = reviewed.catalogue.root
     rows: list[dict[str, Any]] = []
     for split in SPLITS:
-        people = [p.files for p in found.persons[split]]
+        people = [p.files for p in reviewed.persons[split]]
         wearers = [Wearer(p.name, p.category, p.garment) for p in people]
         if split == "train":
             unpaired = draw_train(wearers, offers[split], params.prepare.unpaired, params.seed)
         else:
-            pairs = found.catalogue.splits[split].pairs
+            pairs = reviewed.catalogue.splits[split].pairs
             unpaired = draw_test(wearers, offers[split], pairs, params.seed)
         worn = {offer.name: offer.row for offer in offers[split]}
-        for person, others in zip(found.persons[split], unpaired, strict=True):
+        for person, others in zip(reviewed.persons[split], unpaired, strict=True):
             files, (height, width) = person.files, person.report.size
             rows.append(
                 {
@@ -193,43 +193,43 @@ def garment_row(garment: Garment, size: Size) -> dict[str, bytes]:
     return {"image": stored(photo), "mask": encode_png(photo.mask)}
 
 
-def _metrics(found: Review) -> dict[str, float]:
+def _metrics(reviewed: Review) -> dict[str, float]:
     """Flat numbers of the run."""
-    reasons = Counter(finding.reason for finding in found.findings)
-    offered = {split: _offered(found, split) for split in SPLITS}
+    reasons = Counter(finding.reason for finding in reviewed.findings)
+    offered = {split: _offered(reviewed, split) for split in SPLITS}
     everything = [garment for garments in offered.values() for garment in garments]
-    unworn = sum(p.files.garment is None for p in found.persons["test"])
+    unworn = sum(p.files.garment is None for p in reviewed.persons["test"])
     return {
-        "persons_train": len(found.persons["train"]),
-        "persons_test": len(found.persons["test"]),
+        "persons_train": len(reviewed.persons["train"]),
+        "persons_test": len(reviewed.persons["test"]),
         "persons_without_garment": unworn,
         "garments": len(everything),
         "garments_train": len(offered["train"]),
         "garments_test": len(offered["test"]),
         "masks_estimated": sum(g.report.mask_source != "file" for g in everything),
-        "beyond_limit": found.beyond_limit,
-        "rejected": found.rejected,
-        "rejected_fraction": round(found.rejected / max(1, found.examined), 6),
-        "damaged_fraction": round(found.damaged_fraction, 6),
+        "beyond_limit": reviewed.beyond_limit,
+        "rejected": reviewed.rejected,
+        "rejected_fraction": round(reviewed.rejected / max(1, reviewed.examined), 6),
+        "damaged_fraction": round(reviewed.damaged_fraction, 6),
         "duplicates": reasons[Reason.DUPLICATE],
         "leaks": reasons[Reason.LEAK] + reasons[Reason.NEAR_LEAK],
         "garment_leaks": reasons[Reason.GARMENT_LEAK],
     }
 
 
-def _report(found: Review, metrics: dict[str, float]) -> dict[str, Any]:
+def _report(reviewed: Review, metrics: dict[str, float]) -> dict[str, Any]:
     """report.json: counts by reason, every finding, and the leaks between train and test."""
-    reasons = Counter(finding.reason.value for finding in found.findings)
+    reasons = Counter(finding.reason.value for finding in reviewed.findings)
     leaks = (Reason.LEAK, Reason.NEAR_LEAK, Reason.GARMENT_LEAK)
     return {
-        "layout": found.catalogue.layout.name,
+        "layout": reviewed.catalogue.layout.name,
         "counts": metrics,
         "reasons": dict(reasons),
-        "rejects": [f.as_json() for f in found.findings if f.rejects],
-        "notes": [f.as_json() for f in found.findings if not f.rejects],
+        "rejects": [f.as_json() for f in reviewed.findings if f.rejects],
+        "notes": [f.as_json() for f in reviewed.findings if not f.rejects],
         "leaks": [
             {"train": f.file, "test": f.value, "kind": f.reason.value}
-            for f in found.findings
+            for f in reviewed.findings
             if f.reason in leaks
         ],
     }
