@@ -53,6 +53,12 @@ def test_transparency_shows_white_and_is_returned():
     assert picture.alpha.tolist() == rgba[..., 3].tolist()
 
 
+def test_what_shines_through_is_rounded_to_the_nearest_shade():
+    rgba = np.full((H, W, 4), (10, 80, 255, 100), np.uint8)
+    shade = [round((colour * 100 + 255 * 155) / 255) for colour in (10, 80, 255)]
+    assert images.decode_picture(encoded(Image.fromarray(rgba))).rgb[0, 0].tolist() == shade
+
+
 def test_sixteen_bit_gray_keeps_its_high_byte():
     gray = np.full((H, W), 0x80FF, np.uint16)
     assert (images.decode_rgb(encoded(Image.fromarray(gray))) == 0x80).all()
