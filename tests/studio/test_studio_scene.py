@@ -186,3 +186,13 @@ def test_a_worse_parser_makes_more_mistakes():
         for a in (0.1, 0.5, 1.0)
     ]
     assert 0 < wrong[0] < wrong[1] < wrong[2] < 0.5
+
+
+def test_a_bad_parser_exchanges_the_arms():
+    parsing = np.full((48, 36), Parsing.BACKGROUND, np.uint8)
+    parsing[20:40, 4:8], parsing[20:40, 28:32] = Parsing.RIGHT_ARM, Parsing.LEFT_ARM
+    taken = {
+        tuple(corrupt(parsing, 0.2, np.random.default_rng(s))[30, [6, 30]].tolist())
+        for s in range(60)
+    }
+    assert (Parsing.LEFT_ARM, Parsing.RIGHT_ARM) in taken
