@@ -56,6 +56,14 @@ def test_other_inputs_and_other_code_have_another_place(
     assert len(places) == 3
 
 
+def test_what_rounds_otherwise_has_another_place(out: Path) -> None:
+    places = set()
+    for precision in ("float32", "bfloat16"):
+        with stage_output(out, [], {}, {"precision": precision}) as output:
+            places.add(output.work)
+    assert len(places) == 2
+
+
 def test_it_survives_a_failure_and_goes_with_success(out: Path) -> None:
     with pytest.raises(ZeroDivisionError), stage_output(out, [], {}) as output:
         output.work.mkdir(parents=True)
