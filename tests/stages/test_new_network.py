@@ -1,0 +1,17 @@
+"""What a network is before it has learnt anything."""
+
+import tinyset
+from torch import Tensor
+
+from pfafn.stages.train import new_network
+
+
+def drawn(stage: str) -> Tensor:
+    net = new_network(tinyset.params(), "student", stage, None)
+    return net.warp.flow.match[0][0].weight
+
+
+def test_each_stage_draws_its_own_weights_and_the_same_each_time() -> None:
+    first = drawn("student_warp")
+    assert first.equal(drawn("student_warp"))
+    assert not first.equal(drawn("student_tryon"))
