@@ -101,7 +101,7 @@ def test_a_tutor_of_another_width_is_refused_before_training(trained: Path) -> N
 def test_what_is_left_to_do_is_told_of_this_stage_and_those_after_it(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train.tell(params(), trained, "student_tryon", 0.5)
+    train.forecast(params(), trained, "student_tryon", 0.5)
     assert "student_tryon: about 0:00:04 in all on this machine; " in capsys.readouterr().err
 
 
