@@ -54,6 +54,7 @@ def test_the_paper_profile_has_the_published_schedule() -> None:
         ("perceptual", {"weights": "v.pth"}, r"'v.pth' with sha256 = None: .*sha256sum FILE"),
         ("perceptual", {"sha256": "0" * 64}, r"'none' with sha256 = '0000.*null"),
         ("perceptual", {"weights": "v.pth", "sha256": "0"}, r"perceptual.sha256 = '0'"),
+        ("register", {"margin": -0.1}, r"register.margin = -0.1: .*greater than or equal to 0"),
         ("losses", {"distillation": {"mode": "some", "features": 1, "flow": 1}}, r"mode = 'some'"),
     ],
 )
