@@ -95,3 +95,11 @@ def test_a_file_is_used_only_if_it_is_the_one_that_params_name(weights: Path) ->
     assert load_vgg(str(weights), file_hash(weights)[:8])
     with pytest.raises(NoPerceptualWeights, match=rf"SHA-256 is {file_hash(weights)}, expected 0"):
         load_vgg(str(weights), "0" * 8)
+
+
+def test_all_digits_that_params_give_must_fit(weights: Path) -> None:
+    whole = file_hash(weights)
+    other = whole[:-1] + ("1" if whole.endswith("0") else "0")
+    assert load_vgg(str(weights), whole)
+    with pytest.raises(NoPerceptualWeights, match=f"expected {other}"):
+        load_vgg(str(weights), other)
