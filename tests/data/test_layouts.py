@@ -53,6 +53,15 @@ def test_viton_test_clothes_are_garments(tmp_path):
     assert sorted(catalogue(root).splits["test"].garments) == ["000100_1", "000101_1"]
 
 
+def test_of_two_pictures_of_a_person_one_is_taken_and_the_other_is_astray(tmp_path):
+    image = next(catalogue(photoset.viton(tmp_path, 2, 1)).persons).image
+    again = image.with_suffix(".png")
+    again.write_bytes(image.read_bytes())
+    listed = catalogue(tmp_path)
+    assert next(listed.persons).image == image
+    assert listed.strays == [again]
+
+
 def test_viton_without_test_folders_draws_a_seeded_test_split(tmp_path):
     photoset.viton(tmp_path, train=8, test=0)
     drawn = names(tmp_path, "test", test_fraction=0.25, seed=3)
