@@ -180,6 +180,17 @@ def test_a_stamp_is_only_for_the_projects_own_store(
     assert note.read() is None
 
 
+@pytest.mark.parametrize("file", ["mlflow.db", "mlflow.db-wal"])
+def test_a_stamp_holds_until_the_database_or_its_log_changes(project: Project, file: str) -> None:
+    project.retrain()
+    note = stamp.Stamp(project.root, project.root)
+    note.write(stamp.Outcome("1", "1", "1", "", []))
+    assert note.read()
+    with (project.root / file).open("ab") as stream:
+        stream.write(b"more")
+    assert note.read() is None
+
+
 def test_curves_and_nested_metrics_become_flat_names(project: Project) -> None:
     project.retrain()
     evaluate = read(project.root).stages["evaluate"]
