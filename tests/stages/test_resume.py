@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import photoset
 import pytest
 import tinyset
@@ -174,6 +175,23 @@ def test_fakes_may_die_between_a_picture_and_its_scores(
         patch.setattr(fakes.ShardWriter, "append", lambda self, row: counter(self, row))
         run_fakes(tutored, params())
     assert hashes(run_fakes(tutored, params())) == expected
+
+
+def test_fakes_may_die_between_two_of_one_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tinyset.write_all(tmp_path / "artifacts")
+    table = tmp_path / "artifacts/prepare/manifest.parquet"
+    persons = pd.read_parquet(table)
+    persons.assign(unpaired=[[1, 2]] * len(persons)).to_parquet(table)
+    two = params(fakes={"per_person": 2})
+    expected = hashes(run_fakes(tmp_path, two))
+    counter = Counter(fakes.ShardWriter.append, 2 * 3 + 1)  # three fakes are whole by then
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(fakes.ShardWriter, "append", lambda self, row: counter(self, row))
+        run_fakes(tmp_path, two)
+    assert hashes(run_fakes(tmp_path, two)) == expected
 
 
 def test_fakes_ask_for_the_room_of_those_that_are_still_to_be_made(
