@@ -87,6 +87,12 @@ def test_check_prints_one_object_per_finding_and_fails(tmp_path):
     assert "train_img/000001_0.jpg" in run("check", tmp_path / "data").stdout
 
 
+def test_check_succeeds_if_there_is_nothing_but_notes(tmp_path):
+    photoset.viton(tmp_path / "data")
+    (tmp_path / "data/train_img/notes.txt").touch()
+    assert "note: train_img/notes.txt: stray_file" in done("check", tmp_path / "data").stdout
+
+
 def test_check_names_a_folder_without_data(tmp_path):
     assert str(tmp_path) in refused("check", tmp_path)
 
