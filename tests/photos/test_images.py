@@ -59,6 +59,13 @@ def test_what_shines_through_is_rounded_to_the_nearest_shade():
     assert images.decode_picture(encoded(Image.fromarray(rgba))).rgb[0, 0].tolist() == shade
 
 
+def test_a_mask_that_is_as_transparent_everywhere_is_told_by_its_shades():
+    rgba = np.full((H, W, 4), (0, 0, 0, 128), np.uint8)
+    rgba[2:, :, :3] = 255
+    mask = images.decode_gray(encoded(Image.fromarray(rgba)))
+    np.testing.assert_array_equal(mask, rgba[..., 0])
+
+
 def test_sixteen_bit_gray_keeps_its_high_byte():
     gray = np.full((H, W), 0x80FF, np.uint16)
     assert (images.decode_rgb(encoded(Image.fromarray(gray))) == 0x80).all()
