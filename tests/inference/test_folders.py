@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pfafn.inference.folders import Job, dress_all
+from pfafn.inference.folders import Job, dress_all, pictures
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import encode_png, read_rgb
 
@@ -60,3 +60,9 @@ def test_garments_whose_names_differ_in_the_suffix_alone_are_two(shop: Path) -> 
 def test_a_garment_with_another_mask_is_another_garment(shop: Path) -> None:
     asked = [("a.jpg", "x.jpg", "half"), ("a.jpg", "x.jpg", "whole")]
     assert worn(shop, *asked) == [[100, 0], [100, 100]]
+
+
+def test_a_folders_pictures_are_told_by_any_spelling_of_their_suffix(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "c.Jpeg", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in pictures(tmp_path)] == ["a.png", "b.JPG", "c.Jpeg"]
