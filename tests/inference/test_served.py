@@ -112,10 +112,15 @@ def test_a_picture_may_be_a_data_uri(student: Any) -> None:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """A folder with a picture; beside it one that is nobody's business, and a link to that."""
+    """A folder with a picture, and a link to one that is nobody's business.
+
+    That lies beside it, and once more in a folder whose name begins alike.
+    """
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/garment.png").write_bytes(encode_png(picture(1)))
     (tmp_path / "passport.png").write_bytes(encode_png(picture(2)))
+    (tmp_path / "shop-staff").mkdir()
+    (tmp_path / "shop-staff/passport.png").write_bytes(encode_png(picture(2)))
     (tmp_path / "shop/link.png").symlink_to(tmp_path / "passport.png")
     return tmp_path / "shop"
 
@@ -130,7 +135,10 @@ def test_a_picture_may_be_a_file_of_the_folder_that_is_open_to_all(
     np.testing.assert_array_equal(Mirror.asked[1].rgb, picture(1))
 
 
-@pytest.mark.parametrize("name", ["../passport.png", "link.png", "{}/passport.png", "no.png", "."])
+@pytest.mark.parametrize(
+    "name",
+    ["../passport.png", "link.png", "{}/passport.png", "../shop-staff/passport.png", "no.png", "."],
+)
 def test_no_other_file_is_read(
     student: Any, shop: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
