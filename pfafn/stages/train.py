@@ -49,6 +49,7 @@ def new_network(
 
     Without warp_from, the warp network alone; with it, a whole one that starts from its warp.
     """
+    # NOTE: a CPU's generator takes the lower 32 bits alone, so that there the stage decides.
     torch.manual_seed((params.seed << 32) + zlib.crc32(stage.encode()))
     width = params.model.generator if warp_from else None
     net = TryOnNet(role, list(params.model.channels), params.model.fpn, width)
