@@ -70,6 +70,7 @@ def test_slower_is_what_lies_below_the_spread_of_before(now: tuple[float, float]
     assert found == (["S, case, fp32: 1.10x of plain, was 1.60x"] if lost else [])
 
 
+@pytest.mark.slow
 def test_a_quick_run_reports_and_compares(tmp_path, capsys) -> None:
     """Everything that takes no child process and no perceptual network."""
     out = tmp_path / "b.json"
@@ -208,6 +209,7 @@ reads_functions = pytest.mark.filterwarnings("ignore:.*should not be instantiate
 
 
 @reads_functions
+@pytest.mark.slow
 def test_the_compiled_network_is_compared_with_what_it_was_made_of(monkeypatch) -> None:
     compile_with(monkeypatch, "eager")  # runs what was read as it is
     plainly, own, other = compare_compiled()
@@ -217,6 +219,7 @@ def test_the_compiled_network_is_compared_with_what_it_was_made_of(monkeypatch) 
 
 
 @reads_functions
+@pytest.mark.slow
 def test_where_nothing_can_be_compiled_it_says_so(monkeypatch) -> None:
     def fails(graph, given):
         raise RuntimeError("no compiler here")
