@@ -48,6 +48,13 @@ def test_a_stage_beside_a_retraining_stops_and_names_it(path: Path) -> None:
             pytest.fail("went on beside a retraining")
 
 
+def test_a_retraining_that_has_not_said_its_name_yet_keeps_stages_away_too(path: Path) -> None:
+    with another("exclusive", path, "retrain", "x"):
+        path.write_text("")
+        with pytest.raises(LockedError, match="going on .just started."), shared(path):
+            pytest.fail("went on beside a retraining")
+
+
 def test_a_stage_of_the_retraining_passes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with another("exclusive", path, "retrain", "x") as (token, _):
         monkeypatch.setenv(lock.HOLDER, token)
