@@ -43,6 +43,7 @@ def test_the_paper_profile_has_the_published_schedule() -> None:
         ("image", {"height": 100}, r"image.*100.*multiple of 32.*96, 128"),
         ("image", {"width": 90}, r"image.*multiple of 32.*64, 96"),
         ("image", {"depth": 3}, r"image.depth = 3: Extra inputs are not permitted"),
+        ("image", {"width": 32}, r"image.width = 32: .*greater than or equal to 64"),
         ("tutor_warp", {"lr": -1}, r"tutor_warp.lr = -1: .*greater than 0"),
         ("tutor_warp", {"lr": "fast"}, r"tutor_warp.lr = 'fast'"),
         (
@@ -54,6 +55,7 @@ def test_the_paper_profile_has_the_published_schedule() -> None:
         ("perceptual", {"weights": "v.pth"}, r"'v.pth' with sha256 = None: .*sha256sum FILE"),
         ("perceptual", {"sha256": "0" * 64}, r"'none' with sha256 = '0000.*null"),
         ("perceptual", {"weights": "v.pth", "sha256": "0"}, r"perceptual.sha256 = '0'"),
+        ("perceptual", {"weights": "v.pth", "sha256": "0" * 65}, r"perceptual.sha256 = '0000"),
         ("register", {"margin": -0.1}, r"register.margin = -0.1: .*greater than or equal to 0"),
         ("losses", {"distillation": {"mode": "some", "features": 1, "flow": 1}}, r"mode = 'some'"),
     ],
