@@ -31,6 +31,11 @@ def test_of_a_coarse_source_the_places_stay_exact() -> None:
     assert sample(ramp, grid).item() == 130
 
 
+def test_the_places_of_a_coarse_grid_are_exact() -> None:
+    source, grid = torch.randn(1, 3, 40, 70), torch.rand(1, 2, H, W).bfloat16()
+    torch.testing.assert_close(sample(source, grid), sample(source, grid.float()), atol=0, rtol=0)
+
+
 def test_what_is_no_place_is_the_first_one_as_for_warping() -> None:
     source, grid = torch.randn(1, 3, 4, 7), torch.full((1, 2, 1, 1), torch.nan)
     torch.testing.assert_close(sample(source, grid), warp(source, grid))
