@@ -36,6 +36,7 @@ def test_growing_interpolates() -> None:
         ((20, 10), (40, 40), (0, 10), (40, 20)),  # tall: bars at the sides
         ((10, 20), (40, 20), (15, 0), (10, 20)),
         ((100, 75), (256, 193), (0, 0), (256, 193)),  # a bar of one pixel is none
+        ((75, 100), (193, 256), (0, 0), (193, 256)),
     ],
 )
 def test_a_picture_is_centred_with_its_aspect(
