@@ -113,6 +113,16 @@ def test_gray_shown_as_rgb_still_gives_ids_but_colours_do_not():
         images.decode_ids(encoded(Image.fromarray(ramp())))
 
 
+@pytest.mark.parametrize("largest", [255, 256])
+def test_ids_of_sixteen_bits_are_kept_if_they_fit_into_eight(largest):
+    deep = encoded(Image.fromarray(np.array([[0, largest]], np.uint16)))
+    if largest == 255:
+        assert images.decode_ids(deep).tolist() == [[0, 255]]
+    else:
+        with pytest.raises(ImageError, match=r"ids must be 0..255, found 0..256"):
+            images.decode_ids(deep)
+
+
 def test_fit_leaves_a_picture_of_the_right_size_alone():
     assert fitting.fit(ramp(), (H, W), interpolation="smooth", fill=0) is not None
     np.testing.assert_array_equal(
