@@ -1,5 +1,6 @@
 """A network that is read is one to use: in eval mode, of the size its card says."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,11 @@ def test_a_model_file_gives_a_network_in_eval_mode(tmp_path: Path) -> None:
     model_file.save(TryOnNet("tutor", **NARROW), tmp_path / "m", {})
     net, _ = model_file.load(tmp_path / "m")
     assert not any(module.training for module in net.modules())
+
+
+def test_a_model_file_may_be_read_by_everybody(tmp_path: Path) -> None:
+    model_file.save(TryOnNet("tutor", **NARROW), tmp_path / "m", {})
+    assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == 0o644
 
 
 def test_the_card_of_an_import_says_height_and_width_and_what_it_was_made_of(
