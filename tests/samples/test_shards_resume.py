@@ -132,3 +132,14 @@ def test_a_damaged_row_and_those_after_it_are_written_again(
     unfinished.write_bytes(content)
     assert finished(folder) == 3
     assert contents(folder) == undisturbed
+
+
+def test_in_an_unfinished_shard_nothing_counts_from_a_damaged_row_on(
+    folder: Path, undisturbed: dict[str, bytes]
+) -> None:
+    unfinished = scratch_of(killed(folder, 5) / "00001.arrow")
+    content = bytearray(unfinished.read_bytes())
+    content[content.index(bytes([3]) * 3)] ^= 1
+    unfinished.write_bytes(content)
+    assert finished(folder) == 3
+    assert contents(folder) == undisturbed
