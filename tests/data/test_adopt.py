@@ -1,4 +1,5 @@
 import io
+import shutil
 import tarfile
 import zipfile
 
@@ -160,6 +161,15 @@ def test_an_unknown_layout_name_lists_the_known_ones(source, data):
 def test_sources_that_contradict_each_other_are_refused(source, data, tmp_path):
     other = photoset.viton(tmp_path / "other", train=1, test=2)
     assert_refused(data, AdoptError, "test_pairs.txt differs", source, other)
+
+
+def test_sources_that_differ_only_at_the_end_of_a_large_file_contradict_each_other(
+    source, data, tmp_path
+):
+    other = shutil.copytree(source, tmp_path / "other")
+    for folder, last in ((source, b"a"), (other, b"b")):
+        (folder / "train_img/000009_0.jpg").write_bytes(bytes(2**21) + last)
+    assert_refused(data, AdoptError, "000009_0.jpg differs", source, other)
 
 
 @pytest.mark.parametrize("name", ["viton-resize", "viton-hd", "dresscode"])
