@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pfafn.models.parts import ARM_PARTS, BodyPart, Keypoint, Parsing
+from pfafn.studio.canvas import Canvas, ellipse
 from pfafn.studio.flat import lay_flat
 from pfafn.studio.garment import FABRICS, SLEEVE_ENDS, WORDS, Garment, sample_garment
 from pfafn.studio.geometry import bent_limb, limb_field, profile
@@ -84,6 +85,15 @@ def test_a_flat_garment_fills_its_white_picture_without_touching_the_border(seed
     assert max(np.ptp(rows) / H, np.ptp(columns) / W) > 0.9
 
 
+def test_a_shape_lies_where_its_points_are():
+    canvas = Canvas(24, 32)
+    canvas.polygon(ellipse((13, 9), (6, 4)), (255, 255, 255))
+    alpha = canvas.layer().alpha
+    ys, xs = np.indices(alpha.shape)
+    middle = np.average(xs, weights=alpha), np.average(ys, weights=alpha)
+    assert middle == pytest.approx((13, 9), abs=0.05)
+
+
 def test_outside_of_its_mask_a_flat_garment_is_white():
     flat = lay_flat(a_garment(), H, W)
     far = cv2.dilate(flat.mask, np.ones((3, 3))) == 0
@@ -117,6 +127,15 @@ def test_an_arm_under_a_sleeve_is_an_arm_to_the_body_and_clothes_to_the_parser()
     elbow = joint(a_person(), Keypoint.LEFT_ELBOW)
     assert photo.body_parts[elbow] in ARM_PARTS
     assert photo.parsing[elbow] == Parsing.UPPER_CLOTHES
+
+
+@pytest.mark.parametrize(("along", "part"), [(0.93, "FOREARM"), (1.07, "HAND")])
+def test_a_hand_begins_at_the_wrist(along: float, part: str):
+    person, size = a_person(), (256, 192)
+    parts = shoot(person, a_garment(), size).body_parts
+    for name, arm in zip(("LEFT", "RIGHT"), Body(person, *size).arms, strict=True):
+        x, y = arm.at(np.float32(along), np.float32(0)).round().astype(int)
+        assert parts[y, x] == BodyPart[f"{name}_{part}"]
 
 
 def test_left_is_the_persons_own():
