@@ -11,6 +11,7 @@ import tinyset
 import torch
 from verbs import done, names, refused, run
 
+from pfafn import registry
 from pfafn.inference import TryOn
 from pfafn.photos.images import read_rgb
 from pfafn.weights import model_file
@@ -140,6 +141,14 @@ def test_official_checkpoints_come_in_and_go_out(official):
         )
         assert list(before) == list(after)
         assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_a_registered_model_goes_out_by_its_name(official, monkeypatch):
+    registered = {"models:/pfafn-student@champion": official / "ours.safetensors"}
+    monkeypatch.setattr(registry, "resolve", registered.__getitem__)
+    out = ["--warp", official / "w2.pth", "--gen", official / "g2.pth"]
+    done("export-official", *registered, *out)
+    assert {"w2.pth", "g2.pth"} <= set(names(official))
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_nothing(official):
