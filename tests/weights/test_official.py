@@ -180,6 +180,14 @@ def test_nothing_is_written_when_the_import_fails(checkpoints, tmp_path) -> None
     assert not (tmp_path / "out").exists()
 
 
+def test_both_checkpoints_are_written_or_none(checkpoints, tmp_path) -> None:
+    import_files(*checkpoints[:2], tmp_path / "m.safetensors", (64, 96))
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        export_files(tmp_path / "m.safetensors", tmp_path / "w2.pth", tmp_path / "file/g2.pth")
+    assert not (tmp_path / "w2.pth").exists()
+
+
 @pytest.mark.parametrize("size", [(100, 96), (64, 90), (32, 64)])
 def test_a_size_the_networks_cannot_halve_is_refused(checkpoints, tmp_path, size) -> None:
     warp, gen, _ = checkpoints
