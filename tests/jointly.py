@@ -30,7 +30,7 @@ from pfafn.params.file import WarpStage
 from pfafn.samples.sample import StudentSample
 from pfafn.training.health import TrainingDiverged
 from pfafn.training.loop import fit
-from pfafn.training.processes import Dismissed, Layout, start_fabric
+from pfafn.training.processes import Dismissed, Layout, agreed, start_fabric
 from pfafn.training.recipe import Recipe
 from pfafn.training.trainer import Trainer
 
@@ -196,7 +196,11 @@ def main(out: Path) -> None:
         save_file(weights(objective), out / f"{name}{rank}.safetensors")
         save_file(gradients(objective), out / f"{name}-gradients{rank}.safetensors")
         (out / f"{name}{rank}.json").write_text(json.dumps(history))
-    ends = {"stopped": stopped(out / "stopped", fabric), "diverged": diverged(out / "d", fabric)}
+    ends = {
+        "agreed": [agreed(fabric, got) for got in (0, rank * signal.SIGINT, signal.SIGTERM)],
+        "stopped": stopped(out / "stopped", fabric),
+        "diverged": diverged(out / "d", fabric),
+    }
     (out / f"ends{rank}.json").write_text(json.dumps(ends))
 
 

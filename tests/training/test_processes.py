@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,12 @@ def test_a_signal_to_one_process_stops_both_with_one_resume_point(
     ends = [json.loads((done / f"ends{rank}.json").read_text()) for rank in range(WORLD)]
     assert [end["stopped"] for end in ends] == [128 + 15, 0]
     assert resume.read(done / "stopped").point.step == 1
+
+
+def test_both_agree_on_the_signal_whether_one_or_both_got_it(done: Path) -> None:
+    for rank in range(WORLD):
+        ends = json.loads((done / f"ends{rank}.json").read_text())
+        assert ends["agreed"] == [0, signal.SIGINT, signal.SIGTERM]
 
 
 def test_one_process_goes_on_where_two_were_stopped(
