@@ -110,6 +110,15 @@ def test_it_is_done_once_for_the_same_photos(moved_on: Project, stage: Stage) ->
     assert len(stage.folders) == 1
 
 
+def test_on_the_next_photos_it_is_evaluated_anew(moved_on: Project, stage: Stage) -> None:
+    registry.sync()
+    moved_on.retrain("c", 21, photos="p3")
+    stage.photos = "p3"
+    assert "-1 against the champion over 12 pairs" in registry.sync().reason
+    lineage = registry.describe(f"{STUDENT}@champion")["lineage"]
+    assert lineage["evaluation.protocol.pairs"] == "of p3"
+
+
 def test_it_comes_back_with_a_lost_registry(
     moved_on: Project, stage: Stage, empty_store: Path
 ) -> None:
