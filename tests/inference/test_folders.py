@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pfafn.inference.folders import Job, dress_all, pictures
+from pfafn.inference.folders import Job, dress_all, mask_of, pictures
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import encode_png, read_rgb
 
@@ -66,3 +66,9 @@ def test_a_folders_pictures_are_told_by_any_spelling_of_their_suffix(tmp_path: P
     for name in ("b.JPG", "a.png", "c.Jpeg", "notes.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in pictures(tmp_path)] == ["a.png", "b.JPG", "c.Jpeg"]
+
+
+def test_a_mask_as_png_wins_over_a_photo_of_its_name_beside_it(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        (tmp_path / name).touch()
+    assert mask_of(Path("garments/a.jpg"), tmp_path) == tmp_path / "a.png"
