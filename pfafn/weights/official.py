@@ -107,9 +107,4 @@ def export_official(net: TryOnNet) -> tuple[dict[str, Tensor], dict[str, Tensor]
     warp = {rename(key, flip): tensor for key, tensor in net.warp.state_dict().items()}
     flip = tuple((ours, theirs) for theirs, ours in generator_names())
     generator = {rename(key, flip): tensor for key, tensor in net.generator.state_dict().items()}
-    return warp, dict(sorted(generator.items(), key=lambda item: nesting(item[0])))
-
-
-def nesting(key: str) -> list[int]:
-    """Sorts generator keys as the nested modules list them."""
-    return [int(part) for part in key.split(".") if part.isdigit()]
+    return warp, generator
