@@ -156,6 +156,7 @@ def forward_flops(h: int, w: int) -> int:
 
 
 @pytest.mark.parametrize("number", range(6))
+@pytest.mark.slow
 def test_each_phase_of_the_schedule_is_what_its_stage_trains(number: int, narrow_vgg) -> None:
     phase = schedule.phases(Params.load(PAPER))[number]._replace(batch=2)
     with schedule.work_of(phase, QUICK) as work:
