@@ -29,8 +29,8 @@ from pfafn.samples.sample import UnpairedSample
 from pfafn.weights import model_file
 
 
-class Fake(NamedTuple):
-    """Which fake it is with its scores, and its packed picture and mask."""
+class StoredFake(NamedTuple):
+    """A fake as shards keep it: which it is with its scores, and its packed picture and mask."""
 
     scores: dict[str, Any]
     pictures: dict[str, bytes]
@@ -38,7 +38,7 @@ class Fake(NamedTuple):
 
 def make(
     params: Params, artifacts: Path, inputs: list[Path], computation: str, start: int
-) -> Iterator[Fake]:
+) -> Iterator[StoredFake]:
     """Every fake from the `start`-th on (whole batches), person by person, k by k.
 
     On this process's device, or batch by batch on a cluster (`pfafn.kit.cluster`). inputs: what is
@@ -59,7 +59,7 @@ def make(
             yield fake
 
 
-def _spread(work: "BatchWork", persons: range, inputs: list[Path]) -> Iterator[Fake]:
+def _spread(work: "BatchWork", persons: range, inputs: list[Path]) -> Iterator[StoredFake]:
     # What a network draws may depend, in the last bits, on how many are drawn together.
     size = work.params.fakes.batch
     batches = [persons[i : i + size] for i in range(0, len(persons), size)]
@@ -89,7 +89,7 @@ class Dresser:
         folders = artifacts / "prepare", artifacts / "annotate"
         self.views = [UnpairedSamples(*folders, k) for k in range(params.fakes.per_person)]
 
-    def fakes(self, persons: range, loaders: int) -> Iterator[Fake]:
+    def fakes(self, persons: range, loaders: int) -> Iterator[StoredFake]:
         """The fakes of these rows of the split, person by person, k by k; from whole batches on.
 
         loaders: processes that read photos ahead.
@@ -105,7 +105,7 @@ class Dresser:
                         **{name: float(values[i]) for name, values in scores.items()},
                     }  # fmt: skip
                     image, mask = pack(images[i]), pack(masks[i, :, :, 0])
-                    yield Fake(row, {"image": image, "mask": mask})
+                    yield StoredFake(row, {"image": image, "mask": mask})
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class BatchWork:
     computation: str
     threads: int
 
-    def __call__(self, persons: range) -> tuple[str, list[Fake]]:
+    def __call__(self, persons: range) -> tuple[str, list[StoredFake]]:
         """What it was computed on, and the fakes."""
         torch.set_num_threads(self.threads)
         dresser = _dresser(self)

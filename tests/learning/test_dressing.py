@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[range]:
     return batches
 
 
-def made(artifacts: Path, start: int, batch: int) -> list[fakes.Fake]:
+def made(artifacts: Path, start: int, batch: int) -> list[fakes.StoredFake]:
     raw = tinyset.params().model_dump(by_alias=True)
     raw["fakes"] |= {"per_person": 1, "batch": batch}
     return list(fakes.make(Params.model_validate(raw), artifacts, [], "computation", start))

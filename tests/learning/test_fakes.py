@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import tinyset
 
-from pfafn.learning.fakes import Dresser, Fake
+from pfafn.learning.fakes import Dresser, StoredFake
 from pfafn.params.file import Params
 from pfafn.photos.images import unpack
 
@@ -22,7 +22,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def made(artifacts: Path, persons: range, batch: int = 2) -> list[Fake]:
+def made(artifacts: Path, persons: range, batch: int = 2) -> list[StoredFake]:
     raw = tinyset.params().model_dump(by_alias=True)
     raw["prepare"]["unpaired"] = 2
     raw["fakes"] |= {"per_person": 2, "batch": batch}
@@ -30,21 +30,23 @@ def made(artifacts: Path, persons: range, batch: int = 2) -> list[Fake]:
 
 
 @pytest.fixture(scope="module")
-def fakes(artifacts: Path) -> list[Fake]:
+def fakes(artifacts: Path) -> list[StoredFake]:
     """Those of all four."""
     return made(artifacts, range(4))
 
 
-def test_person_by_person_each_wears_its_garments_in_turn(fakes: list[Fake]) -> None:
+def test_person_by_person_each_wears_its_garments_in_turn(fakes: list[StoredFake]) -> None:
     rows = [tuple(fake.scores[name] for name in ("item", "k", "garment")) for fake in fakes]
     assert rows == [(item, k, OTHERS[item][k]) for item in range(4) for k in range(2)]
 
 
-def test_from_whole_batches_on_the_fakes_are_the_same(fakes: list[Fake], artifacts: Path) -> None:
+def test_from_whole_batches_on_the_fakes_are_the_same(
+    fakes: list[StoredFake], artifacts: Path
+) -> None:
     assert made(artifacts, range(2, 4)) == fakes[4:]
 
 
-def test_the_mask_is_that_of_the_scores(fakes: list[Fake]) -> None:
+def test_the_mask_is_that_of_the_scores(fakes: list[StoredFake]) -> None:
     for fake in fakes:
         mask = unpack(fake.pictures["mask"], tinyset.SIZE)
         assert mask.mean() / 255 == pytest.approx(fake.scores["area"], abs=1 / 255)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,16 @@ class Project:
             commit=commit,
         )  # fmt: skip
         self.evaluate(quality, photos)
+
+    def retrain_in_copy(
+        self, root: Path, patch: pytest.MonkeyPatch, *model: Any, **changes: Any
+    ) -> "Project":
+        """The same in a temporary copy, as DVC's experiments run in; the test goes on there."""
+        copy = Project(root)
+        copy.retrain(*model, **changes)
+        patch.chdir(copy.root)
+        patch.setenv("DVC_ROOT", str(self.root))
+        return copy
 
     def evaluate(self, quality: float, photos: str = "p1", broken: int = 0) -> None:
         """Score the student; `broken` of its pairs failed (NaN)."""

@@ -171,10 +171,7 @@ def test_numbers_that_experiments_had_stay_empty(
 ) -> None:
     project.retrain("a", 20)
     registry.sync()
-    copy = Project(tmp_path / "copy")
-    copy.retrain("experiment", 30)
-    monkeypatch.chdir(copy.root)
-    monkeypatch.setenv("DVC_ROOT", str(project.root))
+    copy = project.retrain_in_copy(tmp_path / "copy", monkeypatch, "experiment", 30)
     assert registry.sync().student == "2"
     assert not (copy.root / "decisions").exists()
     assert len(Decisions(project.root).names()) == 2

@@ -79,10 +79,7 @@ def test_a_copy_of_the_project_evaluates_it_on_the_copys_own_data(
     project.retrain("a", 20, photos="p1")
     project.put_networks()
     registry.sync()
-    copy = Project(tmp_path / "copy")
-    copy.retrain("b", 21, photos="p2")
-    monkeypatch.chdir(copy.root)
-    monkeypatch.setenv("DVC_ROOT", str(project.root))
+    copy = project.retrain_in_copy(tmp_path / "copy", monkeypatch, "b", 21, photos="p2")
     monkeypatch.setenv("PFAFN_PROMOTE", "yes")
     assert registry.sync().champion == "1"
     [data] = (project.root / ".work/evaluations").glob("*/artifacts/prepare")

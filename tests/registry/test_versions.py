@@ -89,10 +89,7 @@ def test_an_experiment_in_a_temporary_copy_moves_no_alias(
 ) -> None:
     project.retrain("a", 20)
     registry.sync()
-    copy = Project(tmp_path / "copy")
-    copy.retrain("b", 30)
-    monkeypatch.chdir(copy.root)
-    monkeypatch.setenv("DVC_ROOT", str(project.root))
+    project.retrain_in_copy(tmp_path / "copy", monkeypatch, "b", 30)
     outcome = registry.sync()
     assert (outcome.student, outcome.champion) == ("2", "1")
 
@@ -102,10 +99,7 @@ def test_a_retraining_in_a_copy_is_judged_and_written_down_in_the_project(
 ) -> None:
     project.retrain("a", 20)
     registry.sync()
-    copy = Project(tmp_path / "copy")
-    copy.retrain("b", 30)
-    monkeypatch.chdir(copy.root)
-    monkeypatch.setenv("DVC_ROOT", str(project.root))
+    copy = project.retrain_in_copy(tmp_path / "copy", monkeypatch, "b", 30)
     monkeypatch.setenv("PFAFN_PROMOTE", "yes")
     assert registry.sync().champion == "2"
     assert not (copy.root / "decisions").exists()
