@@ -3,8 +3,7 @@
 PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_PROCESSES = auto |
 how many processes train together; PFAFN_WORKERS = loader processes of each; PFAFN_RECOMPUTE = 1 to
 train in less memory; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall time,
-PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.kit.cluster`, which
-needs no torch.
+PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.kit.cluster`, which needs no torch.
 """
 
 import os
@@ -115,6 +114,6 @@ def count(name: str, default: int) -> int:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """Context that computes in the device's precision ."""
+    """Context that computes in the device's precision."""
     lower = precision(device) == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=lower)

@@ -7,8 +7,6 @@ from pathlib import Path
 from pfafn.kit.files import file_hash
 
 PACKAGE = Path(__file__).parents[1]
-
-
 LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pyarrow", "torch")
 
 

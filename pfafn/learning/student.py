@@ -24,8 +24,9 @@ def student_recipe(
     vgg: VGG19 | None,
     schedule: StudentWarpStage | StudentTryOnStage,
 ) -> Recipe:
-    """How a student is trained under a frozen tutor: its warp stage, or end to end if it has a
-    generator. It starts from what it can have of the tutor.
+    """How a student is trained under a frozen tutor, and what it starts with of the tutor's.
+
+    Its warp stage, or end to end if it has a generator.
     """
     if net.generator is None:
         shared = inherit_warp(net, tutor)
