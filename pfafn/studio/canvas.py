@@ -1,5 +1,6 @@
 """Drawing with smooth edges: shapes on a finer grid, averaged down; and the layers they become."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -10,6 +11,7 @@ from pfafn.studio.geometry import Floats
 
 FINER = 3  # how many times finer the drawing grid is
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
+Value = float | list[int] | list[float]  # of a gray or an RGB sheet
 KEEP = 255  # a label that leaves what is below it
 
 
@@ -34,10 +36,12 @@ def layer(alpha: Floats, colour: Floats, parsing: int = KEEP, part: int = KEEP) 
 
 
 class Canvas:
-    """A transparent sheet to draw filled shapes on, in pixel coordinates."""
+    """A transparent sheet to draw shapes on, in pixels or in what `place` makes pixels of."""
 
-    def __init__(self, height: int, width: int) -> None:
-        self.size = (height, width)
+    def __init__(
+        self, height: int, width: int, place: Callable[[ArrayLike], Floats] = np.asarray
+    ) -> None:
+        self.size, self.place = (height, width), place
         fine = (height * FINER, width * FINER)
         self.colour = np.zeros((*fine, 3), np.uint8)
         self.alpha = np.zeros(fine, np.uint8)
@@ -48,20 +52,18 @@ class Canvas:
         self, points: ArrayLike, colour: ArrayLike, parsing: int = KEEP, part: int = KEEP
     ) -> None:
         """Fill a closed outline [N, 2]."""
-        fixed = fine_points(points)
-        rgb = [int(c) for c in np.clip(colour, 0, 255)]
-        cv2.fillPoly(self.colour, [fixed], rgb, cv2.LINE_8, _SHIFT)
-        cv2.fillPoly(self.alpha, [fixed], 255, cv2.LINE_8, _SHIFT)
+        placed, rgb = self.place(points), np.clip(colour, 0, 255).astype(int).tolist()
+        for sheet, value in ((self.colour, rgb), (self.alpha, 255)):
+            fill(sheet, placed, value)
         for labels, label in ((self.parsing, parsing), (self.part, part)):
             if label != KEEP:
-                cv2.fillPoly(labels, [fixed], label, cv2.LINE_8, _SHIFT)
+                fill(labels, placed, label)
 
     def line(self, points: ArrayLike, colour: ArrayLike, width: float) -> None:
         """Draw an open line [N, 2], `width` pixels wide."""
-        rgb = [int(c) for c in np.clip(colour, 0, 255)]
-        thickness = max(1, round(width * FINER))
+        rgb = np.clip(colour, 0, 255).astype(int).tolist()
         for sheet, value in ((self.colour, rgb), (self.alpha, 255)):
-            cv2.polylines(sheet, [fine_points(points)], False, value, thickness, cv2.LINE_8, _SHIFT)
+            stroke(sheet, self.place(points), value, width)
 
     def layer(self) -> Layer:
         """The drawing at picture size."""
@@ -75,7 +77,20 @@ class Canvas:
         return Layer(alpha, np.minimum(straight, 255).astype(np.float32), *labels)
 
 
-def fine_points(points: ArrayLike, finer: int = FINER) -> NDArray[np.int32]:
+def fill(sheet: NDArray, points: ArrayLike, value: Value, finer: int = FINER) -> None:
+    """Fill a closed outline [N, 2], in the picture's pixels, on a sheet so many times finer."""
+    cv2.fillPoly(sheet, [_fine_points(points, finer)], value, cv2.LINE_8, _SHIFT)
+
+
+def stroke(
+    sheet: NDArray, points: ArrayLike, value: Value, width: float, finer: int = FINER
+) -> None:
+    """Draw an open line [N, 2] there, `width` of the picture's pixels wide."""
+    fixed, thickness = _fine_points(points, finer), max(1, round(width * finer))
+    cv2.polylines(sheet, [fixed], False, value, thickness, cv2.LINE_8, _SHIFT)
+
+
+def _fine_points(points: ArrayLike, finer: int) -> NDArray[np.int32]:
     """Pixel coordinates [N, 2] as OpenCV's fixed-point coordinates on a finer grid."""
     fine = (np.asarray(points, np.float64) + 0.5) * finer - 0.5
     return np.round(fine * (1 << _SHIFT)).astype(np.int32)

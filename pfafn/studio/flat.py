@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.studio.canvas import fine_points
+from pfafn.studio.canvas import fill, stroke
 from pfafn.studio.garment import Garment
 from pfafn.studio.geometry import Floats, LimbField, limb_field
-from pfafn.studio.pattern import draw_motifs, woven
+from pfafn.studio.pattern import lettering, motifs, woven
 
 FINER = 2  # patterns are painted on a grid this much finer than the picture
 _MARGIN = 0.035  # share of the picture left white on each side
@@ -39,15 +39,16 @@ def lay_flat(garment: Garment, height: int, width: int) -> FlatGarment:
     ys, xs = np.mgrid[: fine.shape[0], : fine.shape[1]].astype(np.float32)
     x, y = (((p + 0.5) / FINER - 0.5 - o) / scale for p, o in zip((xs, ys), origin, strict=True))
     torso, back = fine.copy(), fine.copy()
-    outline = garment.torso_outline()
-    cv2.fillPoly(torso, [fine_points(origin + scale * outline, FINER)], 1.0, cv2.LINE_8, 4)
-    cv2.fillPoly(
-        back, [fine_points(origin + scale * _neck_hole(garment), FINER)], 1.0, cv2.LINE_8, 4
-    )
+    fill(torso, origin + scale * garment.torso_outline(), 1.0, FINER)
+    fill(back, origin + scale * _neck_hole(garment), 1.0, FINER)
 
     pattern = woven(garment, x, y)
-    draw_motifs(garment, pattern, origin, scale, FINER)
-    sleeves, seam = fine.copy(), fine.copy()
+    for outline in motifs(garment):
+        fill(pattern, origin + scale * outline, 1.0, FINER)
+    chest = origin + scale * np.array([0, garment.neck_depth + 0.75])
+    for line in lettering(garment):
+        stroke(pattern, chest + scale * line, 1.0, 0.09 * scale, FINER)
+    sleeves, seam = fine.copy(), fine > 0
     for side in (1, -1) if garment.sleeve_end else ():
         field = _sleeve_field(garment, side, origin, scale, fine.shape)
         inside, covered = _sleeve(garment, field, scale)
@@ -55,12 +56,13 @@ def lay_flat(garment: Garment, height: int, width: int) -> FlatGarment:
         beyond = covered & (torso < 0.5)
         if garment.fabric not in ("print", "lettering") or not garment.lattice:
             pattern = np.where(beyond, _sleeve_pattern(garment, field), pattern)
-        seam = np.maximum(seam, _cuff(garment, field) * beyond)
-    colour = _dye(garment, pattern)
+        seam = np.maximum(seam, (field.along > garment.sleeve_end - 0.06) & beyond)
+    ground, second = (np.array(c, np.float32) for c in garment.colours[:2])
+    colour = ground + pattern[..., None] * (second - ground)
     colour = _trim(garment, colour, seam, origin, scale)
     colour *= _shading(garment, x, y, torso, sleeves)[..., None]
     hidden = (back > 0.5) & (torso < 0.5)
-    colour[hidden] = 0.55 * np.array(garment.colours[0], np.float32)
+    colour[hidden] = 0.55 * ground
 
     fabric, torso, whole = (
         cv2.resize(a, (width, height), interpolation=cv2.INTER_AREA)
@@ -124,42 +126,32 @@ def _sleeve_pattern(garment: Garment, field: LimbField) -> Floats:
     return woven(garment, field.across, field.along * _SLEEVE_LENGTH)
 
 
-def _cuff(garment: Garment, field: LimbField) -> Floats:
-    return (field.along > garment.sleeve_end - 0.06).astype(np.float32)
-
-
-def _dye(garment: Garment, pattern: Floats) -> Floats:
-    ground, second = (np.array(c, np.float32) for c in garment.colours[:2])
-    return ground + pattern[..., None] * (second - ground)
-
-
-def _trim(garment: Garment, colour: Floats, cuff: Floats, origin: Floats, scale: float) -> Floats:
+def _trim(
+    garment: Garment, colour: Floats, cuff: NDArray[np.bool_], origin: Floats, scale: float
+) -> Floats:
     """Cuffs, the band along the neckline, the hem's seam, a collar and its buttons."""
     trim = np.array(garment.colours[2], np.float32) * 0.82
-    colour = np.where(cuff[..., None] > 0, trim, colour)
+    colour = np.where(cuff[..., None], trim, colour)
     outline = garment.torso_outline()
     neck = np.concatenate([outline[-14:], outline[:1]])
 
-    def stroke(points: Floats, rgb: Floats, width: float) -> None:
-        fixed = fine_points(origin + scale * points, FINER)
-        thickness = max(1, round(width * scale * FINER))
-        cv2.polylines(colour, [fixed], False, rgb.tolist(), thickness, cv2.LINE_8, 4)
+    def sew(points: Floats, rgb: Floats, width: float) -> None:
+        stroke(colour, origin + scale * points, rgb.tolist(), width * scale, FINER)
 
     if garment.neckline == "collar":
         width, depth = garment.neck_width, garment.neck_depth
-        stroke(np.array([(0, depth), (0, garment.hem)]), trim, 0.05)
+        sew(np.array([(0, depth), (0, garment.hem)]), trim, 0.05)
+        tip, corner = (0.6 * width, depth + 0.22), (width + 0.18, 0.22)
+        flap = np.array([(width, -0.02), (0, depth), tip, corner])
         for side in (1, -1):
-            flap = np.array(
-                [(width, -0.02), (0, depth), (0.6 * width, depth + 0.22), (width + 0.18, 0.22)]
-            )
-            fixed = fine_points(origin + scale * flap * (side, 1), FINER)
-            cv2.fillPoly(colour, [fixed], (trim * 1.1).clip(0, 255).tolist(), cv2.LINE_8, 4)
-            stroke(flap[1:] * (side, 1), trim * 0.7, 0.03)
+            rgb = (trim * 1.1).clip(0, 255).tolist()
+            fill(colour, origin + scale * flap * (side, 1), rgb, FINER)
+            sew(flap[1:] * (side, 1), trim * 0.7, 0.03)
     else:
-        stroke(neck, trim, 0.16)
+        sew(neck, trim, 0.16)
     hem = garment.hem - 0.1
     edge = garment.half_width(np.array([hem]))[0]
-    stroke(np.array([(-edge, hem), (0, hem + 0.05), (edge, hem)]), trim * 0.95, 0.04)
+    sew(np.array([(-edge, hem), (0, hem + 0.05), (edge, hem)]), trim * 0.95, 0.04)
     return colour
 
 

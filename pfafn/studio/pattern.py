@@ -1,9 +1,7 @@
 """Fabrics: patterns as functions of a place on the cloth, motifs and lettering as drawn shapes."""
 
-import cv2
 import numpy as np
 
-from pfafn.studio.canvas import fine_points
 from pfafn.studio.garment import Garment
 from pfafn.studio.geometry import Floats
 from pfafn.studio.letters import word_strokes
@@ -37,40 +35,25 @@ def _stripes(at: Floats) -> Floats:
     return ((at % 1) < 0.5).astype(np.float32)
 
 
-def draw_motifs(garment: Garment, sheet: Floats, origin: Floats, scale: float, finer: int) -> None:
-    """Draw the print or the lettering as 1 on a [H * finer, W * finer] sheet of zeros."""
-    if garment.fabric == "print" and garment.lattice:
-        step = 1.3 * garment.period
-        for row in range(-1, 7):
-            for column in range(-5, 6):
-                centre = ((column + 0.5 * (row % 2)) * step, (row + garment.phase) * step)
-                _motif(
-                    garment.motif,
-                    sheet,
-                    origin + scale * np.array(centre),
-                    0.3 * step * scale,
-                    finer,
-                )
-    elif garment.fabric == "print":
-        centre = origin + scale * np.array([0, 1.25])
-        _motif(garment.motif, sheet, centre, 0.5 * scale, finer)
-    elif garment.fabric == "lettering":
-        _lettering(garment, sheet, origin, scale, finer)
+def motifs(garment: Garment) -> list[Floats]:
+    """Outlines [N, 2] of a print, in garment units; none on another fabric."""
+    if garment.fabric != "print":
+        return []
+    shape, step = _MOTIFS[garment.motif], 1.3 * garment.period
+    if not garment.lattice:
+        return [(0, 1.25) + 0.5 * shape]
+    return [
+        ((column + 0.5 * (row % 2)) * step, (row + garment.phase) * step) + 0.3 * step * shape
+        for row in range(-1, 7)
+        for column in range(-5, 6)
+    ]
 
 
-def _motif(name: str, sheet: Floats, centre: Floats, radius: float, finer: int) -> None:
-    outline = centre + radius * _MOTIFS[name]
-    cv2.fillPoly(sheet, [fine_points(outline, finer)], 1.0, cv2.LINE_8, 4)
-
-
-def _lettering(garment: Garment, sheet: Floats, origin: Floats, scale: float, finer: int) -> None:
-    """The garment's word across the chest."""
-    height = min(0.8, 0.25 + 1.1 / len(garment.word))
-    centre = origin + scale * np.array([0, garment.neck_depth + 0.75])
-    thickness = max(1, round(0.09 * scale * finer))
-    for stroke in word_strokes(garment.word, 1.3, height):
-        fixed = fine_points(centre + scale * stroke, finer)
-        cv2.polylines(sheet, [fixed], False, 1.0, thickness, cv2.LINE_8, 4)
+def lettering(garment: Garment) -> list[Floats]:
+    """Lines [N, 2] of the garment's word around the origin, in garment units; else none."""
+    if garment.fabric != "lettering":
+        return []
+    return word_strokes(garment.word, 1.3, min(0.8, 0.25 + 1.1 / len(garment.word)))
 
 
 def _star() -> Floats:

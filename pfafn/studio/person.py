@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pfafn.studio.geometry import Floats, Limb, bent_limb, downwards, rotation
 
@@ -39,7 +40,15 @@ BOTTOM_COLOURS: tuple[Colour, ...] = (
     (60, 66, 110),
 )
 JEANS: tuple[Colour, ...] = ((58, 84, 124), (94, 124, 164), (34, 46, 74), (134, 160, 190))
-ARM_POSES = ("down", "relaxed", "hip", "across", "out", "behind")
+# How often an arm is held so, and between what its upper, lower and forearm are.
+ARM_POSES = {
+    "down": (0.32, (8, 20), (-6, 10), (0.95, 1)),
+    "relaxed": (0.22, (14, 28), (-28, -6), (0.9, 1)),
+    "hip": (0.14, (36, 48), (-56, -46), (0.92, 1)),
+    "across": (0.14, (8, 18), (-112, -78), (0.82, 0.95)),
+    "out": (0.1, (26, 42), (14, 44), (0.95, 1)),
+    "behind": (0.08, (14, 24), (-46, -30), (0.85, 0.95)),
+}
 
 UPPER_ARM, FOREARM, HAND = 1.28, 1.12, 0.5  # lengths in head heights
 ARM_LENGTH = UPPER_ARM + FOREARM
@@ -124,16 +133,8 @@ def _sample_arms(rng: np.random.Generator) -> tuple[Arm, Arm]:
 
 
 def _sample_arm(rng: np.random.Generator) -> Arm:
-    pose = str(rng.choice(ARM_POSES, p=(0.32, 0.22, 0.14, 0.14, 0.1, 0.08)))
-    upper, lower, forearm = {
-        "down": ((8, 20), (-6, 10), (0.95, 1)),
-        "relaxed": ((14, 28), (-28, -6), (0.9, 1)),
-        "hip": ((36, 48), (-56, -46), (0.92, 1)),
-        "across": ((8, 18), (-112, -78), (0.82, 0.95)),
-        "out": ((26, 42), (14, 44), (0.95, 1)),
-        "behind": ((14, 24), (-46, -30), (0.85, 0.95)),
-    }[pose]
-    return Arm(pose, rng.uniform(*upper), rng.uniform(*lower), rng.uniform(*forearm))
+    pose = str(rng.choice(list(ARM_POSES), p=[often for often, *_ in ARM_POSES.values()]))
+    return Arm(pose, *(rng.uniform(*span) for span in ARM_POSES[pose][1:]))
 
 
 def _sample_backdrop(rng: np.random.Generator) -> tuple[Colour, Colour]:
@@ -154,26 +155,24 @@ class Body:
     def __init__(self, person: Person, height: int, width: int) -> None:
         reference = min(height, width * 4 / 3)
         self.person = person
+        self.skin, self.hair, self.cloth = (
+            np.array(c, np.float32) for c in (person.skin, person.hair, person.bottom_colour)
+        )
         self.size = (height, width)
         self.unit = person.head * reference  # pixels per head height
         top = person.top * reference + (height - reference) / 4
         x = (width - 1) / 2 + person.centre * reference
         self.neck = np.array([x, top + 1.3 * self.unit], np.float32)
         self.turn = rotation(person.lean)
-        self.arms = tuple(
-            self._arm(arm, side) for arm, side in zip(person.arms, (1, -1), strict=True)
-        )
-        self.legs = tuple(
-            self._leg(angle, side) for angle, side in zip(person.stance, (1, -1), strict=True)
-        )
+        self.arms = tuple(map(self._arm, person.arms, (1, -1)))
+        self.legs = tuple(map(self._leg, person.stance, (1, -1)))
 
     def spine(self, y: Floats) -> Floats:
         """Sideways shift of the middle of the body at height y below the neck."""
-        return (self.person.sway * np.sin(np.clip(np.asarray(y) / 2.5, 0, 1) * np.pi)).astype(
-            np.float32
-        )
+        bulge = self.person.sway * np.sin(np.clip(y / 2.5, 0, 1) * np.pi)
+        return bulge.astype(np.float32)
 
-    def place(self, points: Floats) -> Floats:
+    def place(self, points: ArrayLike) -> Floats:
         """Pixels of points [..., 2] given in head heights from the neck, along the spine."""
         points = np.asarray(points, np.float32)
         bent = np.stack([points[..., 0] + self.spine(points[..., 1]), points[..., 1]], -1)
@@ -185,14 +184,14 @@ class Body:
         local = offset @ self.turn
         return local[..., 0] - self.spine(local[..., 1]), local[..., 1]
 
-    def head_point(self, points: Floats) -> Floats:
+    def head_point(self, points: ArrayLike) -> Floats:
         """Pixels of points [..., 2] in head heights from the head's centre, tilted with it."""
         centre = self.neck + self.unit * np.array([0, -0.78], np.float32) @ self.turn.T
         tilt = rotation(self.person.lean + self.person.nod)
         return centre + self.unit * np.asarray(points, np.float32) @ tilt.T
 
     def _arm(self, arm: Arm, side: int) -> Limb:
-        joints = [self.place(np.array([side * (self.person.shoulders - 0.22), 0.42]))]
+        joints = [self.place([side * (self.person.shoulders - 0.22), 0.42])]
         forearm = downwards(arm.lower, side) * arm.forearm
         steps = (UPPER_ARM * downwards(arm.upper, side), FOREARM * forearm, HAND * forearm)
         for step in steps:
@@ -200,7 +199,7 @@ class Body:
         return bent_limb(joints, [0, 0.5, 1, 1.25], side, bend=0.12)
 
     def _leg(self, angle: float, side: int) -> Limb:
-        hip = self.place(np.array([side * 0.36, 2.45]))
+        hip = self.place([side * 0.36, 2.45])
         knee = hip + self.unit * THIGH * downwards(angle, side)
         ankle = knee + self.unit * CALF * downwards(angle * 0.5, side)
         return bent_limb([hip, knee, ankle], [0, 0.5, 1], side, bend=0.12)

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from pfafn.models.parts import Keypoint
 from pfafn.studio.canvas import KEEP, Layer, layer
-from pfafn.studio.figure import arm_field, bare_arm, bare_torso, legs
+from pfafn.studio.figure import bare_arm, bare_torso, legs
 from pfafn.studio.flat import FlatGarment
 from pfafn.studio.garment import Garment
-from pfafn.studio.geometry import Floats, LimbField, pixel_grid
+from pfafn.studio.geometry import Floats, LimbField, limb_field, pixel_grid
 from pfafn.studio.head import hair_behind, head
 from pfafn.studio.person import Body, Person
 from pfafn.studio.wear import worn_sleeve, worn_torso
@@ -58,8 +58,8 @@ def photograph(person: Person, garment: Garment, flat: FlatGarment) -> Photograp
 def _layers(body: Body, garment: Garment, flat: FlatGarment) -> list[Layer]:
     """All layers, from the back to the front."""
     poses = [arm.pose for arm in body.person.arms]
-    fields = [arm_field(body, index) for index in (0, 1)]
-    bare = [bare_arm(body, index, field) for index, field in enumerate(fields)]
+    fields = [limb_field(arm, *body.size, margin=0.45 * body.unit) for arm in body.arms]
+    bare = [bare_arm(body, *one) for one in zip((1, -1), fields, strict=True)]
     front = worn_torso(body, garment, flat)
     behind, under, over = [], [], []
     for index in sorted((0, 1), key=lambda index: poses[index] == "across"):
@@ -113,19 +113,15 @@ def keypoints(person: Person, height: int, width: int) -> Floats:
     face = {"NOSE": (0, 0.13), "LEFT_EYE": (0.16, 0), "RIGHT_EYE": (-0.16, 0)}
     face |= {"LEFT_EAR": (0.38, 0.04), "RIGHT_EAR": (-0.38, 0.04)}
     for name, place in face.items():
-        points[Keypoint[name], :2] = body.head_point(np.array(place))
-    points[Keypoint.NECK, :2] = body.place(np.array([0.0, 0.2]))
+        points[Keypoint[name], :2] = body.head_point(place)
+    points[Keypoint.NECK, :2] = body.place([0.0, 0.2])
     for name, arm, leg in zip(("LEFT", "RIGHT"), body.arms, body.legs, strict=True):
-        zero = np.float32(0)
-        for joint, limb, along in (
-            ("SHOULDER", arm, 0.0),
-            ("ELBOW", arm, 0.5),
-            ("WRIST", arm, 1.0),
-            ("HIP", leg, 0.0),
-            ("KNEE", leg, 0.5),
-            ("ANKLE", leg, 1.0),
+        for limb, joints in (
+            (arm, ("SHOULDER", "ELBOW", "WRIST")),
+            (leg, ("HIP", "KNEE", "ANKLE")),
         ):
-            points[Keypoint[f"{name}_{joint}"], :2] = limb.at(np.float32(along), zero)
+            for joint, along in zip(joints, np.float32([0, 0.5, 1]), strict=True):
+                points[Keypoint[f"{name}_{joint}"], :2] = limb.at(along, np.float32(0))
     x, y = points[:, 0], points[:, 1]
     seen = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
     points[:, 2] = 1

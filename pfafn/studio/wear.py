@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from pfafn.models.parts import Parsing
-from pfafn.studio.canvas import KEEP, Layer
+from pfafn.studio.canvas import Layer, layer
 from pfafn.studio.figure import arm_radius
 from pfafn.studio.flat import FlatGarment
 from pfafn.studio.garment import Garment
@@ -24,7 +24,7 @@ def worn_torso(body: Body, garment: Garment, flat: FlatGarment) -> Layer:
     wrinkle = _wrinkles(body, x, y)
     flat_x = x * garment.half_width(y) / worn + wrinkle
     source = _to_pixels(flat, flat_x, y + 0.7 * wrinkle)
-    alpha = _sample(flat.torso, source)
+    alpha = cv2.remap(flat.torso, source, None, cv2.INTER_LINEAR)  # none outside of the picture
     shade = _torso_light(body, x / worn, x, y)
     return _cloth(flat, source, alpha, shade)
 
@@ -92,25 +92,13 @@ def _torso_light(body: Body, across: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def _to_pixels(flat: FlatGarment, x: Floats, y: Floats) -> Floats:
-    return np.stack([flat.origin[0] + flat.scale * x, flat.origin[1] + flat.scale * y], -1).astype(
-        np.float32
-    )
-
-
-def _sample(image: Floats, source: Floats) -> Floats:
-    """Bilinear samples; zero (a mask) outside of the picture."""
-    return cv2.remap(image, source[..., 0], source[..., 1], cv2.INTER_LINEAR, borderValue=0)
+    places = np.stack([x, y], -1)
+    return (flat.origin + flat.scale * places).astype(np.float32)
 
 
 def _cloth(flat: FlatGarment, source: Floats, alpha: Floats, shade: Floats) -> Layer:
     # NOTE: cloth is sampled from the uncut fabric: its edge takes no white from the backdrop.
-    colour = cv2.remap(
-        flat.fabric,
-        source[..., 0],
-        source[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    labels = np.full(alpha.shape, Parsing.UPPER_CLOTHES, np.uint8)
+    edge = cv2.BORDER_REPLICATE
+    colour = cv2.remap(flat.fabric, source, None, cv2.INTER_LINEAR, borderMode=edge)
     shaded = colour * shade.clip(0.3, 1.2)[..., None]
-    return Layer(alpha, shaded, labels, np.full(alpha.shape, KEEP, np.uint8), source)
+    return layer(alpha, shaded, Parsing.UPPER_CLOTHES)._replace(source=source)
