@@ -32,7 +32,7 @@ SCHEMAS = {
 @lru_cache(DRAWN)
 def drawn(number: int, size: tuple[int, int]) -> tuple[Person, FlatGarment, Photograph, Photograph]:
     """A person, what she wears laid flat, her photo, and the photo in another garment."""
-    sample, other = (draw_sample(1, "train", n, n) for n in (number, number + 1))
+    sample, other = (draw_sample(1, "train", n) for n in (number, number + 1))
     flat, unworn = lay_flat(sample.garment, *size), lay_flat(other.garment, *size)
     photo = photograph(sample.person, sample.garment, flat)
     return sample.person, flat, photo, photograph(sample.person, other.garment, unworn)

@@ -74,7 +74,7 @@ def network(role: str, widths: dict) -> TryOnNet:
 
 def pictures(number: int, size: tuple[int, int]) -> Pictures:
     """Person and garment `number` of the studio."""
-    drawn, other = (draw_sample(SEED, "test", n, n) for n in (number, number + 1))
+    drawn, other = (draw_sample(SEED, "test", n) for n in (number, number + 1))
     own, flat = lay_flat(drawn.garment, *size), lay_flat(other.garment, *size)
     return Pictures(photograph(drawn.person, drawn.garment, own).picture, flat.picture, flat.mask)
 
@@ -83,7 +83,7 @@ def batch(count: int, size: tuple[int, int]) -> StudentSample:
     """`count` training samples: the photo, its garment, and the person in another one as fake."""
     samples = []
     for number in range(count):
-        drawn, other = (draw_sample(SEED, "train", n, n) for n in (number, number + count))
+        drawn, other = (draw_sample(SEED, "train", n) for n in (number, number + count))
         flat, unworn = lay_flat(drawn.garment, *size), lay_flat(other.garment, *size)
         photo = photograph(drawn.person, drawn.garment, flat)
         fake = photograph(drawn.person, other.garment, unworn)

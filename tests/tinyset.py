@@ -12,9 +12,9 @@ import photoset
 import pyarrow as pa
 import torch
 
-from pfafn.data.flow_files import encode_flow
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
+from pfafn.photos.flow_files import encode_flow
 from pfafn.photos.images import encode_png
 from pfafn.samples.shards import ShardWriter
 from pfafn.weights import model_file

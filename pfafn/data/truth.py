@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from pfafn.data.flow_files import fit_flow
 from pfafn.photos.entrance import PersonPhoto, stored
+from pfafn.photos.flow_files import fit_flow
 from pfafn.photos.images import read_bytes
 from pfafn.samples.shards import ShardWriter
 

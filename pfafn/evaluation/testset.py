@@ -13,11 +13,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pfafn.data.flow_files import decode_flow
 from pfafn.evaluation.scores import Truth
 from pfafn.kit.errors import UserError
 from pfafn.models.inputs import Garment
 from pfafn.models.representation import clothes_mask
+from pfafn.photos.flow_files import decode_flow
 from pfafn.photos.images import quick_rgb
 from pfafn.photos.tensors import to_pixels
 from pfafn.samples.dataset import TestSamples

@@ -13,27 +13,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.studio.flat import FlatGarment, lay_flat
+from pfafn.photos.flow_files import flow_pixels
+from pfafn.studio.flat import lay_flat
 from pfafn.studio.garment import Garment, sample_garment
-from pfafn.studio.geometry import Floats
 from pfafn.studio.noise import corrupt
 from pfafn.studio.person import Person, sample_person
 from pfafn.studio.scene import Photograph, keypoints, photograph
 
 _SPLITS = {"train": 0, "test": 1}
 _PERSON, _GARMENT, _NOISE, _PAIRS = range(4)  # independent random streams of one sample
-_FOLDERS = ("img", "color", "edge", "label", "pose", "densepose")
+_KINDS = ("img", "color", "edge", "label", "pose", "densepose")
+_TRUTH = ("truth/test_tryon", "truth/test_flow", "truth/train_flow")
+_FOLDERS = [f"{split}_{kind}" for split in _SPLITS for kind in _KINDS] + [*_TRUTH]
 
 
 class Sample(NamedTuple):
-    """Who, in which garment; `number` names the files."""
+    """Who, in which garment."""
 
-    number: int
     person: Person
     garment: Garment
 
 
-class Recipe(NamedTuple):
+class _Recipe(NamedTuple):
     """All that decides the bytes of a data set."""
 
     out: Path
@@ -66,8 +67,9 @@ def synthesise(
         raise FileExistsError(f"{out} is not empty; choose a new folder or delete it first")
     scratch = out.with_name(f".{out.name}.unfinished")
     shutil.rmtree(scratch, ignore_errors=True)
-    recipe = Recipe(scratch, size, seed, parsing_noise, train)
-    _make_folders(scratch)
+    recipe = _Recipe(scratch, size, seed, parsing_noise, train)
+    for folder in _FOLDERS:
+        (scratch / folder).mkdir(parents=True)
     partners = _derangement(test, seed)
     jobs = [("train", i, None) for i in range(train)]
     jobs += [("test", i, partners[i]) for i in range(test)]
@@ -81,20 +83,13 @@ def synthesise(
     scratch.rename(out)
 
 
-def draw_sample(seed: int, split: str, index: int, number: int) -> Sample:
+def draw_sample(seed: int, split: str, index: int) -> Sample:
     """The sample's person and garment, from (seed, split, index) alone."""
     person, garment = (
         np.random.default_rng([seed, _SPLITS[split], index, stream])
         for stream in (_PERSON, _GARMENT)
     )
-    return Sample(number, sample_person(person), sample_garment(garment))
-
-
-def encode_flow(photo: Photograph) -> NDArray[np.uint16]:
-    """The flow as KITTI's 16-bit RGB [H, W, 3]: 64 x + 32768, 64 y + 32768, 1; zeros if unseen."""
-    fixed = np.round(photo.flow * 64 + 32768).clip(0, 65535)
-    rgb = np.concatenate([fixed, np.ones_like(fixed[..., :1])], -1)
-    return np.where(photo.visible[..., None], rgb, 0).astype(np.uint16)
+    return Sample(sample_person(person), sample_garment(garment))
 
 
 def _check(train: int, test: int, size: tuple[int, int], noise: float, workers: int) -> None:
@@ -114,14 +109,6 @@ def _check(train: int, test: int, size: tuple[int, int], noise: float, workers: 
         raise ValueError(f"workers must be at least 1, got {workers}")
 
 
-def _make_folders(root: Path) -> None:
-    for split in _SPLITS:
-        for folder in _FOLDERS:
-            (root / f"{split}_{folder}").mkdir(parents=True)
-    for folder in ("test_tryon", "test_flow", "train_flow"):
-        (root / "truth" / folder).mkdir(parents=True)
-
-
 def _derangement(count: int, seed: int) -> list[int]:
     """Whose garment each test person tries on: everyone another's, by one random cycle."""
     order = np.random.default_rng([seed, _SPLITS["test"], 0, _PAIRS]).permutation(count)
@@ -136,58 +123,43 @@ def _each(work: Callable, jobs: list, workers: int):
         yield from map(work, jobs)
         return
     # NOTE: spawned, not forked: OpenCV's and torch's threads do not survive a fork.
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_one_thread
-    ) as pool:
+    spawn, one_thread = get_context("spawn"), partial(cv2.setNumThreads, 1)
+    with ProcessPoolExecutor(workers, spawn, one_thread) as pool:
         yield from pool.map(work, jobs, chunksize=8)
 
 
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
-
-
-def _write_sample(recipe: Recipe, job: tuple[str, int, int | None]) -> None:
+def _write_sample(recipe: _Recipe, job: tuple[str, int, int | None]) -> None:
     split, index, partner = job
+    root, size, seed = recipe.out, recipe.size, recipe.seed
     first = recipe.train if split == "test" else 0
-    sample = draw_sample(recipe.seed, split, index, first + index)
-    flat = lay_flat(sample.garment, *recipe.size)
-    photo = photograph(sample.person, sample.garment, flat)
-    _write_garment(recipe.out, split, sample.number, flat)
-    rng = np.random.default_rng([recipe.seed, _SPLITS[split], index, _NOISE])
-    parsing = corrupt(photo.parsing, recipe.parsing_noise, rng)
-    _write_person(recipe, split, sample, photo._replace(parsing=parsing))
-    _write_flow(recipe.out, split, sample.number, sample.number, photo)
+    name, worn = f"{first + index:06d}_0", f"{first + index:06d}_1"
+    person, garment = draw_sample(seed, split, index)
+    flat = lay_flat(garment, *size)
+    photo = photograph(person, garment, flat)
+    parsing = corrupt(
+        photo.parsing,
+        recipe.parsing_noise,
+        np.random.default_rng([seed, _SPLITS[split], index, _NOISE]),
+    )
+    _write_jpeg(root / f"{split}_color/{worn}.jpg", flat.picture)
+    _write_png(root / f"{split}_edge/{worn}.png", flat.mask)
+    _write_jpeg(root / f"{split}_img/{name}.jpg", photo.picture)
+    _write_png(root / f"{split}_label/{name}.png", parsing)
+    np.save(root / f"{split}_densepose/{name}.npy", photo.body_parts)
+    points = [round(float(value), 3) for value in keypoints(person, *size).ravel()]
+    pose = json.dumps({"version": 1.0, "people": [{"pose_keypoints": points}]})
+    (root / f"{split}_pose/{name}_keypoints.json").write_text(pose)
+    _write_flow(root / f"truth/{split}_flow/{name}__{worn}.png", photo)
     if partner is not None:
-        other = draw_sample(recipe.seed, split, partner, first + partner)
-        worn = photograph(sample.person, other.garment, lay_flat(other.garment, *recipe.size))
-        _write_flow(recipe.out, split, sample.number, other.number, worn)
-        name = f"{sample.number:06d}_0__{other.number:06d}_1.png"
-        _write_png(recipe.out / "truth" / "test_tryon" / name, worn.picture)
+        other = draw_sample(seed, split, partner).garment
+        tryon = photograph(person, other, lay_flat(other, *size))
+        pair = f"{name}__{first + partner:06d}_1.png"
+        _write_flow(root / f"truth/{split}_flow" / pair, tryon)
+        _write_png(root / "truth/test_tryon" / pair, tryon.picture)
 
 
-def _write_garment(root: Path, split: str, number: int, flat: FlatGarment) -> None:
-    _write_jpeg(root / f"{split}_color" / f"{number:06d}_1.jpg", flat.picture)
-    _write_png(root / f"{split}_edge" / f"{number:06d}_1.png", flat.mask)
-
-
-def _write_person(recipe: Recipe, split: str, sample: Sample, photo: Photograph) -> None:
-    root, name = recipe.out, f"{sample.number:06d}_0"
-    _write_jpeg(root / f"{split}_img" / f"{name}.jpg", photo.picture)
-    _write_png(root / f"{split}_label" / f"{name}.png", photo.parsing)
-    np.save(root / f"{split}_densepose" / f"{name}.npy", photo.body_parts)
-    points = keypoints(sample.person, *recipe.size)
-    pose = _pose_json(points)
-    (root / f"{split}_pose" / f"{name}_keypoints.json").write_text(pose)
-
-
-def _pose_json(points: Floats) -> str:
-    flat = [round(float(value), 3) for value in points.ravel()]
-    return json.dumps({"version": 1.0, "people": [{"pose_keypoints": flat}]})
-
-
-def _write_flow(root: Path, split: str, person: int, garment: int, photo: Photograph) -> None:
-    name = f"{person:06d}_0__{garment:06d}_1.png"
-    _write_png(root / "truth" / f"{split}_flow" / name, encode_flow(photo))
+def _write_flow(path: Path, photo: Photograph) -> None:
+    _write_png(path, flow_pixels(photo.flow, photo.visible))
 
 
 def _write_png(path: Path, image: NDArray) -> None:

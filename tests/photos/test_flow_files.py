@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pfafn.data.flow_files import decode_flow, encode_flow, fit_flow
+from pfafn.photos.flow_files import decode_flow, encode_flow, fit_flow
 from pfafn.photos.images import ImageError, encode_png
 
 H, W = SIZE = (64, 48)

@@ -32,11 +32,15 @@ def decode_flow(content: bytes, name: str) -> tuple[NDArray[np.float32], NDArray
     return np.where(known[..., None], flow, 0), known
 
 
-def encode_flow(flow: NDArray[np.float32], known: NDArray[np.bool_]) -> bytes:
-    """PNG bytes of a flow [H, W, 2] in pixels that is known where `known` [H, W] says so."""
+def flow_pixels(flow: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.uint16]:
+    """The file's pixels [H, W, 3] for a flow [H, W, 2] that is known where `known` [H, W] is."""
     steps = np.round(flow * FLOW_STEPS + FLOW_ZERO).clip(0, 65535)
-    rgb = np.dstack([steps, np.ones(known.shape)]) * known[..., None]
-    return encode_png(rgb.astype(np.uint16))
+    return (np.dstack([steps, np.ones(known.shape)]) * known[..., None]).astype(np.uint16)
+
+
+def encode_flow(flow: NDArray[np.float32], known: NDArray[np.bool_]) -> bytes:
+    """PNG bytes of flow_pixels."""
+    return encode_png(flow_pixels(flow, known))
 
 
 def fit_flow(content: bytes, garment: tuple[int, int], size: tuple[int, int], name: str) -> bytes:
