@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -25,6 +26,7 @@ DAMAGE = (
 )  # fmt: skip
 
 Opener = Callable[[], AbstractContextManager[IO[bytes]]]
+Entry = tuple[str, bool, bool, int, Opener]  # name, is it a folder, is it a file, bytes, contents
 
 
 class ArchiveError(UserError, ValueError):
@@ -55,8 +57,7 @@ def members(source: Path) -> Iterator[Iterator[Member]]:
         raise ArchiveError(f"{source}: no such folder or archive")
     else:
         with _reading(source), _opened(source) as archive:
-            tar = isinstance(archive, tarfile.TarFile)
-            yield _tar(source, archive) if tar else _zip(source, archive)
+            yield _archived(source, archive)
 
 
 def _opened(source: Path) -> tarfile.TarFile | zipfile.ZipFile:
@@ -89,22 +90,31 @@ def _folder(source: Path) -> Iterator[Member]:
         for name in sorted(files):
             path = Path(parent, name)
             if path.is_file():
-                size = path.stat().st_size
-                yield Member(PurePosixPath((below / name).as_posix()), size, _opener(path), path)
+                inside = PurePosixPath((below / name).as_posix())
+                yield Member(inside, path.stat().st_size, partial(path.open, "rb"), path)
 
 
-def _opener(path: Path) -> Opener:
-    return lambda: path.open("rb")
-
-
-def _tar(source: Path, archive: tarfile.TarFile) -> Iterator[Member]:
-    for number, info in enumerate(archive):
-        name = _safe(source, info.name, number)
-        if info.isdir():
+def _archived(source: Path, archive: tarfile.TarFile | zipfile.ZipFile) -> Iterator[Member]:
+    entries = _tar(source, archive) if isinstance(archive, tarfile.TarFile) else _zip(archive)
+    for number, (told, is_folder, is_file, size, opener) in enumerate(entries):
+        name = _safe(source, told, number)
+        if is_folder:
             continue
-        if not info.isreg():
-            raise ArchiveError(f"{source}: {info.name} is a link or device; only files are taken")
-        yield _member(source, name, info.size, _tar_opener(archive, info))
+        if not is_file:
+            raise ArchiveError(f"{source}: {told} is a link or device; only files are taken")
+        if not name.parts:
+            raise ArchiveError(f"{source}: a file without a name; archive refused")
+        if size > MAX_FILE:
+            raise ArchiveError(
+                f"{source}: {name} has {size} bytes, more than {MAX_FILE} of any photo"
+            )
+        yield Member(name, size, opener)
+
+
+def _tar(source: Path, archive: tarfile.TarFile) -> Iterator[Entry]:
+    for info in archive:
+        opener = partial(archive.extractfile, info)
+        yield info.name, info.isdir(), info.isreg(), info.size, opener
     # The library takes a damaged header, and a cut between two files, for the end.
     archive.fileobj.seek(archive.offset)
     if archive.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
@@ -114,30 +124,10 @@ def _tar(source: Path, archive: tarfile.TarFile) -> Iterator[Member]:
         )
 
 
-def _tar_opener(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Opener:
-    def opened() -> IO[bytes]:
-        stream = archive.extractfile(info)
-        assert stream is not None  # it is a regular file
-        return stream
-
-    return opened
-
-
-def _zip(source: Path, archive: zipfile.ZipFile) -> Iterator[Member]:
-    for number, info in enumerate(archive.infolist()):
-        name = _safe(source, info.filename, number)
-        if info.filename.endswith("/"):
-            continue
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG):
-            raise ArchiveError(
-                f"{source}: {info.filename} is a link or device; only files are taken"
-            )
-        yield _member(source, name, info.file_size, _zip_opener(archive, info))
-
-
-def _zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Opener:
-    return lambda: archive.open(info)
+def _zip(archive: zipfile.ZipFile) -> Iterator[Entry]:
+    for info in archive.infolist():
+        name, is_file = info.filename, stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
+        yield name, name.endswith("/"), is_file, info.file_size, partial(archive.open, info)
 
 
 def _safe(source: Path, name: str, number: int) -> PurePosixPath:
@@ -149,11 +139,3 @@ def _safe(source: Path, name: str, number: int) -> PurePosixPath:
             f"{source}: more than {MAX_FILES} files or a name of {len(name)} letters"
         )
     return path
-
-
-def _member(source: Path, name: PurePosixPath, size: int, opener: Opener) -> Member:
-    if not name.parts:
-        raise ArchiveError(f"{source}: a file without a name; archive refused")
-    if size > MAX_FILE:
-        raise ArchiveError(f"{source}: {name} has {size} bytes, more than {MAX_FILE} of any photo")
-    return Member(name, size, opener)

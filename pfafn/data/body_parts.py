@@ -5,6 +5,7 @@ visible skin of the parsing goes to the nearest segment of its side. Front ids o
 do not show is guessed from an adult's proportions where that is safe, else left out.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -33,37 +34,9 @@ CLOTHES = (Parsing.UPPER_CLOTHES, Parsing.DRESS, Parsing.JUMPSUIT)
 TROUSERS = (Parsing.LOWER_CLOTHES, Parsing.LEFT_LEG, Parsing.RIGHT_LEG, Parsing.SOCKS)
 
 
-class Side(NamedTuple):
-    """Points and ids of one side of the body."""
-
-    shoulder: Keypoint
-    elbow: Keypoint
-    wrist: Keypoint
-    hip: Keypoint
-    knee: Keypoint
-    ankle: Keypoint
-    skin: Parsing
-    shoe: Parsing
-    upper_arm: BodyPart
-    forearm: BodyPart
-    hand: BodyPart
-    thigh: BodyPart
-    calf: BodyPart
-    foot: BodyPart
-
-
-def _side(name: str) -> Side:
-    points = ("SHOULDER", "ELBOW", "WRIST", "HIP", "KNEE", "ANKLE")
-    parts = ("UPPER_ARM", "FOREARM", "HAND", "THIGH", "CALF", "FOOT")
-    return Side(
-        *(Keypoint[f"{name}_{point}"] for point in points),
-        Parsing[f"{name}_ARM"],
-        Parsing[f"{name}_SHOE"],
-        *(BodyPart[f"{name}_{part}"] for part in parts),
-    )
-
-
-SIDES = (_side("RIGHT"), _side("LEFT"))
+SIDES = ("RIGHT", "LEFT")
+ARM = ("SHOULDER", "ELBOW", "WRIST")
+LEG = ("HIP", "KNEE", "ANKLE")
 
 
 class Segment(NamedTuple):
@@ -94,23 +67,21 @@ class _Body:
     def __init__(self, keypoints: Points, parsing: Ids) -> None:
         self.parsing = parsing
         self.ys, self.xs = np.mgrid[: parsing.shape[0], : parsing.shape[1]].astype(np.float32)
-        self.points: dict[Keypoint, NDArray[np.float32]] = {
-            point: keypoints[point, :2] for point in Keypoint if not missing(keypoints)[point]
+        self.points: dict[str, Points] = {
+            point.name: keypoints[point, :2] for point in Keypoint if not missing(keypoints)[point]
         }
         self.unit = self._unit()
         self._guess_below()
 
     def _unit(self) -> float:
         """Distance between the shoulders; the torso's length tells it for a person in profile."""
-        right, left = (self.points.get(side.shoulder) for side in SIDES)
-        across = (
-            float(np.linalg.norm(right - left)) if right is not None and left is not None else 0
-        )
-        neck = self.points.get(Keypoint.NECK)
-        hips = [self.points[side.hip] for side in SIDES if side.hip in self.points]
+        right, left = (self.points.get(f"{side}_SHOULDER") for side in SIDES)
+        across = 0 if right is None or left is None else float(np.linalg.norm(right - left))
+        hips = [self.points[hip] for hip in ("RIGHT_HIP", "LEFT_HIP") if hip in self.points]
         down = 0.0
-        if neck is not None and hips:
-            down = float(np.linalg.norm(neck - np.mean(hips, axis=0))) / LENGTHS[0]
+        if hips and "NECK" in self.points:
+            spine = self.points["NECK"] - np.mean(hips, axis=0)
+            down = float(np.linalg.norm(spine)) / LENGTHS[0]
         return max(across, 0.85 * down) or self.parsing.shape[1] / 3
 
     def _guess_below(self) -> None:
@@ -119,8 +90,8 @@ class _Body:
         Most photos end at the thighs, so these points are unknown because they are outside.
         """
         for side in SIDES:
-            down = (side.shoulder, side.hip, side.knee, side.ankle)
-            for above, below, length in zip(down, down[1:], LENGTHS, strict=False):
+            down = [f"{side}_{joint}" for joint in ("SHOULDER", *LEG)]
+            for (above, below), length in zip(pairwise(down), LENGTHS, strict=True):
                 if below not in self.points and above in self.points:
                     step = np.array([0, length * self.unit], np.float32)
                     self.points[below] = self.points[above] + step
@@ -140,14 +111,13 @@ class _Body:
         return Segment(part, distance / (self.unit * (first + (last - first) * nearest)), along)
 
     def limb(
-        self, names: tuple[Keypoint, ...], parts: tuple[BodyPart, ...], radii: tuple[float, ...]
+        self, side: str, joints: tuple[str, ...], parts: tuple[str, ...], radii: tuple[float, ...]
     ) -> list[Segment]:
-        """The segments between consecutive points that are known."""
+        """The segments between consecutive joints that are known."""
+        names = [f"{side}_{joint}" for joint in joints]
         return [
-            self.segment(part, self.points[a], self.points[b], first, last)
-            for part, a, b, first, last in zip(
-                parts, names, names[1:], radii, radii[1:], strict=False
-            )
+            self.segment(BodyPart[f"{side}_{part}"], self.points[a], self.points[b], *ends)
+            for part, (a, b), ends in zip(parts, pairwise(names), pairwise(radii), strict=True)
             if a in self.points and b in self.points
         ]
 
@@ -156,27 +126,24 @@ def _paint_arms(parts: Ids, body: _Body) -> None:
     """Arms: capsules under clothes, and skin at the nearest segment; hands beyond the wrists."""
     clothes = body.among(CLOTHES)
     for side in SIDES:
-        names = (side.shoulder, side.elbow, side.wrist)
-        arm = body.limb(names, (side.upper_arm, side.forearm), (SHOULDER, ELBOW, WRIST))
+        arm = body.limb(side, ARM, ("UPPER_ARM", "FOREARM"), (SHOULDER, ELBOW, WRIST))
         if not arm:
             continue
         for segment in arm:
             parts[clothes & (segment.reach <= 1)] = segment.part
-        part, reach = _nearest([*arm, *_extremity(body, names[1:], side.hand, WRIST, HAND)])
-        skin = (body.parsing == side.skin) & (reach <= SKIN_REACH)
+        part, reach = _nearest([*arm, *_hand(body, side)])
+        skin = (body.parsing == Parsing[f"{side}_ARM"]) & (reach <= SKIN_REACH)
         parts[skin] = part[skin]
 
 
-def _extremity(
-    body: _Body, names: tuple[Keypoint, ...], part: BodyPart, radius: float, length: float
-) -> list[Segment]:
-    """A hand: goes on from the last segment for `length` units."""
-    start, end = (body.points.get(name) for name in names)
+def _hand(body: _Body, side: str) -> list[Segment]:
+    """What goes on from the forearm, if that is known."""
+    start, end = (body.points.get(f"{side}_{joint}") for joint in ARM[1:])
     if start is None or end is None:
         return []
     direction = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
-    tip = end + direction * length * body.unit
-    return [body.segment(part, end, tip.astype(np.float32), radius, radius)]
+    tip = end + direction * HAND * body.unit
+    return [body.segment(BodyPart[f"{side}_HAND"], end, tip.astype(np.float32), WRIST, WRIST)]
 
 
 def _nearest(segments: list[Segment]) -> tuple[Ids, NDArray[np.float32]]:
@@ -190,9 +157,8 @@ def _paint_legs(parts: Ids, body: _Body) -> None:
     """Thighs and calves: skin and clothes at the nearest segment, feet where shoes are."""
     segments = []
     for side in SIDES:
-        names = (side.hip, side.knee, side.ankle)
-        segments += body.limb(names, (side.thigh, side.calf), (HIP, KNEE, ANKLE))
-        parts[body.parsing == side.shoe] = side.foot
+        segments += body.limb(side, LEG, ("THIGH", "CALF"), (HIP, KNEE, ANKLE))
+        parts[body.parsing == Parsing[f"{side}_SHOE"]] = BodyPart[f"{side}_FOOT"]
     if not segments:
         return
     part, reach = _nearest(segments)
@@ -204,12 +170,7 @@ def _paint_legs(parts: Ids, body: _Body) -> None:
 
 def _paint_torso(parts: Ids, body: _Body) -> None:
     """The quadrilateral of shoulders and hips, with the neck, where the parsing has a person."""
-    corners = [
-        Keypoint.RIGHT_SHOULDER,
-        Keypoint.LEFT_SHOULDER,
-        Keypoint.LEFT_HIP,
-        Keypoint.RIGHT_HIP,
-    ]
+    corners = ("RIGHT_SHOULDER", "LEFT_SHOULDER", "LEFT_HIP", "RIGHT_HIP")
     if any(corner not in body.points for corner in corners):
         return
     right, left, left_hip, right_hip = (body.points[corner] for corner in corners)
@@ -224,14 +185,14 @@ def _paint_torso(parts: Ids, body: _Body) -> None:
     inside = np.zeros(parts.shape, np.uint8)
     cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 1)
     region = inside.astype(bool) & body.among((*CLOTHES, Parsing.LOWER_CLOTHES))
-    if Keypoint.NECK in body.points and Keypoint.NOSE in body.points:
+    if "NECK" in body.points and "NOSE" in body.points:
         region |= _neck(body)
     parts[region] = BodyPart.TORSO
 
 
 def _neck(body: _Body) -> Mask:
     """Neck and chest between head and collar: background to VITON's parser, skin to VITON-HD's."""
-    neck, nose = body.points[Keypoint.NECK], body.points[Keypoint.NOSE]
+    neck, nose = body.points["NECK"], body.points["NOSE"]
     column = body.segment(BodyPart.TORSO, neck, (neck + nose) / 2, 1.2 * SHOULDER, SHOULDER)
     return (column.reach <= 1) & body.among((Parsing.BACKGROUND, Parsing.JUMPSUIT))
 
@@ -244,6 +205,6 @@ def _paint_head(parts: Ids, body: _Body) -> None:
         return
     centre = np.array([body.xs[face].mean(), body.ys[face].mean()], np.float32)
     near = np.hypot(body.xs - centre[0], body.ys - centre[1]) <= HEAD * body.unit
-    middle = body.points.get(Keypoint.NOSE, centre)[0]
+    middle = body.points.get("NOSE", centre)[0]
     parts[head & near & (body.xs <= middle)] = BodyPart.HEAD_RIGHT
     parts[head & near & (body.xs > middle)] = BodyPart.HEAD_LEFT

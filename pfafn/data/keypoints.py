@@ -12,28 +12,9 @@ from pfafn.models.parts import Keypoint
 
 Points = NDArray[np.float32]
 
-# Where OpenPose's BODY_25 model has the 18 points; it adds the middle of the hips and the feet.
-BODY_25 = {
-    Keypoint.NOSE: 0,
-    Keypoint.NECK: 1,
-    Keypoint.RIGHT_SHOULDER: 2,
-    Keypoint.RIGHT_ELBOW: 3,
-    Keypoint.RIGHT_WRIST: 4,
-    Keypoint.LEFT_SHOULDER: 5,
-    Keypoint.LEFT_ELBOW: 6,
-    Keypoint.LEFT_WRIST: 7,
-    Keypoint.RIGHT_HIP: 9,
-    Keypoint.RIGHT_KNEE: 10,
-    Keypoint.RIGHT_ANKLE: 11,
-    Keypoint.LEFT_HIP: 12,
-    Keypoint.LEFT_KNEE: 13,
-    Keypoint.LEFT_ANKLE: 14,
-    Keypoint.RIGHT_EYE: 15,
-    Keypoint.LEFT_EYE: 16,
-    Keypoint.RIGHT_EAR: 17,
-    Keypoint.LEFT_EAR: 18,
-}
-BODY_25_ROWS = [BODY_25[point] for point in Keypoint]
+# OpenPose's BODY_25 model has the 18 points in the same order. It adds the middle of the hips, in
+# row 8, and behind them the feet.
+BODY_25_ROWS = [*range(8), *range(9, 19)]
 BODY_25_COUNT = 25
 PEOPLE_KEYS = ("pose_keypoints_2d", "pose_keypoints")
 MARGIN = 0.05  # of the picture's side by which a point may lie outside
@@ -59,7 +40,13 @@ def read_keypoints(
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise KeypointError(f"not JSON: {error}") from error
-    points = _eighteen(_rows(document))
+    points = _rows(document)
+    if len(points) == BODY_25_COUNT:
+        points = points[BODY_25_ROWS]
+    if len(points) != len(Keypoint):
+        raise KeypointError(
+            f"expected {len(Keypoint)} or {BODY_25_COUNT} points, found {len(points)}"
+        )
     if not np.isfinite(points).all():
         raise KeypointError("a coordinate is not a finite number")
     if drawn_in is not None:
@@ -96,18 +83,10 @@ def _rows(document: Any) -> Points:
             raise KeypointError("a coordinate is not a number")
         with np.errstate(over="ignore"):  # becomes infinite, which is refused later
             return flat.astype(np.float32).reshape(-1, width)[:, :3].copy()
+    except KeypointError:
+        raise
     except ValueError as error:
-        if isinstance(error, KeypointError):
-            raise
         raise KeypointError(f"expected rows of {width} numbers: {error}") from error
-
-
-def _eighteen(points: Points) -> Points:
-    if len(points) == len(Keypoint):
-        return points
-    if len(points) == BODY_25_COUNT:
-        return points[BODY_25_ROWS]
-    raise KeypointError(f"expected {len(Keypoint)} or {BODY_25_COUNT} points, found {len(points)}")
 
 
 def _check_range(points: Points, size: tuple[int, int]) -> None:

@@ -29,13 +29,11 @@ def pairs_of_test(manifest: pd.DataFrame, garments: pd.DataFrame) -> Iterator[Pa
     """All test pairs of a manifest, paired ones first."""
     names = garments["name"]
     test = manifest[manifest["split"] == "test"]
-    for row in test.itertuples():
-        if row.garment != NO_GARMENT:
-            name = f"{row.person}__{names[row.garment]}"
-            yield Pair(row.item, row.garment, "paired", name)
-    for row in test.itertuples():
-        for garment in row.unpaired:
-            yield Pair(row.item, garment, "unpaired", f"{row.person}__{names[garment]}")
+    for protocol in ("paired", "unpaired"):
+        for row in test.itertuples():
+            for garment in [row.garment] if protocol == "paired" else row.unpaired:
+                if garment != NO_GARMENT:
+                    yield Pair(row.item, garment, protocol, f"{row.person}__{names[garment]}")
 
 
 def write_truth(
@@ -54,13 +52,13 @@ def write_truth(
     with ShardWriter(out / "truth", TRUTH) as shards:
         for pair in known:
             tryon, flow = _files(truth, pair)
-            flat = garment_sizes[pair.garment]
-            shards.append(
-                {
-                    "tryon": _tryon(tryon, size) if tryon.is_file() else None,
-                    "flow": _flow(flow, flat, size) if flow.is_file() else None,
-                }
-            )
+            row: dict[str, bytes | None] = {"tryon": None, "flow": None}
+            if tryon.is_file():
+                row["tryon"] = stored(PersonPhoto.read(tryon).fitted(size))
+            if flow.is_file():
+                flat = garment_sizes[pair.garment]
+                row["flow"] = fit_flow(read_bytes(flow), flat, size, str(flow))
+            shards.append(row)
     table = pd.DataFrame(known, columns=Pair._fields).drop(columns="name")
     table = table.astype({"item": "int64", "garment": "int64", "protocol": "str"})
     table.to_parquet(out / "truth.parquet", index=False)
@@ -68,11 +66,3 @@ def write_truth(
 
 def _files(truth: Path, pair: Pair) -> tuple[Path, Path]:
     return truth / "test_tryon" / f"{pair.name}.png", truth / "test_flow" / f"{pair.name}.png"
-
-
-def _tryon(path: Path, size: tuple[int, int]) -> bytes:
-    return stored(PersonPhoto.read(path).fitted(size))
-
-
-def _flow(path: Path, garment: tuple[int, int], size: tuple[int, int]) -> bytes:
-    return fit_flow(read_bytes(path), garment, size, str(path))
