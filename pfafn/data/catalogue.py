@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,7 @@ class GarmentFiles:
     """One garment picture; `mask` is None where it must be estimated."""
 
     name: str
+    split: str
     category: Category
     image: Path
     mask: Path | None
@@ -65,19 +67,16 @@ class Catalogue:
             yield from self.splits[split].persons
 
 
-@dataclass(frozen=True)
-class _Sample:
+class _Sample(NamedTuple):
     """All files of one id; a role maps to None if the file is not there.
 
     `expected` says for every role where the file would be, `kinds` which roles have a folder.
     """
 
     id: str
-    split: str
-    category: Category
     files: dict[str, Path | None]
     expected: dict[str, Path]
-    kinds: frozenset[str]
+    kinds: set[str]
 
 
 def shown(text: str) -> str:
@@ -116,24 +115,22 @@ def _add_category(catalogue: Catalogue, folder: Path, category: Category) -> set
     if layout.pairs_name_the_split:
         member = {name: split for split in SPLITS for pair in pairs[split] for name in pair}
     named = set(member.values())
-    for split in SPLITS:
-        roles = {name: _at_split(role, split) for name, role in layout.roles.items()}
-        for sample in _samples(folder, roles, split, category, catalogue.strays):
-            named.add(split)
-            _add(catalogue, sample)
-    roles = {name: _flat(role) for name, role in layout.roles.items()}
-    for sample in _samples(folder, roles, "", category, catalogue.strays):
-        split = _flat_split(layout, sample, member)
-        if split is not None:
-            _add(catalogue, replace(sample, split=split))
+    for place in (*SPLITS, ""):
+        roles = {name: _of_split(role, place) for name, role in layout.roles.items()}
+        for sample in _samples(folder, roles, catalogue.strays):
+            split = place or _flat_split(layout, sample, member)
+            if place:
+                named.add(place)
+            if split:
+                _add(catalogue, sample, split, category)
     return named
 
 
 def _flat_split(layout: Layout, sample: _Sample, member: dict[str, str]) -> str | None:
     """The split of a sample outside split folders; None leaves it out (in no pairs file)."""
     if member:
-        person = member.get(sample.id + layout.person.suffix)
-        return person or member.get(sample.id + layout.garment.suffix)
+        names = (sample.id + layout.roles[role].suffix for role in ("person", "garment"))
+        return next((member[name] for name in names if name in member), None)
     return "train" if sample.files["person"] and sample.files["garment"] else "test"
 
 
@@ -151,22 +148,17 @@ def _draw_test(catalogue: Catalogue, seed: int, test_fraction: float) -> None:
     train.persons = [person for i, person in enumerate(train.persons) if i not in drawn]
     for person in test.persons:
         if person.garment in train.garments:
-            test.garments[person.garment] = train.garments.pop(person.garment)
+            garment = train.garments.pop(person.garment)
+            test.garments[garment.name] = replace(garment, split="test")
 
 
-def _at_split(role: Role, split: str) -> Role:
-    folders = tuple(f.format(split=split) for f in role.folders if "{split}" in f)
-    return Role(folders, role.suffix, role.extensions)
+def _of_split(role: Role, split: str) -> Role:
+    """The role in the folders of a split, or of none: those that name no split."""
+    named = [f for f in role.folders if ("{split}" in f) == bool(split)]
+    return replace(role, folders=tuple(f.format(split=split) for f in named))
 
 
-def _flat(role: Role) -> Role:
-    folders = tuple(f for f in role.folders if "{split}" not in f)
-    return Role(folders, role.suffix, role.extensions)
-
-
-def _samples(
-    root: Path, roles: dict[str, Role], split: str, category: Category, strays: list[Path]
-) -> Iterator[_Sample]:
+def _samples(root: Path, roles: dict[str, Role], strays: list[Path]) -> Iterator[_Sample]:
     """The samples of one split, by id: every id that has a person or a garment.
 
     Other files, of nobody, are added to `strays`.
@@ -182,7 +174,7 @@ def _samples(
             for name, role in roles.items()
             if role.folders
         }
-        yield _Sample(id, split, category, files, expected, frozenset(kinds))
+        yield _Sample(id, files, expected, kinds)
 
 
 def _index(root: Path, role: Role) -> dict[str, Path]:
@@ -201,16 +193,11 @@ def _strays(layout: Layout, root: Path) -> list[Path]:
 
     Their names fit no role, or another file of the same sample comes first (ID_0.jpg, ID_0.png).
     """
-    roles: dict[str, list[Role]] = {}
-    for role in layout.roles.values():
-        for template in role.folders:
-            for split in SPLITS:
-                roles.setdefault(template.format(split=split), []).append(role)
     strays, taken = [], set()
-    for folder in sorted(roles):
+    for folder, roles in sorted(layout.homes.items()):
         if (root / folder).is_dir():
             for path in sorted((root / folder).iterdir()):
-                fits = any(role.fits(path.name) for role in roles[folder])
+                fits = any(role.fits(path.name) for role in roles)
                 if fits and path.with_suffix("") not in taken:
                     taken.add(path.with_suffix(""))
                 elif not path.name.startswith("."):
@@ -218,34 +205,33 @@ def _strays(layout: Layout, root: Path) -> list[Path]:
     return strays
 
 
-def _add(catalogue: Catalogue, sample: _Sample) -> None:
+def _add(catalogue: Catalogue, sample: _Sample, split: str, category: Category) -> None:
     """Put a sample's garment and person into its split."""
-    layout, split = catalogue.layout, catalogue.splits[sample.split]
-    files = sample.files
-    garment_name = sample.id + layout.garment.suffix
+    layout, contents, files = catalogue.layout, catalogue.splits[split], sample.files
+    garment = None
     if files["garment"]:
-        split.garments[garment_name] = GarmentFiles(
-            garment_name, sample.category, files["garment"], files["mask"]
+        garment = sample.id + layout.roles["garment"].suffix
+        contents.garments[garment] = GarmentFiles(
+            garment, split, category, files["garment"], files["mask"]
         )
-    train = sample.split == "train"
+    train = split == "train"
     if not (train or files["person"] or files["parsing"] or files["keypoints"]):
         return  # a garment to try on
     annotations = [name for name in ("parsing", "keypoints") if train or name in sample.kinds]
     needed = ["person", *annotations]
     if train or layout.every_person_has_a_garment:
         needed.append("garment")
-    absent = [sample.expected[name] for name in needed if not files[name]]
-    split.persons.append(
+    contents.persons.append(
         PersonFiles(
-            name=sample.id + layout.person.suffix,
-            split=sample.split,
-            category=sample.category,
+            name=sample.id + layout.roles["person"].suffix,
+            split=split,
+            category=category,
             image=files["person"] or sample.expected["person"],
-            garment=garment_name if files["garment"] else None,
+            garment=garment,
             parsing=files["parsing"],
             keypoints=files["keypoints"],
             body_parts=files.get("body_parts"),
-            absent=tuple(absent),
+            absent=tuple(sample.expected[name] for name in needed if not files[name]),
         )
     )
 

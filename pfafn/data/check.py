@@ -1,6 +1,6 @@
 """Validate a whole data folder: what `prepare` takes, and what it leaves out and why."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,6 +72,24 @@ class Review:
         """Share of the persons left out because something is wrong with their files."""
         return (self.rejected - self.dropped) / max(1, self.examined)
 
+    def name(self, path: Path) -> str:
+        """What findings call a file."""
+        return shown(path.relative_to(self.catalogue.root).as_posix())
+
+    def drop(self, person: Person, reason: Reason, value: str) -> None:
+        """Note why a person is left out whose files are in order."""
+        files = person.files
+        found = Finding(self.name(files.image), reason, value, files.split, files.name)
+        self.findings.append(found)
+
+    def offered(self, split: str) -> list[Garment]:
+        """Garments that may be drawn: in train those worn by the persons taken, in test all."""
+        garments = self.garments[split]
+        if split == "test":
+            return list(garments.values())
+        worn = {person.files.garment for person in self.persons[split]} - {None}
+        return [garments[name] for name in sorted(worn)]
+
 
 def check(data: Path, rules: Prepare = DEFAULTS, seed: int = 0) -> list[Finding]:
     """What `prepare` would find in a data folder, without writing anything.
@@ -98,17 +116,18 @@ def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> R
     _strays_and_lines(result)
     for split in SPLITS:
         persons = catalogue.splits[split].persons
-        garments = list(_garments(catalogue, split, persons))
-        looked = reports(
-            inspector.garment, garments, f"garments of {split}", work,
-            root=data, name=lambda named: named[1].image,
-        )  # fmt: skip
-        _add_garments(result, split, garments, looked)
-        looked = reports(
-            inspector.person, persons, f"persons of {split}", work,
-            root=data, name=lambda files: files.image,
-        )  # fmt: skip
-        _add_persons(result, split, persons, looked)
+        garments = _garments(catalogue, split, persons)
+        looked = reports(inspector.garment, garments, f"garments of {split}", data, work)
+        for files, report in zip(garments, looked, strict=True):
+            result.findings += report.findings
+            if report.usable:
+                result.garments[split][files.name] = Garment(files, report)
+        looked = reports(inspector.person, persons, f"persons of {split}", data, work)
+        for files, report in zip(persons, looked, strict=True):
+            result.findings += report.findings
+            if report.usable and (not files.garment or files.garment in result.garments[split]):
+                result.persons[split].append(Person(files, report))
+        result.examined += len(persons)
     _drop_repeated(result)
     _usable_pairs(result)
     _limit(result, rules.limit)
@@ -125,24 +144,20 @@ def _limit(result: Review, limit: Limit) -> None:
         result.beyond_limit += len(result.persons[split][most:])
         kept = result.persons[split] = result.persons[split][:most]
         wanted = _garments(result.catalogue, split, [person.files for person in kept])
-        names = {files.name for _, files in wanted}
+        names = {files.name for files in wanted}
         found = result.garments[split]
         result.garments[split] = {name: g for name, g in found.items() if name in names}
 
 
 def _strays_and_lines(result: Review) -> None:
-    root = result.catalogue.root
     for path in result.catalogue.strays:
-        name = shown(path.relative_to(root).as_posix())
-        result.findings.append(Finding(name, Reason.STRAY_FILE, None, "", None, rejects=False))
+        stray = Finding(result.name(path), Reason.STRAY_FILE, None, "", None, rejects=False)
+        result.findings.append(stray)
     for path, line in result.catalogue.bad_lines:
-        name = path.relative_to(root).as_posix()
-        result.findings.append(Finding(name, Reason.PAIRS, shown(line), "test", None))
+        result.findings.append(Finding(result.name(path), Reason.PAIRS, shown(line), "test", None))
 
 
-def _garments(
-    catalogue: Catalogue, split: str, persons: list[PersonFiles]
-) -> Iterator[tuple[str, GarmentFiles]]:
+def _garments(catalogue: Catalogue, split: str, persons: list[PersonFiles]) -> list[GarmentFiles]:
     """Garments that matter to the chosen persons: worn, paired, and in test those of nobody."""
     contents = catalogue.splits[split]
     chosen = {person.name for person in persons}
@@ -150,40 +165,11 @@ def _garments(
     wanted |= {garment for person, garment in contents.pairs if person in chosen}
     if split == "test":
         wanted |= contents.garments.keys() - {person.garment for person in contents.persons}
-    for name in sorted(wanted & contents.garments.keys()):
-        yield split, contents.garments[name]
-
-
-def _add_garments(
-    result: Review, split: str, garments: list[tuple[str, GarmentFiles]], looked: Iterable[Report]
-) -> None:
-    for (_, files), report in zip(garments, looked, strict=True):
-        result.findings += report.findings
-        if report.usable:
-            result.garments[split][files.name] = Garment(files, report)
-
-
-def _add_persons(
-    result: Review, split: str, persons: list[PersonFiles], looked: Iterable[Report]
-) -> None:
-    result.examined += len(persons)
-    for files, report in zip(persons, looked, strict=True):
-        result.findings += report.findings
-        wears = files.garment is None or files.garment in result.garments[split]
-        if report.usable and wears:
-            result.persons[split].append(Person(files, report))
-
-
-def _drop(result: Review, person: Person, reason: Reason, value: str) -> None:
-    root = result.catalogue.root
-    file = person.files.image.relative_to(root).as_posix()
-    split, name = person.files.split, person.files.name
-    result.findings.append(Finding(file, reason, value, split, name))
+    return [contents.garments[name] for name in sorted(wanted & contents.garments.keys())]
 
 
 def _drop_repeated(result: Review) -> None:
     """Leave out person pictures seen before: test comes first, so a leak costs the train copy."""
-    root = result.catalogue.root
     seen: dict[str, Person] = {}
     for split in reversed(SPLITS):
         kept = []
@@ -193,7 +179,7 @@ def _drop_repeated(result: Review) -> None:
                 kept.append(person)
                 continue
             reason = Reason.DUPLICATE if first.files.split == split else Reason.LEAK
-            _drop(result, person, reason, first.files.image.relative_to(root).as_posix())
+            result.drop(person, reason, result.name(first.files.image))
         result.persons[split] = kept
     kept = []
     train, test = result.persons["train"], result.persons["test"]
@@ -201,8 +187,8 @@ def _drop_repeated(result: Review) -> None:
         if distance >= SAME_THUMB:
             kept.append(person)
             continue
-        other = test[nearest].files.image.relative_to(root).as_posix()
-        _drop(result, person, Reason.NEAR_LEAK, f"{other}, differs by {distance:.2f} of 255")
+        other = result.name(test[nearest].files.image)
+        result.drop(person, Reason.NEAR_LEAK, f"{other}, differs by {distance:.2f} of 255")
     result.persons["train"] = kept
 
 
@@ -235,7 +221,7 @@ def _drop_lonely(result: Review) -> None:
     """Leave out persons for whom there is no garment but their own to try on."""
     for split in SPLITS:
         digests: dict[Any, set[str]] = {}
-        for garment in _offered(result, split):
+        for garment in result.offered(split):
             digests.setdefault(garment.files.category, set()).add(garment.report.digest)
         kept = []
         for person in result.persons[split]:
@@ -245,29 +231,19 @@ def _drop_lonely(result: Review) -> None:
                 kept.append(person)
             else:
                 value = f"no other {person.files.category.name.lower()} garment in {split}"
-                _drop(result, person, Reason.NO_OTHER_GARMENT, value)
+                result.drop(person, Reason.NO_OTHER_GARMENT, value)
         result.persons[split] = kept
-
-
-def _offered(result: Review, split: str) -> list[Garment]:
-    """Garments that may be drawn: in train those worn by the persons taken, in test all."""
-    garments = result.garments[split]
-    if split == "test":
-        return list(garments.values())
-    return [garments[p.files.garment] for p in result.persons[split] if p.files.garment]
 
 
 def _garment_leaks(result: Review) -> None:
     """Note garment pictures of train that test shows too; nothing is left out for them."""
     tested = {g.report.digest: g for g in result.garments["test"].values()}
-    root = result.catalogue.root
-    for garment in _offered(result, "train"):
+    for garment in result.offered("train"):
         other = tested.get(garment.report.digest)
         if other is not None:
-            names = [g.files.image.relative_to(root).as_posix() for g in (garment, other)]
-            result.findings.append(
-                Finding(names[0], Reason.GARMENT_LEAK, names[1], "train", None, rejects=False)
-            )
+            file, twin = (result.name(g.files.image) for g in (garment, other))
+            leak = Finding(file, Reason.GARMENT_LEAK, twin, "train", None, rejects=False)
+            result.findings.append(leak)
 
 
 def _usable_pairs(result: Review) -> None:
@@ -275,6 +251,5 @@ def _usable_pairs(result: Review) -> None:
     chosen = {person.name for person in contents.persons}
     for pair, problem in unusable_pairs(contents, usable, chosen):
         assert contents.pairs_file is not None  # pairs come from it
-        name = contents.pairs_file.relative_to(result.catalogue.root).as_posix()
-        value = f"{shown(' '.join(pair))}: {problem}"
+        name, value = result.name(contents.pairs_file), f"{shown(' '.join(pair))}: {problem}"
         result.findings.append(Finding(name, Reason.PAIRS, value, "test", None))

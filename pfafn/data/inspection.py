@@ -31,6 +31,7 @@ from pfafn.photos.masks import MaskSource, area
 
 MIN_SIDE = 32  # pixels
 MAX_ASPECT = 4.0
+Value = str | float | int | None
 THUMB = (16, 12)  # height, width of the picture's small copy, for finding near duplicates
 
 
@@ -66,7 +67,7 @@ class Finding:
 
     file: str
     reason: Reason
-    value: str | float | int | None
+    value: Value
     split: str
     sample: str | None
     rejects: bool = True
@@ -74,18 +75,14 @@ class Finding:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    @classmethod
-    def of_json(cls, content: dict[str, Any]) -> "Finding":
-        return cls(**content | {"reason": Reason(content["reason"])})
-
 
 class Report(NamedTuple):
     """What looking into one person or garment gave."""
 
     findings: tuple[Finding, ...]
-    digest: str  # of the picture's decoded pixels; "" if it cannot be decoded
-    thumb: bytes  # uint8 RGB [*THUMB, 3] of a person; b"" otherwise
-    size: tuple[int, int]  # height, width of the picture
+    digest: str = ""  # of the picture's decoded pixels; "" if it cannot be decoded
+    thumb: bytes = b""  # uint8 RGB [*THUMB, 3] of a person; b"" otherwise
+    size: tuple[int, int] = (0, 0)  # height, width of the picture
     mask_source: MaskSource | None = None
 
     @property
@@ -97,7 +94,7 @@ class Report(NamedTuple):
 class Problem(UserError, ValueError):
     """A file cannot be used; carries reason and value to where the finding is made."""
 
-    def __init__(self, reason: Reason, value: str | float | int | None) -> None:
+    def __init__(self, reason: Reason, value: Value) -> None:
         super().__init__(f"{reason}: {value}")
         self.reason = reason
         self.value = value
@@ -117,74 +114,63 @@ class Inspector:
 
     def person(self, files: PersonFiles) -> Report:
         """Check the picture of a person and all annotations the data set has for it."""
-        collect = _Collector(self.root, files.split, files.name)
+        found = _Collector(self.root, files)
         for path in files.absent:
-            collect.add(path, Reason.MISSING_FILE, None)
-        if files.image in files.absent:
-            return Report(tuple(collect.findings), "", b"", (0, 0))
-        picture = collect.run(files.image, _picture)
+            found.add(path, Reason.MISSING_FILE, None)
+        picture = None if files.image in files.absent else found.run(files.image, _picture)
         if picture is None:
-            return Report(tuple(collect.findings), "", b"", (0, 0))
+            return Report(tuple(found.findings))
         size = picture.rgb.shape[:2]
         if files.parsing:
-            collect.run(files.parsing, lambda path: self._parsing(path, size))
-        if files.keypoints and collect.run(files.keypoints, lambda p: self._people(p, size), 1) > 1:
-            collect.add(files.keypoints, Reason.SEVERAL_PEOPLE, "the first counts", rejects=False)
+            found.run(files.parsing, lambda path: self._parsing(path, size))
+        if files.keypoints and found.run(files.keypoints, lambda p: self._people(p, size), 1) > 1:
+            found.add(files.keypoints, Reason.SEVERAL_PEOPLE, "the first counts", rejects=False)
         if files.body_parts:
-            collect.run(
+            found.run(
                 files.body_parts,
                 lambda path: decode_body_parts(read_bytes(path), path.suffix, size),
             )
         small = cv2.resize(picture.rgb, THUMB[::-1], interpolation=cv2.INTER_AREA)
-        return Report(tuple(collect.findings), digest(picture.rgb), small.tobytes(), size)
+        return Report(tuple(found.findings), digest(picture.rgb), small.tobytes(), size)
 
-    def garment(self, split_and_files: tuple[str, GarmentFiles]) -> Report:
+    def garment(self, files: GarmentFiles) -> Report:
         """Check a garment's picture and its mask, given or estimated."""
-        split, files = split_and_files
-        collect = _Collector(self.root, split, files.name)
-        picture = collect.run(files.image, _picture)
+        found = _Collector(self.root, files)
+        picture = found.run(files.image, _picture)
         if picture is None:
-            return Report(tuple(collect.findings), "", b"", (0, 0))
-        photo = collect.run(files.mask or files.image, lambda _: _masked(files, picture))
-        source = None
+            return Report(tuple(found.findings))
+        told = files.mask or files.image
+        photo = found.run(told, lambda _: _masked(files, picture))
         if photo is not None:
-            source = photo.mask_source
             share = round(area(photo.mask), 4)
             if share < self.min_mask:
-                collect.add(files.mask or files.image, Reason.MASK_EMPTY, share)
+                found.add(told, Reason.MASK_EMPTY, share)
             elif share > self.max_mask:
-                collect.add(files.mask or files.image, Reason.MASK_FULL, share)
+                found.add(told, Reason.MASK_FULL, share)
+        source = photo and photo.mask_source
         size = picture.rgb.shape[:2]
-        return Report(tuple(collect.findings), digest(picture.rgb), b"", size, source)
+        return Report(tuple(found.findings), digest(picture.rgb), b"", size, source)
 
     def _parsing(self, path: Path, size: tuple[int, int]) -> None:
         ids = decode_ids(read_bytes(path), path.name)
         _same_size(ids.shape, size)
-        try:
-            canonical(ids, self.layout.table)
-        except ParsingError as error:
-            raise Problem(Reason.PARSING_IDS, str(error)) from error
+        canonical(ids, self.layout.table)
 
     def _people(self, path: Path, size: tuple[int, int]) -> int:
         """How many people a keypoint file holds, the first of them usable."""
-        try:
-            content = read_bytes(path)
-            read_keypoints(content, size, self.layout.drawn_in)
-        except KeypointError as error:
-            raise Problem(Reason.KEYPOINTS, str(error)) from error
+        content = read_bytes(path)
+        read_keypoints(content, size, self.layout.drawn_in)
         return count_people(content)
 
 
 class _Collector:
     """Gathers the findings of one sample."""
 
-    def __init__(self, root: Path, split: str, sample: str) -> None:
-        self.root, self.split, self.sample = root, split, sample
+    def __init__(self, root: Path, files: PersonFiles | GarmentFiles) -> None:
+        self.root, self.split, self.sample = root, files.split, files.name
         self.findings: list[Finding] = []
 
-    def add(
-        self, path: Path, reason: Reason, value: str | float | int | None, rejects: bool = True
-    ) -> None:
+    def add(self, path: Path, reason: Reason, value: Value, rejects: bool = True) -> None:
         file = path.relative_to(self.root).as_posix()
         self.findings.append(Finding(file, reason, value, self.split, self.sample, rejects))
 
@@ -194,6 +180,10 @@ class _Collector:
             return check(path)
         except Problem as problem:
             self.add(path, problem.reason, problem.value)
+        except ParsingError as error:
+            self.add(path, Reason.PARSING_IDS, str(error))
+        except KeypointError as error:
+            self.add(path, Reason.KEYPOINTS, str(error))
         except ImageError as error:
             # The finding names the file, and where the data set lies is not told.
             value = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
@@ -220,10 +210,10 @@ def _same_size(found: tuple[int, ...], expected: tuple[int, int]) -> None:
 
 def _masked(files: GarmentFiles, picture: Picture) -> GarmentPhoto:
     """A garment's decoded picture with its mask, checked to be of the picture's size."""
-    if files.mask is None:
-        return GarmentPhoto.masked(picture, None)
-    gray = decode_gray(read_bytes(files.mask), files.mask.name)
-    _same_size(gray.shape, picture.rgb.shape[:2])
+    gray = None
+    if files.mask is not None:
+        gray = decode_gray(read_bytes(files.mask), files.mask.name)
+        _same_size(gray.shape, picture.rgb.shape[:2])
     return GarmentPhoto.masked(picture, gray)
 
 

@@ -6,6 +6,7 @@ or "test"; a folder without it names no split. Folders are relative to the data 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Table
@@ -49,12 +50,7 @@ class Layout:
 
     name: str
     signs: tuple[tuple[str, ...], ...]  # a root has all folders of one of these
-    person: Role
-    garment: Role
-    mask: Role
-    parsing: Role
-    keypoints: Role
-    body_parts: Role | None
+    roles: Mapping[str, Role]  # person, garment, mask, parsing, keypoints, if any body_parts
     pairs: Mapping[str, tuple[str, ...]]  # split -> files of "person garment" lines
     table: Table  # of the parsing ids
     # Folder of each garment category; "" where there is only one.
@@ -64,23 +60,20 @@ class Layout:
     pairs_name_the_split: bool = False
     extra: tuple[str, ...] = ()  # more folders that belong to a data set
 
-    @property
-    def roles(self) -> dict[str, Role]:
-        named = {
-            "person": self.person,
-            "garment": self.garment,
-            "mask": self.mask,
-            "parsing": self.parsing,
-            "keypoints": self.keypoints,
-        }
-        return named | ({"body_parts": self.body_parts} if self.body_parts else {})
+    @cached_property
+    def homes(self) -> dict[str, list[Role]]:
+        """Folders of a category's root, every split, and the roles whose files lie in each."""
+        homes: dict[str, list[Role]] = {}
+        for role in self.roles.values():
+            for template in role.folders:
+                for split in SPLITS:
+                    homes.setdefault(template.format(split=split), []).append(role)
+        return homes
 
     @property
     def folders(self) -> list[str]:
         """Folders of a category's root in which the layout knows files, every split."""
-        templates = [f for role in self.roles.values() for f in role.folders]
-        names = [template.format(split=split) for template in templates for split in SPLITS]
-        return list(dict.fromkeys(names + list(self.extra)))
+        return [*self.homes, *self.extra]
 
     def knows(self, name: PurePosixPath) -> bool:
         """Whether a file, named relative to the root, is part of the layout."""
@@ -92,16 +85,8 @@ class Layout:
                 return any(file in names for names in self.pairs.values())
             if folder in self.extra and file.isprintable() and not file.startswith("."):
                 return True
-            return any(role.fits(file) for role in self._at(folder))
+            return any(role.fits(file) for role in self.homes.get(folder, ()))
         return False
-
-    def _at(self, folder: str) -> list["Role"]:
-        """The roles whose files lie in a folder."""
-        return [
-            role
-            for role in self.roles.values()
-            if any(folder == f.format(split=split) for f in role.folders for split in SPLITS)
-        ]
 
 
 def _split_folders(*names: str) -> tuple[str, ...]:
@@ -114,12 +99,14 @@ JSON = (".json",)
 VITON = Layout(
     name="viton",
     signs=(("train_img",), ("test_img",)),
-    person=Role(("{split}_img",), "_0"),
-    garment=Role(("{split}_color", "{split}_clothes"), "_1"),
-    mask=Role(("{split}_edge",), "_1"),
-    parsing=Role(("{split}_label",), "_0", (".png",)),
-    keypoints=Role(("{split}_pose",), "_0_keypoints", JSON),
-    body_parts=Role(("{split}_densepose",), "_0", (".npy",)),
+    roles={
+        "person": Role(("{split}_img",), "_0"),
+        "garment": Role(("{split}_color", "{split}_clothes"), "_1"),
+        "mask": Role(("{split}_edge",), "_1"),
+        "parsing": Role(("{split}_label",), "_0", (".png",)),
+        "keypoints": Role(("{split}_pose",), "_0_keypoints", JSON),
+        "body_parts": Role(("{split}_densepose",), "_0", (".npy",)),
+    },
     pairs={"test": ("test_pairs.txt", "demo.txt")},
     table=IDENTITY,
     every_person_has_a_garment=True,
@@ -128,12 +115,13 @@ VITON = Layout(
 VITON_RESIZE = Layout(
     name="viton-resize",
     signs=(("train/image", "train/pose"), ("test/image", "test/pose"), ("image", "pose")),
-    person=Role(_split_folders("image"), "_0"),
-    garment=Role(_split_folders("cloth"), "_1"),
-    mask=Role(_split_folders("cloth-mask"), "_1"),
-    parsing=Role(_split_folders("image-parse"), "_0", (".png",)),
-    keypoints=Role(_split_folders("pose"), "_0_keypoints", JSON),
-    body_parts=None,
+    roles={
+        "person": Role(_split_folders("image"), "_0"),
+        "garment": Role(_split_folders("cloth"), "_1"),
+        "mask": Role(_split_folders("cloth-mask"), "_1"),
+        "parsing": Role(_split_folders("image-parse"), "_0", (".png",)),
+        "keypoints": Role(_split_folders("pose"), "_0_keypoints", JSON),
+    },
     pairs={"test": ("test_pairs.txt",)},
     table=LIP,
     every_person_has_a_garment=True,
@@ -141,24 +129,28 @@ VITON_RESIZE = Layout(
 VITON_HD = Layout(
     name="viton-hd",
     signs=(("train/image", "train/cloth"), ("test/image", "test/cloth"), ("image", "cloth")),
-    person=Role(_split_folders("image")),
-    garment=Role(_split_folders("cloth")),
-    mask=Role(_split_folders("cloth-mask")),
-    parsing=Role(_split_folders("image-parse-v3", "image-parse"), "", (".png",)),
-    keypoints=Role(_split_folders("openpose_json", "openpose-json"), "_keypoints", JSON),
-    body_parts=None,  # NOTE: image-densepose/ holds colour pictures, whose ids cannot be told
+    roles={
+        "person": Role(_split_folders("image")),
+        "garment": Role(_split_folders("cloth")),
+        "mask": Role(_split_folders("cloth-mask")),
+        "parsing": Role(_split_folders("image-parse-v3", "image-parse"), "", (".png",)),
+        "keypoints": Role(_split_folders("openpose_json", "openpose-json"), "_keypoints", JSON),
+        # NOTE: image-densepose/ holds colour pictures, whose ids cannot be told
+    },
     pairs={"test": ("test_pairs.txt",)},
     table=LIP_HD,
 )
 DRESSCODE = Layout(
     name="dresscode",
     signs=(("upper_body/images",), ("lower_body/images",), ("dresses/images",)),
-    person=Role(("images",), "_0"),
-    garment=Role(("images",), "_1"),
-    mask=Role(("masks", "cloth-mask"), "_1"),
-    parsing=Role(("label_maps",), "_4", (".png",)),
-    keypoints=Role(("keypoints",), "_2", JSON),
-    body_parts=Role(("dense",), "_5", (".png",)),
+    roles={
+        "person": Role(("images",), "_0"),
+        "garment": Role(("images",), "_1"),
+        "mask": Role(("masks", "cloth-mask"), "_1"),
+        "parsing": Role(("label_maps",), "_4", (".png",)),
+        "keypoints": Role(("keypoints",), "_2", JSON),
+        "body_parts": Role(("dense",), "_5", (".png",)),
+    },
     pairs={
         "train": ("train_pairs.txt",),
         "test": ("test_pairs_unpaired.txt", "test_pairs_paired.txt"),

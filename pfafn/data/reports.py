@@ -1,55 +1,42 @@
 """Inspect many persons or garments, keeping what was found so that a kill loses next to nothing."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
+from pydantic import ConfigDict, TypeAdapter
 
-from pfafn.data.inspection import Finding, Report
+from pfafn.data.catalogue import GarmentFiles, PersonFiles
+from pfafn.data.inspection import Report
 from pfafn.kit.pool import ordered_map
 from pfafn.samples.shards import Shards, ShardWriter
 
-SCHEMA = pa.schema([("report", pa.string()), ("thumb", pa.binary())])
+SCHEMA = pa.schema([("report", pa.string())])
+STORED = TypeAdapter(Report, config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
 
-Files = TypeVar("Files")
+Files = TypeVar("Files", PersonFiles, GarmentFiles)
 
 
 def reports(
     inspect: Callable[[Files], Report],
     files: Sequence[Files],
     title: str,
-    work: Path | None,
-    *,
     root: Path,
-    name: Callable[[Files], object],
+    work: Path | None,
 ) -> Iterable[Report]:
     """inspect(f) of each of `files`, in order; with `work`, by way of a folder in it.
 
-    root: the data set's folder; name(f): what an error calls f.
+    root: the data set's folder.
     """
-    inspected = partial(ordered_map, inspect, files, title, reads=[root], name=name)
+    inspected = partial(
+        ordered_map, inspect, files, title, reads=[root], name=lambda one: one.image
+    )
     if work is None:
         return inspected()
     folder = work / title.replace(" ", "-")
     with ShardWriter(folder, SCHEMA, resume=True) as kept:
         for report in inspected(start=kept.rows):
-            kept.append(to_row(report))
-    stored = Shards(folder)
-    return map(of_row, stored)
-
-
-def to_row(report: Report) -> dict[str, Any]:
-    told = report._asdict()
-    thumb = told.pop("thumb")
-    told["findings"] = [finding.as_json() for finding in report.findings]
-    return {"report": json.dumps(told), "thumb": thumb}
-
-
-def of_row(row: dict[str, Any]) -> Report:
-    told = json.loads(row["report"])
-    told["findings"] = tuple(Finding.of_json(finding) for finding in told["findings"])
-    told["size"] = tuple(told["size"])
-    return Report(**told, thumb=row["thumb"])
+            kept.append({"report": STORED.dump_json(report).decode()})
+    return (STORED.validate_json(row["report"]) for row in Shards(folder))

@@ -84,7 +84,7 @@ def _write(output: StageOutput, reviewed: Review, params: Params) -> None:
     """Write the tables and the shards."""
     size, data = params.image.size, reviewed.catalogue.root
     persons = [person for split in SPLITS for person in reviewed.persons[split]]
-    garments = {split: _offered(reviewed, split) for split in SPLITS}
+    garments = {split: reviewed.offered(split) for split in SPLITS}
     offers = _number(garments)
     manifest = _manifest(reviewed, offers, params)
     manifest.to_parquet(output / "manifest.parquet", index=False)
@@ -105,15 +105,6 @@ def _write(output: StageOutput, reviewed: Review, params: Params) -> None:
     output.take("persons", "garments")
     sizes = [garment.report.size for garment in listed]
     write_truth(output.folder, data / "truth", pairs_of_test(manifest, table), sizes, size)
-
-
-def _offered(reviewed: Review, split: str) -> list[Garment]:
-    """Garments to write: in train those worn by the persons taken, in test all usable ones."""
-    garments = reviewed.garments[split]
-    if split == "test":
-        return list(garments.values())
-    worn = (person.files.garment for person in reviewed.persons[split])
-    return [garments[name] for name in sorted(name for name in worn if name)]
 
 
 def _number(garments: dict[str, list[Garment]]) -> dict[str, list[Offer]]:
@@ -196,7 +187,7 @@ def garment_row(garment: Garment, size: Size) -> dict[str, bytes]:
 def _metrics(reviewed: Review) -> dict[str, float]:
     """Flat numbers of the run."""
     reasons = Counter(finding.reason for finding in reviewed.findings)
-    offered = {split: _offered(reviewed, split) for split in SPLITS}
+    offered = {split: reviewed.offered(split) for split in SPLITS}
     everything = [garment for garments in offered.values() for garment in garments]
     unworn = sum(p.files.garment is None for p in reviewed.persons["test"])
     return {

@@ -19,9 +19,9 @@ def reasons(folder: Path, rgb: np.ndarray) -> list[Reason]:
     mask[:, : rgb.shape[1] // 2] = 255
     for name, pixels in (("g.png", rgb), ("m.png", mask)):
         (folder / name).write_bytes(encode_png(pixels))
-    files = GarmentFiles("g", Category.UPPER, folder / "g.png", folder / "m.png")
+    files = GarmentFiles("g", "train", Category.UPPER, folder / "g.png", folder / "m.png")
     inspector = Inspector(folder, LAYOUTS["viton"], 0.02, 0.9)
-    return [finding.reason for finding in inspector.garment(("train", files)).findings]
+    return [finding.reason for finding in inspector.garment(files).findings]
 
 
 def noise(height: int, width: int) -> np.ndarray:

@@ -111,9 +111,9 @@ def test_a_served_model(shop, person, model, expected) -> None:
 
 
 def test_prepare_and_check(shop) -> None:
-    files = GarmentFiles("g", Category.UPPER, shop.garment, shop.mask)
+    files = GarmentFiles("g", "test", Category.UPPER, shop.garment, shop.mask)
     layout = next(iter(LAYOUTS.values()))
-    report = Inspector(shop.garment.parent, layout, 0.02, 0.9).garment(("test", files))
+    report = Inspector(shop.garment.parent, layout, 0.02, 0.9).garment(files)
     assert report.mask_source == ("alpha" if shop.mask is None else "file")
     row = garment_row(Garment(files, report), SIZE)
     assert np.array_equal(quick_rgb(row["image"]), shop.shown)
