@@ -33,7 +33,7 @@ from pfafn.learning.student import student_recipe
 from pfafn.params.file import Params
 from pfafn.photos import images
 from pfafn.photos.tensors import to_device
-from pfafn.samples.loading import EpochSampler, one_thread
+from pfafn.samples.loading import epoch_keys, one_thread
 from pfafn.samples.sample import StudentSample
 from pfafn.training.processes import start_fabric
 from pfafn.training.trainer import Trainer
@@ -120,7 +120,7 @@ def batches(
 
 def keys(number: int) -> Iterator[list[tuple[int, int]]]:
     for epoch in count(1):
-        order = list(EpochSampler(number, 1, epoch))
+        order = epoch_keys(number, 1, epoch)
         yield from (order[i : i + BATCH] for i in range(0, number, BATCH))
 
 

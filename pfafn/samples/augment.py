@@ -124,15 +124,13 @@ def _apply(compose: "albumentations.Compose", sample: Arrays, seed: int) -> Arra
     chosen = {name: array for name, array in sample.items() if name in targets}
     # albumentations insists on a target called "image"; the person (always there) is it.
     chosen["image"] = chosen.pop("person")
-    geometric = "keypoints" in compose.processors and POINTS in sample
+    geometric = "keypoints" in compose.processors
     if geometric:
-        chosen["keypoints"] = sample[POINTS][:, :2]
-    elif "keypoints" in compose.processors:
-        chosen["keypoints"] = np.zeros((0, 2), np.float32)
+        chosen["keypoints"] = sample.get(POINTS, np.zeros((0, 3), np.float32))[:, :2]
     result = compose(**chosen)
     changed = {name: result[name] for name in sample if name in chosen and name != POINTS}
     changed["person"] = result["image"]
-    if geometric:
+    if geometric and POINTS in sample:
         height, width = sample["person"].shape[:2]
         changed[POINTS] = _points(result["keypoints"], sample[POINTS], height, width)
     return sample | changed

@@ -1,6 +1,5 @@
 """The torch view of the prepared data: a manifest row in, a sample of tensors out."""
 
-from collections import defaultdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -171,14 +170,10 @@ class UnpairedSamples(Samples[UnpairedSample]):
         arrays = self._person(item)
         size = arrays["person"].shape[:2]
         garment = garment_tensors(self._garment(row, size))
-        wearer = self._wearer(row, size)
+        wearer = Wearer(*torch.zeros(2, *size, dtype=torch.uint8))
+        if (worn_by := self._wearers.get(row)) is not None:
+            wearer = Wearer(*map(_tensor, _ids(self._annotations[worn_by], worn_by).values()))
         return UnpairedSample(*self._told(index, arrays), garment, torch.tensor(row), wearer)
-
-    def _wearer(self, garment: int, size: Size) -> Wearer:
-        item = self._wearers.get(garment)
-        if item is None:
-            return Wearer(*torch.zeros(2, *size, dtype=torch.uint8))
-        return Wearer(*map(_tensor, _ids(self._annotations[item], item).values()))
 
 
 class TestSamples(Samples[TestSample]):
@@ -201,11 +196,8 @@ class TestSamples(Samples[TestSample]):
 def accepted_fakes(path: Path) -> dict[int, list[int]]:
     """Shard rows of the accepted fakes of every item, from fakes.parquet."""
     fakes = pd.read_parquet(path, columns=["item", "accepted"])
-    items = fakes["item"].tolist()
-    rows: defaultdict[int, list[int]] = defaultdict(list)
-    for row in np.flatnonzero(fakes["accepted"]).tolist():
-        rows[items[row]].append(row)
-    return dict(rows)
+    accepted = fakes[fakes["accepted"]].groupby("item").groups
+    return {item: rows.tolist() for item, rows in accepted.items()}
 
 
 def unpaired(manifest: pd.DataFrame, k: int) -> NDArray[np.int64]:

@@ -47,35 +47,28 @@ class MicroBatches(Sampler[list[tuple[int, int]]]):
         per_epoch = self.samples // self.schedule.batch
         batch = self.schedule.batch // self.world
         micro = batch // self.schedule.accumulate
-        for epoch in range(
-            self.start // per_epoch + 1, self.schedule.epochs + self.schedule.decay + 1
-        ):
-            order = EpochSampler(self.samples, self.seed, epoch, self.rank, self.world)
-            keys = list(order)[: per_epoch * batch]
+        last = self.schedule.epochs + self.schedule.decay
+        for epoch in range(self.start // per_epoch + 1, last + 1):
+            keys = epoch_keys(self.samples, self.seed, epoch, self.rank, self.world)
+            keys = keys[: per_epoch * batch]
             done = max(0, self.start - (epoch - 1) * per_epoch) * batch
             for first in range(done, len(keys), micro):
                 yield keys[first : first + micro]
 
 
-class EpochSampler(Sampler[tuple[int, int]]):
+def epoch_keys(
+    samples: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+) -> list[tuple[int, int]]:
     """Keys (epoch, i) of one epoch in an order decided by seed and epoch alone.
 
-    rank r of world takes every world-th key; the order wraps around so that all ranks have equally
-    many.
+    rank r of `world` gets every world-th key; the order wraps around so that all ranks have equally
+    many. Raises ValueError for a rank that there is not.
     """
-
-    def __init__(self, length: int, seed: int, epoch: int, rank: int = 0, world: int = 1) -> None:
-        if not 0 <= rank < world:
-            raise ValueError(f"rank must be 0..{world - 1}, got {rank}")
-        order = np.random.default_rng([seed, epoch]).permutation(length)
-        self._indices = np.resize(order, -(-length // world) * world)[rank::world]
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return ((self._epoch, int(index)) for index in self._indices)
+    if not 0 <= rank < world:
+        raise ValueError(f"rank must be 0..{world - 1}, got {rank}")
+    order = np.random.default_rng([seed, epoch]).permutation(samples)
+    share = np.resize(order, -(-samples // world) * world)[rank::world]
+    return [(epoch, index) for index in share.tolist()]
 
 
 def loading(device: torch.device, workers: int | None = None) -> dict[str, Any]:

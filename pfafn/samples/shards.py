@@ -5,10 +5,9 @@ Every row is its own record batch, so writing holds one row in memory and readin
 Its CRC-32 lies beside it: a row that was changed on its way is never taken for what was written.
 """
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property, lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +15,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from pfafn.kit.errors import UserError
-from pfafn.kit.files import publish, scratch_of
+from pfafn.kit.files import file_hash, publish, scratch_of
 from pfafn.samples.checksum import checksum, is_sound
 
 ROWS_PER_SHARD = 256
@@ -89,7 +88,7 @@ class ShardWriter:
         """Write one row; its keys must be the schema's names (KeyError otherwise)."""
         if row.keys() != set(self.schema.names):
             raise KeyError(f"a row must have {self.schema.names}, got {sorted(row)}")
-        batch = pa.RecordBatch.from_pylist([dict(row)], schema=self.schema)
+        batch = pa.RecordBatch.from_pylist([row], schema=self.schema)
         self.rows += 1
         if self._writer is None:
             self._writer = pa.ipc.new_file(str(scratch_of(self._shard)), self.schema)
@@ -103,7 +102,7 @@ class ShardWriter:
             self._writer = None
             if self._resume:
                 with sums(self.folder).open("a") as file:
-                    file.write(f"{self._shard.name} {sha256(scratch_of(self._shard))}\n")
+                    file.write(f"{self._shard.name} {file_hash(scratch_of(self._shard))}\n")
             publish(scratch_of(self._shard), self._shard)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -135,16 +134,17 @@ class Unfinished:
         self.rows = 0
         for number in count():
             shard = folder / f"{number:05d}.arrow"
-            sound = shard in self.files and sha256(shard) == self._hashes.get(shard.name)
-            found = rows_per_shard if sound and _rows(shard) == rows_per_shard else 0
-            found = found or len(self.rows_of(shard))
+            sound = shard in self.files and file_hash(shard) == self._hashes.get(shard.name)
+            found = _opened(shard).num_record_batches if sound else 0
+            if found != rows_per_shard:
+                found = len(self.rows_of(shard))
             self.rows += min(found, rows_per_shard)
             if found < rows_per_shard:
                 break
 
     def rows_of(self, shard: Path) -> list[dict[str, Any]]:
         """The rows of a shard that are whole, be it finished or not; none if it is of no use."""
-        if shard in self.files and sha256(shard) != self._hashes.get(shard.name):
+        if shard in self.files and file_hash(shard) != self._hashes.get(shard.name):
             return []
         path = shard if shard in self.files else scratch_of(shard)
         rows: list[dict[str, Any]] = []
@@ -167,13 +167,12 @@ def sums(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.sha256")
 
 
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _rows(shard: Path) -> int:
-    return pa.ipc.open_file(pa.memory_map(str(shard))).num_record_batches
+def _opened(shard: Path) -> pa.ipc.RecordBatchFileReader:
+    try:
+        # Not mapped: each page ever read would count as memory of this process.
+        return pa.ipc.open_file(pa.OSFile(str(shard)))
+    except (pa.ArrowException, OSError) as error:
+        raise ShardError(f"{shard}: not a complete Arrow file ({error}); remake it") from error
 
 
 class Shards:
@@ -186,19 +185,12 @@ class Shards:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files: list[Path] = []
-        self._per_shard = 0
-        self._rows = 0
-        self._open: OrderedDict[int, pa.ipc.RecordBatchFileReader] = OrderedDict()
+        self._opened = lru_cache(OPEN_SHARDS)(_opened)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["folder"])
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        return type(self), (self.folder,)
 
     def __len__(self) -> int:
-        self._index()
         return self._rows
 
     def __getitem__(self, row: int) -> dict[str, Any]:
@@ -218,10 +210,8 @@ class Shards:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[row] for row in range(len(self)))
 
-    def _index(self) -> None:
-        """Find the files and the row counts: the first shard's decides, the last may be short."""
-        if self._files:
-            return
+    @cached_property
+    def _files(self) -> list[Path]:
         files = sorted(self.folder.glob("*.arrow"))
         if not files:
             raise ShardError(f"{self.folder}: no *.arrow shards; run the stage that writes it")
@@ -231,32 +221,24 @@ class Shards:
                 f"{self.folder}: shards must be {expected[0]}..{expected[-1]}, "
                 f"found {[file.name for file in files][:5]}..."
             )
-        self._files = files
-        try:
-            self._per_shard = self._reader(0).num_record_batches
-            last = self._reader(len(files) - 1).num_record_batches
-        except ShardError:
-            self._files = []
-            raise
-        self._rows = (len(files) - 1) * self._per_shard + last
+        return files
+
+    @cached_property
+    def _per_shard(self) -> int:
+        """The first shard's rows decide; the last may have fewer."""
+        return self._reader(0).num_record_batches
+
+    @cached_property
+    def _rows(self) -> int:
+        last = len(self._files) - 1
+        return last * self._per_shard + self._reader(last).num_record_batches
 
     def _reader(self, shard: int) -> pa.ipc.RecordBatchFileReader:
-        if shard in self._open:
-            self._open.move_to_end(shard)
-            return self._open[shard]
-        path = self._files[shard]
-        try:
-            # Not mapped: each page ever read would count as memory of this process.
-            reader = pa.ipc.open_file(pa.OSFile(str(path)))
-        except (pa.ArrowException, OSError) as error:
-            raise ShardError(f"{path}: not a complete Arrow file ({error}); remake it") from error
-        inner = shard < len(self._files) - 1
-        if inner and self._per_shard and reader.num_record_batches != self._per_shard:
+        reader = self._opened(self._files[shard])
+        rows, inner = reader.num_record_batches, 0 < shard < len(self._files) - 1
+        if inner and rows != self._per_shard:
             raise ShardError(
-                f"{path}: expected {self._per_shard} rows, found "
-                f"{reader.num_record_batches}; remake the folder"
+                f"{self._files[shard]}: expected {self._per_shard} rows, found {rows}; "
+                "remake the folder"
             )
-        self._open[shard] = reader
-        if len(self._open) > OPEN_SHARDS:
-            self._open.popitem(last=False)
         return reader

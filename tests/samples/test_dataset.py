@@ -12,7 +12,7 @@ from pfafn.models.parts import Category
 from pfafn.photos import images
 from pfafn.samples.augment import Augment
 from pfafn.samples.dataset import StudentSamples, TestSamples, TutorSamples, UnpairedSamples
-from pfafn.samples.loading import EpochSampler
+from pfafn.samples.loading import epoch_keys
 from pfafn.samples.shards import ShardError, ShardWriter
 
 H, W = SIZE = (64, 96)
@@ -228,7 +228,7 @@ def test_without_an_epoch_nothing_is_augmented(stages):
 
 def test_loader_workers_give_batches_of_the_same_samples(stages):
     dataset = StudentSamples(*stages, augment=Augment(flip=0.5, shift=0.2))
-    sampler = EpochSampler(2, seed=1, epoch=4)
+    sampler = epoch_keys(2, seed=1, epoch=4)
     loader = torch.utils.data.DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=1)
     same(next(iter(loader)), torch.utils.data.default_collate([dataset[key] for key in sampler]))
 
@@ -241,17 +241,17 @@ def test_a_missing_input_names_its_stage(stages, tmp_path, place, stage):
 
 
 def test_an_epoch_visits_every_item_once():
-    keys = list(EpochSampler(10, seed=1, epoch=2))
+    keys = epoch_keys(10, seed=1, epoch=2)
     assert sorted(keys) == [(2, i) for i in range(10)]
     assert keys != sorted(keys)
 
 
 def test_epochs_and_seeds_have_their_own_order():
-    orders = [list(EpochSampler(50, seed, epoch)) for seed, epoch in [(1, 0), (1, 1), (2, 0)]]
+    orders = [epoch_keys(50, seed, epoch) for seed, epoch in [(1, 0), (1, 1), (2, 0)]]
     assert len({tuple(i for _, i in order) for order in orders}) == 3
 
 
 def test_ranks_share_the_items_evenly():
-    ranks = [list(EpochSampler(10, 1, 0, rank=r, world=3)) for r in range(3)]
+    ranks = [epoch_keys(10, 1, 0, rank=r, world=3) for r in range(3)]
     assert [len(keys) for keys in ranks] == [4, 4, 4]
     assert {i for keys in ranks for _, i in keys} == set(range(10))
