@@ -61,11 +61,6 @@ class Catalogue:
     bad_lines: list[tuple[Path, str]] = field(default_factory=list)  # of pairs files
     strays: list[Path] = field(default_factory=list)  # files in its folders that no sample takes
 
-    @property
-    def persons(self) -> Iterator[PersonFiles]:
-        for split in SPLITS:
-            yield from self.splits[split].persons
-
 
 class _Sample(NamedTuple):
     """All files of one id; a role maps to None if the file is not there.
@@ -217,8 +212,8 @@ def _add(catalogue: Catalogue, sample: _Sample, split: str, category: Category) 
     train = split == "train"
     if not (train or files["person"] or files["parsing"] or files["keypoints"]):
         return  # a garment to try on
-    annotations = [name for name in ("parsing", "keypoints") if train or name in sample.kinds]
-    needed = ["person", *annotations]
+    needed = ["person"]
+    needed += [name for name in ("parsing", "keypoints") if train or name in sample.kinds]
     if train or layout.every_person_has_a_garment:
         needed.append("garment")
     contents.persons.append(

@@ -1,9 +1,10 @@
 """Validate a whole data folder: what `prepare` takes, and what it leaves out and why."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from pfafn.data.inspection import Finding, Inspector, Reason, Report
 from pfafn.data.layouts import SPLITS
 from pfafn.data.pairing import unusable_pairs
 from pfafn.data.reports import reports
+from pfafn.models.parts import Category
 from pfafn.params.photos import Limit, Prepare
 
 # Root mean square difference of two thumbnails (0..255) below which they show the same photo,
@@ -63,24 +65,25 @@ class Review:
         return self.examined - self.beyond_limit - sum(map(len, self.persons.values()))
 
     @property
-    def dropped(self) -> int:
-        """Persons left out as duplicates or leaks."""
-        return sum(finding.reason in DEDUPLICATION for finding in self.findings)
-
-    @property
     def damaged_fraction(self) -> float:
         """Share of the persons left out because something is wrong with their files."""
-        return (self.rejected - self.dropped) / max(1, self.examined)
+        dropped = sum(finding.reason in DEDUPLICATION for finding in self.findings)
+        return (self.rejected - dropped) / max(1, self.examined)
 
     def name(self, path: Path) -> str:
         """What findings call a file."""
         return shown(path.relative_to(self.catalogue.root).as_posix())
 
+    def note(
+        self, path: Path, reason: Reason, value: str | None, split: str, rejects: bool = True
+    ) -> None:
+        """Add a finding about a file that is no sample's."""
+        self.findings.append(Finding(self.name(path), reason, value, split, None, rejects))
+
     def drop(self, person: Person, reason: Reason, value: str) -> None:
-        """Note why a person is left out whose files are in order."""
-        files = person.files
-        found = Finding(self.name(files.image), reason, value, files.split, files.name)
-        self.findings.append(found)
+        """Add why a person is left out whose files are in order."""
+        file, split, name = self.name(person.files.image), person.files.split, person.files.name
+        self.findings.append(Finding(file, reason, value, split, name))
 
     def offered(self, split: str) -> list[Garment]:
         """Garments that may be drawn: in train those worn by the persons taken, in test all."""
@@ -108,8 +111,7 @@ def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> R
     occurs again is taken once, and from test rather than from train. The limits count what is
     taken: the whole folder is looked into all the same.
     """
-    # Workers elsewhere may stand in another folder.
-    data = data.absolute()
+    data = data.absolute()  # workers elsewhere may stand in another folder
     catalogue = read_catalogue(data, seed=seed, test_fraction=rules.test_fraction)
     inspector = Inspector(data, catalogue.layout, rules.min_mask, rules.max_mask)
     result = Review(catalogue)
@@ -144,17 +146,15 @@ def _limit(result: Review, limit: Limit) -> None:
         result.beyond_limit += len(result.persons[split][most:])
         kept = result.persons[split] = result.persons[split][:most]
         wanted = _garments(result.catalogue, split, [person.files for person in kept])
-        names = {files.name for files in wanted}
-        found = result.garments[split]
-        result.garments[split] = {name: g for name, g in found.items() if name in names}
+        usable = result.garments[split]
+        result.garments[split] = {g.name: usable[g.name] for g in wanted if g.name in usable}
 
 
 def _strays_and_lines(result: Review) -> None:
     for path in result.catalogue.strays:
-        stray = Finding(result.name(path), Reason.STRAY_FILE, None, "", None, rejects=False)
-        result.findings.append(stray)
+        result.note(path, Reason.STRAY_FILE, None, "", rejects=False)
     for path, line in result.catalogue.bad_lines:
-        result.findings.append(Finding(result.name(path), Reason.PAIRS, shown(line), "test", None))
+        result.note(path, Reason.PAIRS, shown(line), "test")
 
 
 def _garments(catalogue: Catalogue, split: str, persons: list[PersonFiles]) -> list[GarmentFiles]:
@@ -177,18 +177,18 @@ def _drop_repeated(result: Review) -> None:
             first = seen.setdefault(person.report.digest, person)
             if first is person:
                 kept.append(person)
-                continue
-            reason = Reason.DUPLICATE if first.files.split == split else Reason.LEAK
-            result.drop(person, reason, result.name(first.files.image))
+            else:
+                reason = Reason.DUPLICATE if first.files.split == split else Reason.LEAK
+                result.drop(person, reason, result.name(first.files.image))
         result.persons[split] = kept
     kept = []
     train, test = result.persons["train"], result.persons["test"]
     for person, (nearest, distance) in zip(train, nearest_thumbs(train, test), strict=True):
         if distance >= SAME_THUMB:
             kept.append(person)
-            continue
-        other = result.name(test[nearest].files.image)
-        result.drop(person, Reason.NEAR_LEAK, f"{other}, differs by {distance:.2f} of 255")
+        else:
+            other = result.name(test[nearest].files.image)
+            result.drop(person, Reason.NEAR_LEAK, f"{other}, differs by {distance:.2f} of 255")
     result.persons["train"] = kept
 
 
@@ -208,8 +208,7 @@ def nearest_thumbs(queries: list[Person], others: list[Person]) -> Iterator[tupl
         nearest = squared.argmin(axis=1)
         for query, index in zip(block, nearest, strict=True):
             # Once more by difference: the expanded square is not exact near zero.
-            rms = np.sqrt(np.mean((query - reference[index]) ** 2))
-            yield int(index), float(rms)
+            yield int(index), float(np.sqrt(np.mean((query - reference[index]) ** 2)))
 
 
 def _thumbs(persons: list[Person]) -> NDArray[np.float32]:
@@ -220,14 +219,13 @@ def _thumbs(persons: list[Person]) -> NDArray[np.float32]:
 def _drop_lonely(result: Review) -> None:
     """Leave out persons for whom there is no garment but their own to try on."""
     for split in SPLITS:
-        digests: dict[Any, set[str]] = {}
+        digests: dict[Category, set[str]] = defaultdict(set)
         for garment in result.offered(split):
-            digests.setdefault(garment.files.category, set()).add(garment.report.digest)
+            digests[garment.files.category].add(garment.report.digest)
         kept = []
         for person in result.persons[split]:
-            worn = result.garments[split].get(person.files.garment or "")
-            own = {worn.report.digest} if worn else set()
-            if digests.get(person.files.category, set()) - own:
+            worn = result.garments[split].get(person.files.garment)
+            if digests[person.files.category] - {worn and worn.report.digest}:
                 kept.append(person)
             else:
                 value = f"no other {person.files.category.name.lower()} garment in {split}"
@@ -241,9 +239,8 @@ def _garment_leaks(result: Review) -> None:
     for garment in result.offered("train"):
         other = tested.get(garment.report.digest)
         if other is not None:
-            file, twin = (result.name(g.files.image) for g in (garment, other))
-            leak = Finding(file, Reason.GARMENT_LEAK, twin, "train", None, rejects=False)
-            result.findings.append(leak)
+            twin = result.name(other.files.image)
+            result.note(garment.files.image, Reason.GARMENT_LEAK, twin, "train", rejects=False)
 
 
 def _usable_pairs(result: Review) -> None:
@@ -251,5 +248,5 @@ def _usable_pairs(result: Review) -> None:
     chosen = {person.name for person in contents.persons}
     for pair, problem in unusable_pairs(contents, usable, chosen):
         assert contents.pairs_file is not None  # pairs come from it
-        name, value = result.name(contents.pairs_file), f"{shown(' '.join(pair))}: {problem}"
-        result.findings.append(Finding(name, Reason.PAIRS, value, "test", None))
+        value = f"{shown(' '.join(pair))}: {problem}"
+        result.note(contents.pairs_file, Reason.PAIRS, value, "test")

@@ -34,16 +34,6 @@ class Sample(NamedTuple):
     garment: Garment
 
 
-class _Recipe(NamedTuple):
-    """All that decides the bytes of a data set."""
-
-    out: Path
-    size: tuple[int, int]
-    seed: int
-    parsing_noise: float
-    train: int
-
-
 def synthesise(
     out: Path,
     *,
@@ -67,13 +57,13 @@ def synthesise(
         raise FileExistsError(f"{out} is not empty; choose a new folder or delete it first")
     scratch = out.with_name(f".{out.name}.unfinished")
     shutil.rmtree(scratch, ignore_errors=True)
-    recipe = _Recipe(scratch, size, seed, parsing_noise, train)
     for folder in _FOLDERS:
         (scratch / folder).mkdir(parents=True)
     partners = _derangement(test, seed)
     jobs = [("train", i, None) for i in range(train)]
     jobs += [("test", i, partners[i]) for i in range(test)]
-    for _ in _each(partial(_write_sample, recipe), jobs, workers):
+    known = {"root": scratch, "size": size, "seed": seed, "noise": parsing_noise, "train": train}
+    for _ in _each(partial(_write_sample, **known), jobs, workers):
         if progress:
             progress(1)
     lines = [f"{train + i:06d}_0.jpg {train + p:06d}_1.jpg\n" for i, p in enumerate(partners)]
@@ -128,19 +118,23 @@ def _each(work: Callable, jobs: list, workers: int):
         yield from pool.map(work, jobs, chunksize=8)
 
 
-def _write_sample(recipe: _Recipe, job: tuple[str, int, int | None]) -> None:
+def _write_sample(
+    job: tuple[str, int, int | None],
+    *,
+    root: Path,
+    size: tuple[int, int],
+    seed: int,
+    noise: float,
+    train: int,
+) -> None:
     split, index, partner = job
-    root, size, seed = recipe.out, recipe.size, recipe.seed
-    first = recipe.train if split == "test" else 0
+    first = train if split == "test" else 0
     name, worn = f"{first + index:06d}_0", f"{first + index:06d}_1"
     person, garment = draw_sample(seed, split, index)
     flat = lay_flat(garment, *size)
     photo = photograph(person, garment, flat)
-    parsing = corrupt(
-        photo.parsing,
-        recipe.parsing_noise,
-        np.random.default_rng([seed, _SPLITS[split], index, _NOISE]),
-    )
+    rng = np.random.default_rng([seed, _SPLITS[split], index, _NOISE])
+    parsing = corrupt(photo.parsing, noise, rng)
     _write_jpeg(root / f"{split}_color/{worn}.jpg", flat.picture)
     _write_png(root / f"{split}_edge/{worn}.png", flat.mask)
     _write_jpeg(root / f"{split}_img/{name}.jpg", photo.picture)

@@ -64,7 +64,10 @@ def _layers(body: Body, garment: Garment, flat: FlatGarment) -> list[Layer]:
     behind, under, over = [], [], []
     for index in sorted((0, 1), key=lambda index: poses[index] == "across"):
         hidden = poses[index] == "behind"
-        sleeve = _sleeve(body, garment, flat, fields[index], index, front.alpha * (not hidden))
+        sleeve = []
+        if garment.sleeve_end:
+            torso, side = front.alpha * (not hidden), body.arms[index].side
+            sleeve = [worn_sleeve(body, garment, flat, fields[index], side, torso)]
         if hidden:
             behind += [bare[index], *sleeve]
         else:
@@ -73,15 +76,6 @@ def _layers(body: Body, garment: Garment, flat: FlatGarment) -> list[Layer]:
             over += sleeve
     trunk = [bare_torso(body), *legs(body), *under, front]
     return [*hair_behind(body), *behind, *trunk, *over, head(body)]
-
-
-def _sleeve(
-    body: Body, garment: Garment, flat: FlatGarment, arm: LimbField, index: int, torso: Floats
-) -> list[Layer]:
-    """The sleeve on an arm, if the garment has any."""
-    if garment.sleeve_end == 0:
-        return []
-    return [worn_sleeve(body, garment, flat, arm, body.arms[index].side, torso)]
 
 
 def _exposed(arm: Layer, field: LimbField, garment: Garment) -> Layer:
