@@ -205,15 +205,13 @@ def nearest_thumbs(queries: list[Person], others: list[Person]) -> Iterator[tupl
     for start in range(0, len(queries), THUMB_BLOCK):
         block = _thumbs(queries[start : start + THUMB_BLOCK])
         squared = (block**2).sum(axis=1)[:, None] - 2 * block @ reference.T + norms
-        nearest = squared.argmin(axis=1)
-        for query, index in zip(block, nearest, strict=True):
+        for query, index in zip(block, squared.argmin(axis=1), strict=True):
             # Once more by difference: the expanded square is not exact near zero.
             yield int(index), float(np.sqrt(np.mean((query - reference[index]) ** 2)))
 
 
 def _thumbs(persons: list[Person]) -> NDArray[np.float32]:
-    stacked = np.stack([np.frombuffer(p.report.thumb, np.uint8) for p in persons])
-    return stacked.astype(np.float32)
+    return np.stack([np.frombuffer(p.report.thumb, np.uint8) for p in persons]).astype(np.float32)
 
 
 def _drop_lonely(result: Review) -> None:
@@ -244,9 +242,8 @@ def _garment_leaks(result: Review) -> None:
 
 
 def _usable_pairs(result: Review) -> None:
-    contents, usable = result.catalogue.splits["test"], result.garments["test"]
-    chosen = {person.name for person in contents.persons}
-    for pair, problem in unusable_pairs(contents, usable, chosen):
+    contents = result.catalogue.splits["test"]
+    for pair, problem in unusable_pairs(contents, result.garments["test"]):
         assert contents.pairs_file is not None  # pairs come from it
         value = f"{shown(' '.join(pair))}: {problem}"
         result.note(contents.pairs_file, Reason.PAIRS, value, "test")

@@ -70,12 +70,10 @@ def draw_test(
     for person, garment in pairs:
         if garment in by_name:
             listed.setdefault(person, []).append(by_name[garment])
-    rings = {
-        category: [
-            shelf[i] for i in np.random.default_rng([seed, category]).permutation(len(shelf))
-        ]
-        for category, shelf in _shelves(offers).items()
-    }
+    rings = _shelves(offers)
+    for category, shelf in rings.items():
+        order = np.random.default_rng([seed, category]).permutation(len(shelf))
+        rings[category] = [shelf[i] for i in order]
     places = {offer.name: i for ring in rings.values() for i, offer in enumerate(ring)}
     drawn = []
     for number, person in enumerate(persons):
@@ -95,11 +93,11 @@ def draw_test(
 
 
 def unusable_pairs(
-    split: Split, usable: Mapping[str, object], chosen: set[str]
+    split: Split, usable: Mapping[str, object]
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """Lines of the pairs file that cannot be followed, with the reason.
 
-    usable: the garments that passed; chosen: the persons considered (others are only looked up).
+    usable: the garments that passed.
     """
     known = {person.name for person in split.persons}
     for person, garment in split.pairs:
@@ -107,7 +105,7 @@ def unusable_pairs(
             yield (person, garment), "no such person"
         elif garment not in split.garments:
             yield (person, garment), "no such garment"
-        elif person in chosen and garment not in usable:
+        elif garment not in usable:
             yield (person, garment), "this garment was rejected; another one is drawn"
 
 
