@@ -93,11 +93,8 @@ def _tell(sources: Sequence[Path]) -> Layout:
     """The layout that the first source with known folders is in."""
     seen: list[str] = []
     for source in sources:
-        with members(source) as files:
-            folders = {folder for member in files for folder in member.name.parents}
-        for root in sorted(folders, key=_depth):
-            if len(root.parts) >= MAX_DEPTH:
-                break
+        folders = _folders(source)
+        for root in _roots(folders):
             below = {f.relative_to(root).as_posix() for f in folders if f.is_relative_to(root)}
             found = recognise(below)
             if found is not None:
@@ -109,8 +106,16 @@ def _tell(sources: Sequence[Path]) -> Layout:
     )
 
 
-def _depth(folder: PurePosixPath) -> tuple[int, PurePosixPath]:
-    return len(folder.parts), folder
+def _folders(source: Path) -> set[PurePosixPath]:
+    """All folders that hold files, and the folders above them."""
+    with members(source) as files:
+        return {folder for member in files for folder in member.name.parents}
+
+
+def _roots(folders: set[PurePosixPath]) -> list[PurePosixPath]:
+    """Places where a layout may begin, the shallowest first."""
+    shallow = (folder for folder in folders if len(folder.parts) < MAX_DEPTH)
+    return sorted(shallow, key=lambda folder: (len(folder.parts), folder))
 
 
 def _plan(source: Path, layout: Layout) -> _Plan:
@@ -128,7 +133,7 @@ def _plan(source: Path, layout: Layout) -> _Plan:
             f"{source}: nothing of layout {layout.name} in it; it has {sorted(folders)[:8]}, "
             f"looked for folders like {', '.join(layout.folders[:6])}"
         )
-    root = min(sizes, key=_depth)
+    root = min(sizes, key=lambda folder: (len(folder.parts), folder))
     return _Plan(source, root, sizes[root])
 
 

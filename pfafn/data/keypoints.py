@@ -40,13 +40,7 @@ def read_keypoints(
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise KeypointError(f"not JSON: {error}") from error
-    points = _rows(document)
-    if len(points) == BODY_25_COUNT:
-        points = points[BODY_25_ROWS]
-    if len(points) != len(Keypoint):
-        raise KeypointError(
-            f"expected {len(Keypoint)} or {BODY_25_COUNT} points, found {len(points)}"
-        )
+    points = _eighteen(_rows(document))
     if not np.isfinite(points).all():
         raise KeypointError("a coordinate is not a finite number")
     if drawn_in is not None:
@@ -83,10 +77,18 @@ def _rows(document: Any) -> Points:
             raise KeypointError("a coordinate is not a number")
         with np.errstate(over="ignore"):  # becomes infinite, which is refused later
             return flat.astype(np.float32).reshape(-1, width)[:, :3].copy()
-    except KeypointError:
-        raise
     except ValueError as error:
+        if isinstance(error, KeypointError):
+            raise
         raise KeypointError(f"expected rows of {width} numbers: {error}") from error
+
+
+def _eighteen(points: Points) -> Points:
+    if len(points) == len(Keypoint):
+        return points
+    if len(points) == BODY_25_COUNT:
+        return points[BODY_25_ROWS]
+    raise KeypointError(f"expected {len(Keypoint)} or {BODY_25_COUNT} points, found {len(points)}")
 
 
 def _check_range(points: Points, size: tuple[int, int]) -> None:
