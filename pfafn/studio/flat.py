@@ -56,7 +56,7 @@ def lay_flat(garment: Garment, height: int, width: int) -> FlatGarment:
         beyond = covered & (torso < 0.5)
         if garment.fabric not in ("print", "lettering") or not garment.lattice:
             pattern = np.where(beyond, _sleeve_pattern(garment, field), pattern)
-        seam = np.maximum(seam, (field.along > garment.sleeve_end - 0.06) & beyond)
+        seam |= (field.along > garment.sleeve_end - 0.06) & beyond
     ground, second = (np.array(c, np.float32) for c in garment.colours[:2])
     colour = ground + pattern[..., None] * (second - ground)
     colour = _trim(garment, colour, seam, origin, scale)
