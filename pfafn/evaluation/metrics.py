@@ -83,10 +83,7 @@ ABOUT = {
 
 
 def known(of_models: Mapping[str, Mapping[str, float]]) -> dict[str, Metric]:
-    """Those of METRICS that any model has a score of.
-
-    of_models: scores by metric name for each of MODELS that has any.
-    """
+    """Those of METRICS that any model has a score of, in scores by model and metric."""
     return {
         name: metric
         for name, metric in METRICS.items()

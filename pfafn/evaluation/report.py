@@ -4,35 +4,15 @@ import base64
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from pfafn.evaluation.metrics import ABOUT, METRICS, MODELS, Metric, known
+from pfafn.evaluation.metrics import ABOUT, METRICS, MODELS, known
 from pfafn.kit.files import require
 
-TEMPLATES = Path(__file__).parent / "templates"
 PICTURES = {"Try-ons, unpaired": "grid.png", "Training curves": "curves.png"}
 PAGE = {"The whole report": "report.html"}
-
-
-class Row(NamedTuple):
-    """One model's scores as text."""
-
-    model: str
-    title: str
-    scores: list[str]
-    scored: int  # of how many pairs
-
-
-class Table(NamedTuple):
-    """The scores under one protocol: a row per model, a column per metric that any of them has."""
-
-    protocol: str
-    about: str
-    pairs: int
-    metrics: dict[str, Metric]
-    rows: list[Row]
 
 
 def html(folder: Path) -> str:
@@ -60,28 +40,24 @@ def evaluation(folder: Path, decided: str) -> str:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """What both forms show: the protocol, and a table for each one that was evaluated."""
+    """What both forms show: the protocol, and a table for each one that was evaluated.
+
+    A table has a row for each of MODELS and a column for each metric that any of them has.
+    """
     metrics = json.loads(require(folder / "metrics.json", "evaluate").read_text())
     protocol = json.loads(require(folder / "protocol.json", "evaluate").read_text())
     tables = [
-        table(name, metrics[name], metrics["counts"][name]) for name in ABOUT if name in metrics
+        {
+            "protocol": name,
+            "about": about,
+            "metrics": known(metrics[name]),
+            "scores": metrics[name],
+            "counts": metrics["counts"][name],
+        }
+        for name, about in ABOUT.items()
+        if name in metrics
     ]
-    return {"protocol": protocol, "tables": tables}
-
-
-def table(protocol: str, of_models: dict[str, dict[str, float]], counts: dict[str, int]) -> Table:
-    """The table of a protocol.
-
-    of_models: scores by metric for each of MODELS that has any; counts: the pairs, and how many of
-    them each model has scores of.
-    """
-    shown = known(of_models)
-    rows = []
-    for model, title in MODELS.items():
-        scores = of_models.get(model, {})
-        texts = [metric.text(scores.get(name)) for name, metric in shown.items()]
-        rows.append(Row(model, title, texts, counts.get(model, 0)))
-    return Table(protocol, ABOUT[protocol], counts["pairs"], shown, rows)
+    return {"protocol": protocol, "models": MODELS, "tables": tables}
 
 
 def there(folder: Path, names: dict[str, str]) -> dict[str, Path]:
@@ -98,7 +74,7 @@ def rendered(template: str, **content: Any) -> str:
 def environment() -> Environment:
     """Where templates come from; what they show is escaped in HTML, and has to be there."""
     return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(("html.jinja",), default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
