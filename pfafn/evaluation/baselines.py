@@ -1,10 +1,9 @@
 """What a try-on must beat: doing nothing, and pasting the garment flat onto the torso."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
+from pfafn.evaluation.scores import Dressed
 from pfafn.models.geometry import half_extent, warp
 from pfafn.models.parts import Keypoint
 
@@ -17,16 +16,10 @@ USUAL_TORSO = 1.5  # torso height per shoulder width, where the hips are not in 
 USUAL_BOX = (0.25, 0.2, 0.75, 0.65)  # left, top, right, bottom of a torso in an unknown pose
 
 
-class Pasted(NamedTuple):
-    """The garment in the torso's box."""
-
-    image: Tensor  # [B, 3, H, W] in [-1, 1]
-    garment: Tensor  # [B, 3, H, W] in [-1, 1], background 0
-    mask: Tensor  # [B, 1, H, W] in [0, 1]
-    grid: Tensor  # [B, 2, H, W] in [-1, 1]
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def paste_on_torso(person: Tensor, garment: Tensor, mask: Tensor, keypoints: Tensor) -> Pasted:
+def paste_on_torso(person: Tensor, garment: Tensor, mask: Tensor, keypoints: Tensor) -> Dressed:
     """Scale the garment's bounding box onto the torso's and paste it by its mask.
 
     person, garment [B, 3, H, W] in [-1, 1], garment background 0; mask [B, 1, H, W] in {0, 1};
@@ -34,15 +27,14 @@ def paste_on_torso(person: Tensor, garment: Tensor, mask: Tensor, keypoints: Ten
     """
     size = (person.shape[-2], person.shape[-1])
     boxes = [torso_box(points, size) for points in keypoints]
-    grid = torch.stack(
-        [box_grid(bounding_box(m), box, m) for m, box in zip(mask, boxes, strict=True)]
-    )
+    grids = [box_grid(bounding_box(m), box, m) for m, box in zip(mask, boxes, strict=True)]
+    grid = torch.stack(grids)
     shown, cover = warp(garment, grid), warp(mask, grid, padding="zeros")
-    return Pasted(shown * cover + person * (1 - cover), shown, cover, grid)
+    return Dressed(shown * cover + person * (1 - cover), shown, cover, grid)
 
 
-def torso_box(points: Tensor, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """left, top, right, bottom in pixels of the torso in a picture of size (height, width).
+def torso_box(points: Tensor, size: tuple[int, int]) -> Box:
+    """The torso in pixels of a picture of size (height, width).
 
     points: keypoints [18, 3]. Missing hips are put where they usually are; without both shoulders
     it is USUAL_BOX.
@@ -63,19 +55,15 @@ def torso_box(points: Tensor, size: tuple[int, int]) -> tuple[float, float, floa
     return middle - half, top - TOP_MARGIN * tall, middle + half, bottom + BOTTOM_MARGIN * tall
 
 
-def bounding_box(mask: Tensor) -> tuple[float, float, float, float]:
-    """left, top, right, bottom in pixels of a mask [1, H, W]; the whole picture if it is empty."""
+def bounding_box(mask: Tensor) -> Box:
+    """What a mask [1, H, W] covers, in pixels; the whole picture if it is empty."""
     rows, columns = mask[0].any(dim=1).nonzero(), mask[0].any(dim=0).nonzero()
     if not len(rows):
         return 0.0, 0.0, mask.shape[-1] - 1.0, mask.shape[-2] - 1.0
     return float(columns[0]), float(rows[0]), float(columns[-1]), float(rows[-1])
 
 
-def box_grid(
-    source: tuple[float, float, float, float],
-    target: tuple[float, float, float, float],
-    like: Tensor,
-) -> Tensor:
+def box_grid(source: Box, target: Box, like: Tensor) -> Tensor:
     """Grid [2, H, W] that shows the source box of a picture in the target box (pixels)."""
     height, width = like.shape[-2:]
     xs = torch.arange(width, dtype=torch.float32, device=like.device)

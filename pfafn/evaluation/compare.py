@@ -10,37 +10,19 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pfafn.evaluation.baselines import paste_on_torso
 from pfafn.evaluation.metrics import METRICS
-from pfafn.evaluation.scores import Outcome, scores
-from pfafn.evaluation.testset import PROTOCOLS, TestSet, tried_on, truths
+from pfafn.evaluation.scores import Dressed, scores
+from pfafn.evaluation.testset import PROTOCOLS, TestSet, truths
 from pfafn.kit.machine import autocast
 from pfafn.kit.progress import Progress
 from pfafn.models.redress import redress
 from pfafn.models.tryon import TryOnNet, Worn
-from pfafn.photos.tensors import to_device, to_pixels
+from pfafn.photos.tensors import to_device
 from pfafn.samples.loading import loading
 from pfafn.samples.sample import TestSample
-
-
-class Dressed(NamedTuple):
-    """What one model made of a batch; the warp is None where there was none."""
-
-    image: Tensor  # [B, 3, H, W] in [-1, 1]
-    garment: Tensor | None = None  # [B, 3, H, W] in [-1, 1]
-    mask: Tensor | None = None  # [B, 1, H, W] in [0, 1]
-    grid: Tensor | None = None  # [B, 2, H, W] in [-1, 1]
-
-    def outcome(self, i: int) -> Outcome:
-        """Sample i for scoring, rounded to 8 bits as it would be saved; NaN stays NaN."""
-        image = torch.from_numpy(to_pixels(self.image[i : i + 1])[0]).movedim(-1, 0) / 255
-        finite = torch.isfinite(self.image[i]).all().cpu()
-        image = torch.where(finite, image, torch.nan)
-        warp = (None if t is None else t[i].float().cpu() for t in (self.mask, self.grid))
-        return Outcome(image, *warp)
 
 
 @torch.inference_mode()
@@ -48,16 +30,15 @@ def dress(
     tutor: TryOnNet, student: TryOnNet, batch: TestSample, protocol: str
 ) -> dict[str, Dressed]:
     """Every one of `metrics.MODELS` on a batch (on the networks' device), under a protocol."""
-    person, garment = batch.person, tried_on(batch, protocol)
+    person, garment = batch.person, batch.worn if protocol == "paired" else batch.unpaired
     with autocast(person.device):
         by_tutor = redress(tutor, person, batch.annotation, garment)
         by_student = student.wear(person, *garment)
-    pasted = paste_on_torso(person, *garment, batch.annotation.keypoints)
     return {
         "tutor": of_network(by_tutor),
         "student": of_network(by_student),
         "person": Dressed(person),
-        "torso_box": Dressed(*pasted),
+        "torso_box": paste_on_torso(person, *garment, batch.annotation.keypoints),
     }
 
 

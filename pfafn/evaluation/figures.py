@@ -8,15 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from pfafn.evaluation.compare import Evaluated
-from pfafn.photos.images import encode_png
+from pfafn.photos.images import Pixels, encode_png
 from pfafn.photos.tensors import to_pixels
-
-Pixels = NDArray[np.uint8]
 
 COLUMNS = {
     "person": "Person",
@@ -50,15 +47,13 @@ class Gallery:
             "person": evaluated.batch.person,
             "garment": pale,
             "warped": student.garment * student.mask + 1 - student.mask,
-            **{
-                model: evaluated.dressed[model].image for model in ("tutor", "student", "torso_box")
-            },
         }
+        for model in ("tutor", "student", "torso_box"):
+            columns[model] = evaluated.dressed[model].image
         for i in range(min(self.rows - len(self.pictures), len(captions))):
             row = {name: to_pixels(images[i : i + 1])[0] for name, images in columns.items()}
-            truth = known[i]
-            if truth is not None:
-                row["truth"] = to_pixels(truth[None] * 2 - 1)[0]
+            if known[i] is not None:
+                row["truth"] = to_pixels(known[i][None] * 2 - 1)[0]
             self.pictures.append(row)
             self.captions.append(captions[i])
 
@@ -69,37 +64,24 @@ class Gallery:
         factor = max(1, math.ceil(LEAST_WIDTH / width))
         height, width = height * factor, width * factor
         step = height + CAPTION + GAP
-        canvas = Image.new(
-            "RGB",
-            (len(shown) * (width + GAP) + GAP, HEADER + len(self.pictures) * step + GAP),
-            PAPER,
-        )
+        whole = len(shown) * (width + GAP) + GAP, HEADER + len(self.pictures) * step + GAP
+        canvas = Image.new("RGB", whole, PAPER)
         draw = ImageDraw.Draw(canvas)
+        large, small = ImageFont.load_default(16), ImageFont.load_default(12)
         for column, name in enumerate(shown):
             middle = GAP + column * (width + GAP) + width // 2
             draw.multiline_text(
-                (middle, HEADER // 2), COLUMNS[name], INK, font(16), anchor="mm", align="center"
+                (middle, HEADER // 2), COLUMNS[name], INK, large, anchor="mm", align="center"
             )
         for row, pictures in enumerate(self.pictures):
             top = HEADER + row * step
-            draw.text((GAP, top + CAPTION // 2), self.captions[row], PALE, font(12), anchor="lm")
+            draw.text((GAP, top + CAPTION // 2), self.captions[row], PALE, small, anchor="lm")
             for column, name in enumerate(shown):
                 if name in pictures:
                     place = (GAP + column * (width + GAP), top + CAPTION)
-                    canvas.paste(Image.fromarray(enlarged(pictures[name], factor)), place)
+                    cell = cv2.resize(pictures[name], (width, height), None, 0, 0, cv2.INTER_CUBIC)
+                    canvas.paste(Image.fromarray(cell), place)
         return encode_png(np.asarray(canvas))
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
-def enlarged(image: Pixels, factor: int) -> Pixels:
-    """Smoothly enlarged by a whole factor."""
-    if factor == 1:
-        return image
-    height, width = image.shape[:2]
-    return cv2.resize(image, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC)
 
 
 def curve_files(artifacts: Path) -> dict[str, Path]:

@@ -17,6 +17,7 @@ from torchmetrics.functional.image import (
 
 from pfafn.evaluation.metrics import METRICS
 from pfafn.models.geometry import flow_of
+from pfafn.photos.tensors import to_pixels
 
 BEST_PSNR = 100.0  # dB, what equal pictures count: their ratio is infinite
 WARPED = 0.5  # a warped mask shows the garment above this value
@@ -30,12 +31,29 @@ class Outcome(NamedTuple):
     grid: Tensor | None = None  # float [2, H, W] in [-1, 1], where the garment was sampled
 
 
+class Dressed(NamedTuple):
+    """What one model made of a batch; the warp is None where there was none."""
+
+    image: Tensor  # [B, 3, H, W] in [-1, 1]
+    garment: Tensor | None = None  # [B, 3, H, W] in [-1, 1], warped; background 0
+    mask: Tensor | None = None  # [B, 1, H, W] in [0, 1]
+    grid: Tensor | None = None  # [B, 2, H, W] in [-1, 1]
+
+    def outcome(self, i: int) -> Outcome:
+        """Sample i for scoring, rounded to 8 bits as it would be saved; NaN stays NaN."""
+        image = torch.from_numpy(to_pixels(self.image[i : i + 1])[0]).movedim(-1, 0) / 255
+        finite = torch.isfinite(self.image[i]).all().cpu()
+        image = torch.where(finite, image, torch.nan)
+        warp = (None if t is None else t[i].float().cpu() for t in (self.mask, self.grid))
+        return Outcome(image, *warp)
+
+
 class Truth(NamedTuple):
     """What it should have been; None where nobody knows."""
 
-    image: Tensor | None  # float [3, H, W] in [0, 1]
-    clothes: Tensor | None  # bool [1, H, W]: where the garment is seen on the person
-    region: Tensor | None  # bool [1, H, W]: where old or new clothes are, for psnr_clothes
+    image: Tensor | None = None  # float [3, H, W] in [0, 1]
+    clothes: Tensor | None = None  # bool [1, H, W]: where the garment is seen on the person
+    region: Tensor | None = None  # bool [1, H, W]: where old or new clothes are, for psnr_clothes
     flow: Tensor | None = None  # float [2, H, W]: pixels from here to the garment picture
     visible: Tensor | None = None  # bool [1, H, W]: where the flow is known
 
@@ -58,8 +76,7 @@ def scores(made: Outcome, truth: Truth) -> dict[str, float]:
 def ssim(image: Tensor, target: Tensor) -> float:
     """Structural similarity of [3, H, W] pictures, 11x11 Gaussian window, up to 1."""
     # Flat areas lose 1e-4 to rounding in float32; float64 would take twenty times as long.
-    value = structural_similarity_index_measure(image[None], target[None], data_range=1.0)
-    return float(value)
+    return float(structural_similarity_index_measure(image[None], target[None], data_range=1.0))
 
 
 def psnr(image: Tensor, target: Tensor) -> float:

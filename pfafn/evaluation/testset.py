@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from pfafn.evaluation.scores import Truth
 from pfafn.kit.errors import UserError
-from pfafn.models.inputs import Garment
 from pfafn.models.representation import clothes_mask
 from pfafn.photos.flow_files import decode_flow
 from pfafn.photos.images import quick_rgb
@@ -40,14 +38,6 @@ class Pair(NamedTuple):
     protocol: str
 
 
-class Known(NamedTuple):
-    """What the data set knows of one pair: picture float [3, H, W] in [0, 1], flow and validity."""
-
-    image: Tensor | None = None
-    flow: Tensor | None = None
-    visible: Tensor | None = None
-
-
 class TestSet:
     """The test split: samples, the pairs to evaluate, their names and what is known of them.
 
@@ -64,11 +54,9 @@ class TestSet:
                 "or set prepare.test_fraction"
             )
         manifest = self.samples.manifest
-        self.persons: dict[int, str] = dict(zip(manifest["item"], manifest["person"], strict=True))
         garments = pd.read_parquet(prepare / "garments.parquet")
-        self.garments: dict[int, str] = dict(
-            zip(garments["garment"], garments["name"], strict=True)
-        )
+        self.persons: dict[int, str] = dict(zip(manifest["item"], manifest["person"], strict=True))
+        self.garments: dict[int, str] = garments.set_index("garment")["name"].to_dict()
         self._worn = dict(zip(manifest["item"], manifest["garment"], strict=True))
         self._other = {row.item: int(row.unpaired[0]) for row in manifest.itertuples()}
         self._folders = (prepare, annotate)
@@ -91,21 +79,21 @@ class TestSet:
                 if pair := self.pair(item, protocol):
                     yield pair
 
-    def known(self, pair: Pair | None) -> Known:
-        """Truth of a pair, as far as the data set has it."""
+    def known(self, pair: Pair | None) -> Truth:
+        """Picture and flow of a pair, as far as the data set has them."""
         row = self._truth_rows.get(pair)
         if row is None:
-            return Known()
+            return Truth()
         stored = self._truth[row]
         name = f"truth of {self.persons[pair.item]} in {self.garments[pair.garment]}"
-        image = None
+        found = {}
         if stored["tryon"] is not None:
             pixels = torch.from_numpy(quick_rgb(stored["tryon"], name))
-            image = pixels.movedim(-1, 0) / 255
-        if stored["flow"] is None:
-            return Known(image)
-        flow, visible = decode_flow(stored["flow"], name)
-        return Known(image, torch.from_numpy(flow).movedim(-1, 0), torch.from_numpy(visible)[None])
+            found["image"] = pixels.movedim(-1, 0) / 255
+        if stored["flow"] is not None:
+            flow, visible = map(torch.from_numpy, decode_flow(stored["flow"], name))
+            found |= {"flow": flow.movedim(-1, 0), "visible": visible[None]}
+        return Truth(**found)
 
     def protocol(self) -> dict[str, Any]:
         """What must be equal to compare two evaluations: protocol, pair list, pictures."""
@@ -135,11 +123,6 @@ class TestSet:
         return pair.protocol, self.persons[pair.item], self.garments[pair.garment]
 
 
-def tried_on(batch: TestSample, protocol: str) -> Garment:
-    """The garments that a batch tries on under a protocol."""
-    return batch.worn if protocol == "paired" else batch.unpaired
-
-
 def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None]:
     """The truth for each sample of a batch; None where there is no pair to evaluate.
 
@@ -157,9 +140,9 @@ def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None
         if pair is None:
             found.append(None)
         elif protocol == "paired":
-            found.append(Truth(photo, worn, worn, own.flow, own.visible))
+            found.append(own._replace(image=photo, clothes=worn, region=worn))
         else:
             other = test.known(pair)
             region = None if other.visible is None else other.visible | worn
-            found.append(Truth(other.image, other.visible, region, other.flow, other.visible))
+            found.append(other._replace(clothes=other.visible, region=region))
     return found
