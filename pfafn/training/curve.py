@@ -58,27 +58,23 @@ class Curve:
 def summary(history: Rows) -> dict[str, Any]:
     """Every term of the last tenth of the curve, averaged; and the first total."""
     frame = pd.DataFrame(history)
-    tail = frame.tail(max(1, len(frame) // 10)).drop(columns=["epoch", "rate"]).mean()
-    last = {key: round(float(value), 6) for key, value in tail.items() if key != "step"}
-    return {
-        "steps": int(frame["step"].iloc[-1]),
-        "first_total": float(frame["total"].iloc[0]),
-        **last,
-    }
+    tail = frame.tail(max(1, len(frame) // 10)).drop(columns=["step", "epoch", "rate"]).mean()
+    last = {key: round(float(value), 6) for key, value in tail.items()}
+    ends = {"steps": int(frame["step"].iloc[-1]), "first_total": float(frame["total"].iloc[0])}
+    return ends | last
 
 
 def write_curve(history: Rows, folder: Path, stage: str) -> None:
     """Write curve.csv and its picture, curve.png."""
     frame = pd.DataFrame(history)
     frame.to_csv(folder / "curve.csv", index=False, float_format="%.6g")
-    terms = [c for c in frame.columns if c not in ("step", "epoch", "rate")]
     figure = Figure(figsize=(11, 4), layout="constrained")
     axes = figure.subplots(1, 2)
     axes[0].plot(frame["step"], frame["total"])
     axes[0].set(title=f"{stage}: total loss", xlabel="step", yscale="log")
-    for term in terms:
-        if term != "total" and (frame[term] > 0).all():
-            axes[1].plot(frame["step"], frame[term], label=term)
+    for term, values in frame.drop(columns=["step", "epoch", "rate", "total"]).items():
+        if (values > 0).all():
+            axes[1].plot(frame["step"], values, label=term)
     axes[1].set(title="terms, unweighted unless summed", xlabel="step", yscale="log")
     axes[1].legend(fontsize=7, ncols=2)
     figure.savefig(folder / "curve.png", dpi=100, metadata={"Software": None})

@@ -11,8 +11,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pfafn.kit.errors import UserError
-from pfafn.kit.files import whole
-from pfafn.training.processes import Dismissed, gathered
+from pfafn.kit.files import write_text
+from pfafn.kit.joint import gather
+from pfafn.training.processes import Dismissed
 
 RECORD = "diverged.json"  # beside the resume point
 
@@ -51,11 +52,6 @@ def check_gradients(net: nn.Module, terms: Mapping[str, Tensor]) -> None:
         raise NotFinite([f"gradient of {name}" for name in wrong] or ["gradient's norm"], terms)
 
 
-def items_of(micro_batches: Sequence[Any]) -> list[int]:
-    """The manifest's numbers of all samples."""
-    return [number for batch in micro_batches for number in batch.item.tolist()]
-
-
 @contextmanager
 def on_record(
     fabric: Fabric, work: Path, name: str, step: tuple[int, int], micro_batches: Sequence[Any]
@@ -68,26 +64,16 @@ def on_record(
     try:
         yield
     except NotFinite as error:
-        items = gathered(fabric, items_of(micro_batches))
+        numbers = torch.cat([batch.item for batch in micro_batches])  # in the manifest
+        items = gather(numbers.to(fabric.device)).flatten().tolist()
         if not fabric.is_global_zero:
             raise Dismissed(0) from error
-        kept = record(work, step[0], items, error)
+        terms = {term: repr(value) for term, value in error.values.items()}
+        content = {"step": step[0], "not_finite": str(error), "items": items, "terms": terms}
+        work.mkdir(parents=True, exist_ok=True)
+        write_text(work / RECORD, json.dumps(content, indent=2) + "\n")
         raise TrainingDiverged(
             f"{name}: {error} not finite in step {step[0]} of {step[1]} (items {items}, see "
-            f"{kept}); lower the learning rate or look at these samples. The last good resume "
-            "point is kept"
+            f"{work / RECORD}); lower the learning rate or look at these samples. The last good "
+            "resume point is kept"
         ) from error
-
-
-def record(work: Path, step: int, items: list[int], error: NotFinite) -> Path:
-    """Write down the batch that did it; the path of the record."""
-    content: dict[str, Any] = {
-        "step": step,
-        "not_finite": str(error),
-        "items": items,
-        "terms": {name: repr(value) for name, value in error.values.items()},
-    }
-    work.mkdir(parents=True, exist_ok=True)
-    with whole(work / RECORD) as scratch:
-        scratch.write_text(json.dumps(content, indent=2) + "\n")
-    return work / RECORD

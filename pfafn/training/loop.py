@@ -17,7 +17,7 @@ from pfafn.training.curve import Curve, Rows
 from pfafn.training.health import on_record
 from pfafn.training.processes import Dismissed, ProcessesError, agreed, start_fabric
 from pfafn.training.recipe import Recipe
-from pfafn.training.resume import ResumePoint, Saved
+from pfafn.training.resume import ResumePoint
 from pfafn.training.saver import Clock, Saver
 from pfafn.training.trainer import Trainer
 
@@ -77,7 +77,7 @@ def fit(
                 if clock.due(step) or signal:
                     with clock.saving(step):
                         now = ResumePoint(step, curve.state(), clock.seconds())
-                        saver.save(trainer.state(), now)
+                        saver.save(resume.state(trainer.net, trainer.optimizer), now)
             if signal:
                 leave(fabric, saver, signal)
     return Trained(curve.rows, total * schedule.batch, clock.seconds(), clock.waited)
@@ -95,29 +95,22 @@ def steps_per_epoch(dataset: Dataset, schedule: Schedule, name: str) -> int:
 def resumed(
     fabric: Fabric, recipe: Recipe, adam: Optimizer, per_epoch: int, work: Path
 ) -> tuple[Trainer, ResumePoint]:
-    """The trainer as the last resume point in work has it, or a new one; and that point."""
-    saved = last_point(fabric, work)
-    point = saved.point if saved else ResumePoint(0, {}, 0.0)
-    trainer = Trainer(fabric, recipe, adam, per_epoch, point.step)
-    if saved:
-        saved.restore(trainer.net, trainer.optimizer)
-    return trainer, point
-
-
-def last_point(fabric: Fabric, work: Path) -> Saved | None:
-    """The last resume point in work, the same in all processes.
+    """The trainer as the last resume point in work has it, or a new one; and that point.
 
     Raises ProcessesError if another process does not find what the first one does.
     """
     with fabric.rank_zero_first():  # it sets damaged ones aside
         saved = resume.read(work)
-    step = saved.point.step if saved else 0
-    if step != (common := fabric.broadcast(step)):
+    point = saved.point if saved else ResumePoint(0, {}, 0.0)
+    if point.step != (common := fabric.broadcast(point.step)):
         raise ProcessesError(
-            f"{work}: process {fabric.global_rank} finds step {step} there and the first process "
-            f"step {common}: all machines need the project in a folder that they share"
+            f"{work}: process {fabric.global_rank} finds step {point.step} there and the first "
+            f"process step {common}: all machines need the project in a folder that they share"
         )
-    return saved
+    trainer = Trainer(fabric, recipe, adam, per_epoch, point.step)
+    if saved:
+        saved.restore(trainer.net, trainer.optimizer)
+    return trainer, point
 
 
 def leave(fabric: Fabric, saver: Saver, signal: int) -> NoReturn:

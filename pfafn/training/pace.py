@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from pfafn.params.file import Params
-from pfafn.params.training import Schedule
 
 TELL_AFTER = 15.0  # seconds of training
 # Seconds per image of the published networks on one machine; only their ratios count here.
@@ -26,7 +25,6 @@ class Pace:
     def __init__(self, batch: int, tell: Callable[[float], object] | None) -> None:
         self.batch, self.tell = batch, tell
         self.steps = 0
-        self.began = time.monotonic()
 
     def step(self, *_: object) -> None:
         """A step is done. The first is slower than the others, and does not count."""
@@ -48,7 +46,7 @@ def images(params: Params, persons: Mapping[str, int]) -> dict[str, int]:
         elif stage == "fakes":
             counts[stage] = persons["train"] * params.fakes.per_person
         else:
-            schedule: Schedule = getattr(params, stage)
+            schedule = getattr(params, stage)
             per_epoch = persons["train"] // schedule.batch * schedule.batch
             counts[stage] = per_epoch * (schedule.epochs + schedule.decay)
     return counts

@@ -26,7 +26,6 @@ from torch.distributed import DistError
 
 from pfafn.kit import machine
 from pfafn.kit.errors import UserError
-from pfafn.kit.joint import gather
 from pfafn.params.training import Schedule
 
 TIMEOUT = timedelta(minutes=10)  # for what one process may let the others wait
@@ -65,25 +64,19 @@ def start_fabric(layout: Layout | None = None) -> Fabric:
     layout: of all processes, which are started if need be; by default this one is alone.
     """
     on = machine.device()
-    precision = "bf16-mixed" if machine.precision(on) == torch.bfloat16 else "32-true"
+    lower = machine.precision(on) == torch.bfloat16
+    how = {"accelerator": on.type, "precision": "bf16-mixed" if lower else "32-true"}
     if layout is None or layout.world == 1:
         alone = 1 if on.type == "cpu" or on.index is None else [on.index]
         # What a cluster says of other processes does not concern one that is alone.
-        by_hand = LightningEnvironment()
-        return Fabric(accelerator=on.type, devices=alone, precision=precision, plugins=by_hand)
+        return Fabric(**how, devices=alone, plugins=LightningEnvironment())
     strategy = DDPStrategy(
         cluster_environment=layout.started_by,
         timeout=TIMEOUT,
         forward_sync_buffers=False,  # they come out the same in all processes
         gradient_as_bucket_view=True,
     )
-    fabric = Fabric(
-        accelerator=on.type,
-        strategy=strategy,
-        devices=layout.each,
-        num_nodes=layout.machines,
-        precision=precision,
-    )
+    fabric = Fabric(**how, strategy=strategy, devices=layout.each, num_nodes=layout.machines)
     if isinstance(layout.started_by, LightningEnvironment) and fabric.global_rank:
         _end_with_parent()
     with _watched(fabric):
@@ -168,11 +161,6 @@ def agreed(fabric: Fabric, signal: int) -> int:
     if fabric.world_size == 1:
         return signal
     return int(fabric.all_reduce(torch.tensor(signal, device=fabric.device), reduce_op="max"))
-
-
-def gathered(fabric: Fabric, numbers: list[int]) -> list[int]:
-    """The numbers of all processes, which have equally many each."""
-    return gather(torch.tensor(numbers, dtype=torch.int64, device=fabric.device)).flatten().tolist()
 
 
 @contextmanager

@@ -59,7 +59,9 @@ class Saved(NamedTuple):
                 value = torch.empty_like(parameters[int(number)]).copy_(value)
             states[int(number)][field] = value
         optimizer.load_state_dict(optimizer.state_dict() | {"state": dict(states)})
-        set_generators(self.tensors)
+        torch.set_rng_state(self.tensors["rng.cpu"])
+        if "rng.cuda" in self.tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(self.tensors["rng.cuda"])
 
     def of(self, part: str) -> dict[str, Tensor]:
         """The tensors of a part, by their names in it."""
@@ -72,7 +74,10 @@ def state(net: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]
     tensors = {f"net.{key}": value.detach() for key, value in net.state_dict().items()}
     for number, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{field}": value for field, value in values.items()}
-    return tensors | generators()
+    tensors["rng.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_initialized():
+        tensors["rng.cuda"] = torch.cuda.get_rng_state()
+    return tensors
 
 
 def copied(tensors: Tensors, into: Tensors) -> dict[str, Tensor]:
@@ -88,20 +93,6 @@ def copied(tensors: Tensors, into: Tensors) -> dict[str, Tensor]:
             old = torch.empty(tensor.shape, dtype=tensor.dtype)
         copies[name] = old.copy_(tensor)
     return copies
-
-
-def generators() -> dict[str, Tensor]:
-    """State of torch's random generators: the CPU's and, if it was used, the GPU's."""
-    states = {"rng.cpu": torch.get_rng_state()}
-    if torch.cuda.is_initialized():
-        states["rng.cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def set_generators(states: Tensors) -> None:
-    torch.set_rng_state(states["rng.cpu"])
-    if "rng.cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["rng.cuda"])
 
 
 def save(folder: Path, tensors: Tensors, point: ResumePoint) -> None:
@@ -120,11 +111,9 @@ def read(folder: Path) -> Saved | None:
 
     A damaged one is renamed and told of on standard error.
     """
-    for path in (folder / FILE, folder / PREVIOUS):
+    for path in filter(Path.is_file, (folder / FILE, folder / PREVIOUS)):
         try:
             return read_file(path)
-        except FileNotFoundError:
-            continue
         except Damaged as error:
             aside = path.with_name(path.name + DAMAGED)
             path.replace(aside)
@@ -133,7 +122,7 @@ def read(folder: Path) -> Saved | None:
 
 
 def read_file(path: Path) -> Saved:
-    """Raises Damaged if the content does not fit the hash in it, FileNotFoundError without file."""
+    """Raises Damaged if the content does not fit the hash in it."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -142,6 +131,4 @@ def read_file(path: Path) -> Saved:
             raise Damaged(f"{path}: its content does not fit its hash")
         return Saved(ResumePoint(**json.loads(header["point"])), tensors)
     except (SafetensorError, KeyError, OSError, TypeError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         raise Damaged(f"{path}: no complete resume point ({error})") from error

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pfafn.training.resume import ResumePoint
 from pfafn.weights.digest import Tensors
 
 
-class Saver:
+class Saver(AbstractContextManager):
     """Saves into a folder, one point at a time; use as a context manager, which waits at its end.
 
     What goes wrong while writing is raised by the next call. The copy's memory, three times that of
@@ -25,9 +25,6 @@ class Saver:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="resume-point")
         self.writing: Future[None] | None = None
         self.copies: Tensors = {}
-
-    def __enter__(self) -> "Saver":
-        return self
 
     def save(self, tensors: Tensors, point: ResumePoint) -> None:
         """Copy the tensors and begin to write; waits for the point before."""

@@ -9,7 +9,6 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from pfafn.kit.joint import join_batch_norms, joint_terms
 from pfafn.params.training import Optimizer
-from pfafn.training import resume
 from pfafn.training.health import check_finite, check_gradients
 from pfafn.training.recipe import Recipe
 
@@ -78,7 +77,3 @@ class Trainer:
         if self.done == self.thaw:
             self.begin()
         return means
-
-    def state(self) -> dict[str, Tensor]:
-        """All that the next step depends on, as it is now."""
-        return resume.state(self.net, self.optimizer)
