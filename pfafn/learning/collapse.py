@@ -6,6 +6,7 @@ tryon_change    how much the try-on differs from the picture it was made from, a
                 much it should (student, where the clothes are)
 """
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +18,12 @@ from pfafn.kit.progress import tell
 from pfafn.models.warp import Warped
 
 PATIENCE = 5  # rows of the loss curve, one after the other, that must show a sign
-LEAST = {
-    "warped_area": (0.1, "the warped garment vanishes"),
-    "tryon_change": (0.1, "the try-on is the picture it was made from"),
+SOUND = {
+    "warped_area": ("at least", 0.1, "the warped garment vanishes"),
+    "tryon_change": ("at least", 0.1, "the try-on is the picture it was made from"),
+    "flow_outside": ("at most", 0.5, "the flow points outside the garment's picture"),
 }
-MOST = {"flow_outside": (0.5, "the flow points outside the garment's picture")}
+WORSE = {"at least": operator.lt, "at most": operator.gt}
 
 
 @torch.no_grad()
@@ -50,17 +52,11 @@ def alarms(history: Sequence[dict[str, Any]]) -> dict[str, str]:
     last = history[-PATIENCE:]
     if len(last) < PATIENCE:
         return {}
-    low = {
-        sign: f"{meaning} ({sign} {last[-1][sign]:.3f}, at least {limit} is sound)"
-        for sign, (limit, meaning) in LEAST.items()
-        if all(row.get(sign, limit) < limit for row in last)
+    return {
+        sign: f"{meaning} ({sign} {last[-1][sign]:.3f}, {side} {limit} is sound)"
+        for sign, (side, limit, meaning) in SOUND.items()
+        if all(WORSE[side](row.get(sign, limit), limit) for row in last)
     }
-    high = {
-        sign: f"{meaning} ({sign} {last[-1][sign]:.3f}, at most {limit} is sound)"
-        for sign, (limit, meaning) in MOST.items()
-        if all(row.get(sign, limit) > limit for row in last)
-    }
-    return low | high
 
 
 class Alarm:

@@ -124,19 +124,14 @@ class BatchWork:
     def __call__(self, persons: range) -> tuple[str, list[StoredFake]]:
         """What it was computed on, and the fakes."""
         torch.set_num_threads(self.threads)
-        dresser = _dresser(self)
-        return computed_on(), list(dresser.fakes(persons, loaders=0))
+        fakes = _dresser(self).fakes(persons, loaders=0)
+        own = machine.rounding()  # others compute other last bits
+        return f"{own['device']} in {own['precision']}", list(fakes)
 
 
 @lru_cache(maxsize=1)
 def _dresser(work: BatchWork) -> Dresser:
     return Dresser(work.params, work.artifacts)
-
-
-def computed_on() -> str:
-    """The kind of device and the precision of this process: others compute other last bits."""
-    own = machine.rounding()
-    return f"{own['device']} in {own['precision']}"
 
 
 def dressed(
