@@ -83,6 +83,6 @@ def dressing(model: TryOn, dtype: torch.dtype, calls: list[list[Job]]) -> Callab
         with precision(dtype):
             for jobs in calls:
                 if failed := dress_all(model, jobs):
-                    raise RuntimeError(failed[0].reason)
+                    raise RuntimeError(next(iter(failed.values())))
 
     return run

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +66,8 @@ def there(folder: Path, names: dict[str, str]) -> dict[str, Path]:
 
 
 def rendered(template: str, **content: Any) -> str:
-    return environment().get_template(f"{template}.jinja").render(content)
-
-
-@cache
-def environment() -> Environment:
-    """Where templates come from; what they show is escaped in HTML, and has to be there."""
-    return Environment(
+    """A template filled in; what it shows is escaped in HTML, and has to be there."""
+    templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(("html.jinja",), default=False),
         undefined=StrictUndefined,
@@ -81,3 +75,4 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return templates.get_template(f"{template}.jinja").render(content)

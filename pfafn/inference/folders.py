@@ -1,7 +1,7 @@
 """Try-on over files: pictures in, one picture per pair out; a bad one never stops the others."""
 
 import os
-from collections.abc import Hashable, Iterable
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -32,13 +32,6 @@ class Job(NamedTuple):
     garment: Path
     mask: Path | None
     out: Path
-
-
-class Failure(NamedTuple):
-    """A try-on that could not be made, and why."""
-
-    job: Job
-    reason: str
 
 
 def jobs(
@@ -124,8 +117,8 @@ def checked_format(out: Path) -> Path:
     return out
 
 
-def dress_all(model: TryOn, todo: list[Job]) -> list[Failure]:
-    """Do all jobs; return those that failed. Each result appears whole or not at all.
+def dress_all(model: TryOn, todo: list[Job]) -> dict[Job, str]:
+    """Do all jobs; return those that failed, and why. Each result appears whole or not at all.
 
     A picture is decoded and encoded once for all jobs that lie near each other; how many are held
     does not grow with their number.
@@ -141,23 +134,19 @@ def dress_all(model: TryOn, todo: list[Job]) -> list[Failure]:
             except (UserError, OSError) as error:
                 failures[job] = str(error)
             progress.advance()
-    return [Failure(job, failures[job]) for job in todo if job in failures]
+    return {job: failures[job] for job in todo if job in failures}
 
 
 def in_blocks(todo: list[Job]) -> list[Job]:
     """The jobs in an order that goes through the persons once for every HELD garments."""
-    persons = ranks(job.person for job in todo)
-    garments = ranks((job.garment, job.mask) for job in todo)
-
-    def place(job: Job) -> tuple[int, int]:
-        return garments[job.garment, job.mask] // HELD, persons[job.person]
-
-    return sorted(todo, key=place)
-
-
-def ranks(values: Iterable[Hashable]) -> dict[Hashable, int]:
-    """Each value's place in the order of first appearance."""
-    return {value: rank for rank, value in enumerate(dict.fromkeys(values))}
+    places = {}
+    persons: dict[Path, int] = {}  # each one's place in the order of first appearance
+    garments: dict[tuple[Path, Path | None], int] = {}
+    for job in todo:
+        person = persons.setdefault(job.person, len(persons))
+        garment = garments.setdefault((job.garment, job.mask), len(garments))
+        places[job] = garment // HELD, person
+    return sorted(todo, key=places.__getitem__)
 
 
 def encode_garment(model: TryOn, path: Path, mask: Path | None) -> EncodedGarment:
@@ -187,9 +176,9 @@ def encode_jpeg(image: Pixels) -> bytes:
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
-def report(failures: Iterable[Failure]) -> str:
+def report(failures: Mapping[Job, str]) -> str:
     """One line per failure: which pair, and why."""
     return "\n".join(
-        f"failed: {failure.job.person.name} with {failure.job.garment.name}: {failure.reason}"
-        for failure in failures
+        f"failed: {job.person.name} with {job.garment.name}: {reason}"
+        for job, reason in failures.items()
     )

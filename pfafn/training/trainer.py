@@ -29,7 +29,6 @@ class Trainer:
         if fabric.world_size > 1:
             join_batch_norms(self.net, fabric.device.type)
         self.thaw = recipe.frozen_epochs * per_epoch
-        self.module: Any = None
         self.begin()
 
     def begin(self) -> None:
@@ -39,7 +38,7 @@ class Trainer:
         for part in frozen:
             part.requires_grad_(False)
         # Wrapped anew: what several processes exchange is settled by what learns by now.
-        self.module = None
+        self.module: Any = None
         self.module = self.fabric.setup_module(self.objective)
         groups = [
             {"params": [p for p in part.parameters() if p.requires_grad], "lr": r, "initial_lr": r}
