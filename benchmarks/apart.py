@@ -1,12 +1,16 @@
-"""Variants in processes of their own, which take turns.
+"""What is measured in processes of its own; several variants take turns.
 
 How the C library keeps memory belongs to what is compared, and a process has but one way of it.
 """
 
 import multiprocessing
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +20,15 @@ from benchmarks.timing import seconds
 Makers = Mapping[str, Callable[[], AbstractContextManager[Callable[[], Any]]]]
 
 WARM_UP = 2  # calls: the heap still grows in the second one
+
+
+def printed(module: str, *given: object, **environment: str) -> list[float]:
+    """The numbers that a module prints when it is run as a program."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, given)], env=os.environ | environment,
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    return [float(number) for number in done.stdout.split()]
 
 
 class Turn(NamedTuple):

@@ -7,7 +7,6 @@ reads the samples of a folder and prints how many MiB the process has used at mo
 The plain form keeps fakes as PNG, and decodes everything as if others had written it.
 """
 
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from benchmarks import samples
+from benchmarks.apart import printed
 from benchmarks.memory import most_used
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, network
@@ -185,17 +185,10 @@ def memory(folders: list[Path]) -> list[Row]:
     """Of a process for each folder."""
     found = []
     for folder in folders:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.data_path", str(folder)],
-            capture_output=True, text=True, check=True, cwd=PARAMS.parent,
-        )  # fmt: skip
-        start, most, number = done.stdout.split()
-        found.append(
-            Row(
-                MEMORY, f"{number} samples", OWN, "MiB", Spread.of([float(most)]),
-                note=f"{float(start):.0f} MiB of it before the first sample",
-            )
-        )  # fmt: skip
+        start, most, number = printed("benchmarks.data_path", folder)
+        note = f"{start:.0f} MiB of it before the first sample"
+        case = f"{number:.0f} samples"
+        found.append(Row(MEMORY, case, OWN, "MiB", Spread.of([most]), note=note))
     return found
 
 

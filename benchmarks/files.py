@@ -49,11 +49,7 @@ def from_files(scale: Scale, device: torch.device) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         jobs = photos(Path(folder), scale)
         one = {name: dressing(*models[name], [jobs[:1]]) for name in models}
-        found = rows(
-            "Try-on, files to files, per picture",
-            "one pair",
-            interleaved(one, scale.gallery_rounds, device),
-        )
+        found = rows(SECTION, "one pair", interleaved(one, scale.gallery_rounds, device))
         many = {PLAIN: dressing(*models[PLAIN], [[job] for job in jobs])}
         for name in PRECISIONS.values():
             many[f"{name} one by one"] = dressing(*models[name], [[job] for job in jobs])

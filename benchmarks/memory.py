@@ -6,7 +6,6 @@ prints two numbers of MiB: after importing everything, and at most. On a GPU, wh
 """
 
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from statistics import median
 import safetensors.torch
 import torch
 
+from benchmarks.apart import printed
 from benchmarks.rows import Row
 from benchmarks.timing import Spread
 from benchmarks.variants import PLAIN, PRECISIONS, computing, formed
@@ -38,7 +38,10 @@ def memory(net: TryOnNet, cases: list[tuple[tuple[int, int], int]]) -> list[Row]
 def case(path: Path, size: tuple[int, int], count: int) -> list[Row]:
     """The variants' peaks for one shape, in several processes each: no two heaps lie alike."""
     variants, found = (PLAIN, *PRECISIONS.values()), []
-    runs = [{v: peak(path, v, size, count) for v in variants} for _ in range(PROCESSES)]
+    runs = [
+        {v: printed("benchmarks.memory", path, v, *size, count) for v in variants}
+        for _ in range(PROCESSES)
+    ]
     for variant in variants:
         starts, peaks = zip(*(run[variant] for run in runs), strict=True)
         gain = Spread.of([run[PLAIN][1] / run[variant][1] for run in runs])
@@ -52,17 +55,6 @@ def case(path: Path, size: tuple[int, int], count: int) -> list[Row]:
             )
         )  # fmt: skip
     return found
-
-
-def peak(path: Path, variant: str, size: tuple[int, int], count: int) -> tuple[float, float]:
-    """MiB before and at most, of a child process."""
-    given = [path, variant, *size, count]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", *map(str, given)],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    start, most = map(float, done.stdout.split())
-    return start, most
 
 
 def most_used(device: torch.device) -> float:

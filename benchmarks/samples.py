@@ -2,23 +2,20 @@
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.subject import drawn
 from pfafn.inference.folders import encode_jpeg
 from pfafn.photos.images import encode_png, pack
 from pfafn.samples.augment import Augment
 from pfafn.samples.dataset import StudentSamples
 from pfafn.samples.shards import ShardWriter
 from pfafn.stages import annotate, fakes, prepare
-from pfafn.studio.dataset import draw_sample
-from pfafn.studio.flat import FlatGarment, lay_flat
-from pfafn.studio.person import Person
-from pfafn.studio.scene import Photograph, keypoints, photograph
+from pfafn.studio.scene import keypoints
 
 DRAWN = 8  # different samples
 SCHEMAS = {
@@ -27,15 +24,6 @@ SCHEMAS = {
     "annotate/shards": annotate.SCHEMA,
     "fakes/shards": fakes.SCHEMA,
 }
-
-
-@lru_cache(DRAWN)
-def drawn(number: int, size: tuple[int, int]) -> tuple[Person, FlatGarment, Photograph, Photograph]:
-    """A person, what she wears laid flat, her photo, and the photo in another garment."""
-    sample, other = (draw_sample(1, "train", n) for n in (number, number + 1))
-    flat, unworn = lay_flat(sample.garment, *size), lay_flat(other.garment, *size)
-    photo = photograph(sample.person, sample.garment, flat)
-    return sample.person, flat, photo, photograph(sample.person, other.garment, unworn)
 
 
 def stored(number: int, size: tuple[int, int], packed: Callable[..., bytes]) -> dict[str, Any]:

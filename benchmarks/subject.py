@@ -1,9 +1,10 @@
 """What is measured: a network of published widths, and drawn people in drawn garments."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from pfafn.photos.tensors import picture_tensor
 from pfafn.samples.dataset import fake_tensors, garment_tensors
 from pfafn.samples.sample import StudentSample
 from pfafn.studio.dataset import draw_sample
-from pfafn.studio.flat import lay_flat
-from pfafn.studio.scene import keypoints, photograph
+from pfafn.studio.flat import FlatGarment, lay_flat
+from pfafn.studio.person import Person
+from pfafn.studio.scene import Photograph, keypoints, photograph
 
 PUBLISHED = {"channels": [64, 128, 256, 256, 256], "fpn": 256, "generator": 64}
 TINY = {"channels": [4, 8, 8, 8, 8], "fpn": 8, "generator": 4}
@@ -74,20 +76,27 @@ def network(role: str, widths: dict) -> TryOnNet:
 
 def pictures(number: int, size: tuple[int, int]) -> Pictures:
     """Person and garment `number` of the studio."""
-    drawn, other = (draw_sample(SEED, "test", n) for n in (number, number + 1))
-    own, flat = lay_flat(drawn.garment, *size), lay_flat(other.garment, *size)
-    return Pictures(photograph(drawn.person, drawn.garment, own).picture, flat.picture, flat.mask)
+    sample, other = (draw_sample(SEED, "test", n) for n in (number, number + 1))
+    own, flat = lay_flat(sample.garment, *size), lay_flat(other.garment, *size)
+    photo = photograph(sample.person, sample.garment, own)
+    return Pictures(photo.picture, flat.picture, flat.mask)
+
+
+@lru_cache(8)
+def drawn(number: int, size: tuple[int, int]) -> tuple[Person, FlatGarment, Photograph, Photograph]:
+    """A person, what she wears laid flat, her photo, and the photo in another garment."""
+    sample, other = (draw_sample(SEED, "train", n) for n in (number, number + 1))
+    flat, unworn = lay_flat(sample.garment, *size), lay_flat(other.garment, *size)
+    photo = photograph(sample.person, sample.garment, flat)
+    return sample.person, flat, photo, photograph(sample.person, other.garment, unworn)
 
 
 def batch(count: int, size: tuple[int, int]) -> StudentSample:
     """`count` training samples: the photo, its garment, and the person in another one as fake."""
     samples = []
     for number in range(count):
-        drawn, other = (draw_sample(SEED, "train", n) for n in (number, number + count))
-        flat, unworn = lay_flat(drawn.garment, *size), lay_flat(other.garment, *size)
-        photo = photograph(drawn.person, drawn.garment, flat)
-        fake = photograph(drawn.person, other.garment, unworn)
-        told = (photo.parsing, photo.body_parts, keypoints(drawn.person, *size))
+        person, flat, photo, fake = drawn(number, size)
+        told = (photo.parsing, photo.body_parts, keypoints(person, *size))
         arrays = {
             "garment": flat.picture, "garment_mask": flat.mask,
             "fake": fake.picture, "fake_mask": np.uint8(255) * fake.visible,
@@ -104,15 +113,6 @@ def batch(count: int, size: tuple[int, int]) -> StudentSample:
     return default_collate(samples)
 
 
-@contextmanager
-def precision(dtype: torch.dtype) -> Iterator[None]:
+def precision(dtype: torch.dtype) -> AbstractContextManager[Any]:
     """PFAFN_PRECISION for a while."""
-    before = os.environ.get("PFAFN_PRECISION")
-    os.environ["PFAFN_PRECISION"] = PRECISIONS[dtype]
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PFAFN_PRECISION"]
-        else:
-            os.environ["PFAFN_PRECISION"] = before
+    return patch.dict(os.environ, PFAFN_PRECISION=PRECISIONS[dtype])

@@ -6,12 +6,10 @@ with and without PFAFN_RECOMPUTE, in the precision of PFAFN_PRECISION.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import time
-from pathlib import Path
 
+from benchmarks.apart import printed
 from benchmarks.memory import most_used
 from benchmarks.subject import Scale, batch
 from benchmarks.training import Clocks, own_step
@@ -43,12 +41,9 @@ def main() -> None:
         return
     print("| | peak memory | seconds of a step |\n|---|---:|---:|")
     for setting, name in (("0", "all kept"), ("1", "computed again")):
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.training_memory", "--here", *sys.argv[1:]],
-            env=os.environ | {"PFAFN_RECOMPUTE": setting}, cwd=Path(__file__).parents[1],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        mib, seconds = map(float, done.stdout.split())
+        mib, seconds = printed(
+            "benchmarks.training_memory", "--here", *sys.argv[1:], PFAFN_RECOMPUTE=setting
+        )
         print(f"| {name} | {mib:.0f} MiB | {seconds:.1f} |", flush=True)
 
 
