@@ -9,9 +9,9 @@ class Metric(NamedTuple):
 
     title: str
     digits: int  # after the point, that mean something
-    higher_is_better: bool
     definition: str
     unit: str = ""
+    higher_is_better: bool = True
 
     @property
     def heading(self) -> str:
@@ -28,7 +28,6 @@ METRICS = {
     "ssim": Metric(
         title="SSIM",
         digits=3,
-        higher_is_better=True,
         definition="structural similarity, 11×11 Gaussian window, on RGB in 0..1, mean over "
         "samples",
     ),
@@ -36,21 +35,18 @@ METRICS = {
         title="PSNR",
         unit="dB",
         digits=2,
-        higher_is_better=True,
         definition="of 8-bit RGB in 0..1, mean of the samples' values; equal pictures count 100 dB",
     ),
     "psnr_clothes": Metric(
         title="PSNR, clothes",
         unit="dB",
         digits=2,
-        higher_is_better=True,
         definition="the same inside the clothes: where the new garment truly shows or the old one "
         "was",
     ),
     "iou": Metric(
         title="Mask IoU",
         digits=3,
-        higher_is_better=True,
         definition="warped garment mask above 0.5 against where the garment truly shows",
     ),
     "epe": Metric(

@@ -41,19 +41,17 @@ def warp_terms(
     garment, clothes [B, 3, H, W] in [-1, 1]; mask, clothes_mask [B, 1, H, W] in [0, 1]. The targets
     are resized to each level bilinearly.
     """
-    l1, perceptual, shape, bend = [], [], [], []
+    levels = []
     for grid in alignment.grids:
         size = tuple(grid.shape[-2:])
         warped = warp(resize(garment, size), grid)
-        wanted = resize(clothes, size)
-        l1.append(F.l1_loss(warped, wanted))
-        perceptual.append(vgg.distance(warped, wanted) if vgg else torch.zeros_like(l1[-1]))
+        alike = reconstruction(warped, resize(clothes, size), vgg)
         warped_mask = warp(resize(mask, size), grid, padding="zeros")
-        shape.append(F.l1_loss(warped_mask, resize(clothes_mask, size)))
-        bend.append(second_order(grid))
+        shape = F.l1_loss(warped_mask, resize(clothes_mask, size))
+        levels.append((*alike, shape, second_order(grid)))
     offsets = (o for pair in zip(alignment.match, alignment.refine, strict=True) for o in pair)
     tv = [total_variation(offset) for offset in offsets]
-    return WarpTerms(*map(torch.stack, (l1, perceptual, shape, bend, tv)))
+    return WarpTerms(*map(torch.stack, zip(*levels, strict=True)), torch.stack(tv))
 
 
 class GeneratorTerms(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from lightning_fabric import Fabric
 from torch.utils.data import Dataset
@@ -79,7 +79,9 @@ def fit(
                         now = ResumePoint(step, curve.state(), clock.seconds())
                         saver.save(resume.state(trainer.net, trainer.optimizer), now)
             if signal:
-                leave(fabric, saver, signal)
+                saver.wait()
+                fabric.barrier()
+                raise Stopped(128 + signal) if first else Dismissed(0)
     return Trained(curve.rows, total * schedule.batch, clock.seconds(), clock.waited)
 
 
@@ -111,10 +113,3 @@ def resumed(
     if saved:
         saved.restore(trainer.net, trainer.optimizer)
     return trainer, point
-
-
-def leave(fabric: Fabric, saver: Saver, signal: int) -> NoReturn:
-    """End a training that was asked to stop, once its resume point is written."""
-    saver.wait()
-    fabric.barrier()
-    raise Stopped(128 + signal) if fabric.is_global_zero else Dismissed(0)
