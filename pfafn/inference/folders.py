@@ -49,15 +49,14 @@ def jobs(
             raise TryOnError(f"{path}: no such file or folder")
     if pairs is not None:
         chosen = [(person / p, garment / g) for p, g in read_pairs(pairs, person, garment)]
+    elif person.is_file() and garment.is_file() and not out.is_dir():
+        return [Job(person, garment, mask_of(garment, mask), checked_format(out))]
     else:
         chosen = [(p, g) for p in pictures(person) for g in pictures(garment)]
-    if pairs is None and person.is_file() and garment.is_file() and not out.is_dir():
-        named = [Job(person, garment, mask_of(garment, mask), checked_format(out))]
-    else:
-        named = [
-            Job(p, g, mask_of(g, mask), out / f"{p.stem}__{g.stem}.png")
-            for p, g in dict.fromkeys(chosen)
-        ]
+    named = [
+        Job(p, g, mask_of(g, mask), out / f"{p.stem}__{g.stem}.png")
+        for p, g in dict.fromkeys(chosen)
+    ]
     first: dict[Path, Job] = {}
     for job in named:
         other = first.setdefault(job.out, job)
