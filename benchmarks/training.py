@@ -22,7 +22,8 @@ from pfafn.kit import heap, machine
 from pfafn.learning.objective import rates
 from pfafn.learning.student import StudentObjective
 from pfafn.models.vgg import VGG19
-from pfafn.params.file import Params, TryOnStage
+from pfafn.params.file import Params
+from pfafn.params.sections import TryOnStage
 from pfafn.photos.tensors import to_device
 from pfafn.samples.sample import StudentSample
 from pfafn.training.processes import start_fabric

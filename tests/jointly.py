@@ -26,7 +26,7 @@ from pfafn.learning.objective import Objective
 from pfafn.learning.student import StudentObjective, inherit_warp
 from pfafn.learning.tutor import TutorObjective
 from pfafn.models.tryon import TryOnNet
-from pfafn.params.file import WarpStage
+from pfafn.params.sections import WarpStage
 from pfafn.samples.sample import StudentSample
 from pfafn.training.health import TrainingDiverged
 from pfafn.training.loop import fit

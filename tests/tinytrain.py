@@ -14,7 +14,8 @@ from pfafn.learning.objective import Objective
 from pfafn.learning.tutor import TutorObjective
 from pfafn.models.inputs import Annotation, Garment
 from pfafn.models.tryon import TryOnNet
-from pfafn.params.file import Losses, Optimizer, Params, WarpStage
+from pfafn.params.file import Params
+from pfafn.params.sections import Losses, Optimizer, WarpStage
 from pfafn.samples.sample import Fake, StudentSample
 from pfafn.training.loop import fit
 from pfafn.training.recipe import Recipe

@@ -15,7 +15,7 @@ from pfafn.data.layouts import SPLITS
 from pfafn.data.pairing import unusable_pairs
 from pfafn.data.reports import reports
 from pfafn.models.parts import Category
-from pfafn.params.photos import Limit, Prepare
+from pfafn.params.sections import Limit, Prepare
 
 # Root mean square difference of two thumbnails (0..255) below which they show the same photo,
 # recompressed or resized.

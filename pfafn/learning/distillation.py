@@ -9,7 +9,7 @@ from torch import Tensor
 from pfafn.kit.joint import joint_divisor
 from pfafn.learning.losses import Terms
 from pfafn.models.warp import Warped
-from pfafn.params.losses import Distillation
+from pfafn.params.sections import Distillation
 
 FIRST_GUIDED_FLOW = 2  # the tutor guides the flows of the three finest levels only
 

@@ -12,8 +12,7 @@ from pfafn.models.inputs import Garment
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Warped
-from pfafn.params.losses import Losses
-from pfafn.params.training import TryOnStage, WarpStage
+from pfafn.params.sections import Losses, TryOnStage, WarpStage
 
 
 def rates(net: TryOnNet, schedule: WarpStage | TryOnStage) -> tuple[tuple[nn.Module, float], ...]:

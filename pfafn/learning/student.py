@@ -11,8 +11,7 @@ from pfafn.models.representation import Represented, represent
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Warped
-from pfafn.params.losses import Losses
-from pfafn.params.training import StudentTryOnStage, StudentWarpStage
+from pfafn.params.sections import Losses, StudentTryOnStage, StudentWarpStage
 from pfafn.samples.sample import StudentSample
 from pfafn.training.recipe import Recipe
 

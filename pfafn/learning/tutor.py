@@ -6,8 +6,7 @@ from pfafn.learning.objective import Objective, rates
 from pfafn.models.representation import represent
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.vgg import VGG19
-from pfafn.params.losses import Losses
-from pfafn.params.training import TryOnStage, WarpStage
+from pfafn.params.sections import Losses, TryOnStage, WarpStage
 from pfafn.samples.sample import TutorSample
 from pfafn.training.recipe import Recipe
 

@@ -9,40 +9,30 @@ from pathlib import Path
 import yaml
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
-from pfafn.params.judging import Evaluate, Fakes, Register
-from pfafn.params.losses import Losses, Perceptual
-from pfafn.params.photos import Annotate, Augment, Image, Prepare
+from pfafn.params import sections
 from pfafn.params.section import ParamsError, Section
-from pfafn.params.training import (
-    Model,
-    Optimizer,
-    StudentTryOnStage,
-    StudentWarpStage,
-    TryOnStage,
-    WarpStage,
-)
 
 
 class Params(Section):
     """The whole of params.yaml."""
 
     seed: NonNegativeInt
-    image: Image
-    model: Model
-    prepare: Prepare
-    annotate: Annotate
-    augment: Augment
-    perceptual: Perceptual
-    optimizer: Optimizer
-    losses: Losses
-    tutor_warp: WarpStage
-    tutor_tryon: TryOnStage
-    fakes: Fakes
-    student_warp: StudentWarpStage
-    student_tryon: StudentTryOnStage
-    evaluate: Evaluate
+    image: sections.Image
+    model: sections.Model
+    prepare: sections.Prepare
+    annotate: sections.Annotate
+    augment: sections.Augment
+    perceptual: sections.Perceptual
+    optimizer: sections.Optimizer
+    losses: sections.Losses
+    tutor_warp: sections.WarpStage
+    tutor_tryon: sections.TryOnStage
+    fakes: sections.Fakes
+    student_warp: sections.StudentWarpStage
+    student_tryon: sections.StudentTryOnStage
+    evaluate: sections.Evaluate
     # "register" itself would shadow a method of every pydantic model.
-    registration: Register = Field(alias="register")
+    registration: sections.Register = Field(alias="register")
 
     @model_validator(mode="after")
     def _enough_garments(self) -> "Params":

@@ -14,7 +14,7 @@ from pfafn.evaluation.confidence import CONFIDENCE, Scores, gain, read
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import file_hash
 from pfafn.kit.progress import tell
-from pfafn.params.judging import Register
+from pfafn.params.sections import Register
 from pfafn.registry import aliases, mirror, reevaluate, versions
 from pfafn.registry.decisions import DECISION, Decisions
 from pfafn.registry.record import SAMPLES, Stage, content_key

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pfafn.kit import machine
-from pfafn.params.training import Schedule
+from pfafn.params.sections import Schedule
 
 
 def loader(

@@ -16,7 +16,7 @@ from pfafn.kit.errors import UserError
 from pfafn.kit.files import write_json
 from pfafn.learning.fakes import make
 from pfafn.params.file import Params
-from pfafn.params.judging import Fakes
+from pfafn.params.sections import Fakes
 from pfafn.photos.images import PACKED_SHARE, encode_png, unpack
 from pfafn.samples.shards import Shards, ShardWriter, Unfinished
 from pfafn.stages import reads

@@ -23,7 +23,7 @@ from pfafn.kit.files import write_json
 from pfafn.kit.pool import ordered_map
 from pfafn.models.parts import Category
 from pfafn.params.file import Params
-from pfafn.params.photos import Prepare
+from pfafn.params.sections import Prepare
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto, stored
 from pfafn.photos.fitting import PNG_SHARE
 from pfafn.photos.images import encode_png

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
 from pfafn.kit.signals import Stopped, stop_signals
-from pfafn.params.training import Optimizer, Schedule
+from pfafn.params.sections import Optimizer, Schedule
 from pfafn.samples.loading import loader
 from pfafn.training import resume
 from pfafn.training.curve import Curve, Rows

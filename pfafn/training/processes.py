@@ -26,7 +26,7 @@ from torch.distributed import DistError
 
 from pfafn.kit import machine
 from pfafn.kit.errors import UserError
-from pfafn.params.training import Schedule
+from pfafn.params.sections import Schedule
 
 TIMEOUT = timedelta(minutes=10)  # for what one process may let the others wait
 WATCH = 1.0  # seconds between two looks at whether the first process lives

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from pfafn.params.training import Schedule
+from pfafn.params.sections import Schedule
 
 
 class Recipe(NamedTuple):

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from pfafn.kit.joint import join_batch_norms, joint_terms
-from pfafn.params.training import Optimizer
+from pfafn.params.sections import Optimizer
 from pfafn.training.health import check_finite, check_gradients
 from pfafn.training.recipe import Recipe
 

@@ -9,7 +9,7 @@ import yaml
 
 from flows.dvc import ROOT
 from flows.parameters import OverrideError, Profile, others
-from pfafn.params.file import ParamsError
+from pfafn.params.section import ParamsError
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from flows.retrain import (
     verify,
     worth_a_retry,
 )
-from pfafn.params.file import ParamsError
+from pfafn.params.section import ParamsError
 
 DVC_YAML = """
 stages:

@@ -20,7 +20,7 @@ from pfafn.models.inputs import Garment
 from pfafn.models.parts import BodyPart
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import Alignment, Warped
-from pfafn.params.losses import Losses
+from pfafn.params.sections import Losses
 from pfafn.samples.sample import StudentSample
 
 CLOTHES = (slice(16, 48), slice(32, 64))  # rows, columns of the clothes of tinytrain's people

@@ -8,7 +8,8 @@ import pytest
 
 from pfafn.kit.files import MissingInput
 from pfafn.models.parts import BodyPart, Category, Parsing
-from pfafn.params.file import Annotate, Params
+from pfafn.params.file import Params
+from pfafn.params.sections import Annotate
 from pfafn.photos import images
 from pfafn.samples.dataset import TestSamples, TutorSamples
 from pfafn.samples.shards import Shards

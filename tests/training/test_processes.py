@@ -16,7 +16,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment, SLURMEnv
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pfafn.params.file import WarpStage
+from pfafn.params.sections import WarpStage
 from pfafn.samples.loading import MicroBatches
 from pfafn.training import processes, resume
 from pfafn.training.processes import Layout, ProcessesError, together

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.data import Dataset
 
-from pfafn.params.training import WarpStage
+from pfafn.params.sections import WarpStage
 from pfafn.training import curve
 from pfafn.training.loop import fit
 from pfafn.training.recipe import Recipe

@@ -32,7 +32,7 @@ from pfafn.learning.student import (
 from pfafn.learning.tutor import TutorObjective
 from pfafn.models.inputs import Garment
 from pfafn.models.tryon import TryOnNet
-from pfafn.params.file import Losses, StudentWarpStage
+from pfafn.params.sections import Losses, StudentWarpStage
 from pfafn.samples.sample import StudentSample
 from pfafn.training import resume
 from pfafn.training.health import TrainingDiverged
