@@ -20,20 +20,17 @@ def check_picture(name: str, picture: Any) -> None:
         raise PictureError(f"{name} must be a uint8 RGB array (H, W, 3), got {describe(picture)}")
 
 
-def check_mask(name: str, mask: Any, size: tuple[int, int]) -> None:
-    """PictureError unless it is a uint8 array [H, W] like the garment's picture."""
+def check_mask(
+    name: str, mask: Any, size: tuple[int, int], like: str = "the garment's picture"
+) -> None:
+    """PictureError unless it is a uint8 array [H, W] of the size of what it is `like`."""
     if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8 or mask.shape != size:
-        raise PictureError(
-            f"{name} must be a uint8 array {size} like the garment's picture, got {describe(mask)}"
-        )
+        raise PictureError(f"{name} must be a uint8 array {size} like {like}, got {describe(mask)}")
 
 
 def check_ids(name: str, ids: Any, size: tuple[int, int], classes: int) -> None:
     """PictureError unless it is a uint8 array of ids [H, W] like the person's picture."""
-    if not isinstance(ids, np.ndarray) or ids.dtype != np.uint8 or ids.shape != size:
-        raise PictureError(
-            f"{name} must be a uint8 array {size} like the person, got {describe(ids)}"
-        )
+    check_mask(name, ids, size, like="the person")
     if ids.max() >= classes:
         raise PictureError(f"{name} must hold ids 0..{classes - 1}, found {ids.max()}")
 
@@ -52,6 +49,5 @@ def check_keypoints(points: Any) -> NDArray[np.float32]:
 
 def describe(value: Any) -> str:
     """dtype and shape of an array, the type of anything else."""
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {value.shape}"
-    return type(value).__name__
+    array = isinstance(value, np.ndarray)
+    return f"{value.dtype} {value.shape}" if array else type(value).__name__

@@ -4,6 +4,7 @@
 turned upright, thresholded or estimated again; only `fitted` brings a photo to another size.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -118,12 +119,8 @@ def stored(photo: PersonPhoto | GarmentPhoto) -> bytes:
 
     Its own if they are plain and both decoders see the same in them.
     """
-    kept = photo.original
-    return encode_png(photo.rgb) if kept is None or _looks_other(kept, photo.rgb) else kept
-
-
-def _looks_other(content: bytes, rgb: Pixels) -> bool:
-    try:
-        return not np.array_equal(quick_rgb(content), rgb)
-    except ImageError:
-        return True
+    if photo.original is not None:
+        with suppress(ImageError):
+            if np.array_equal(quick_rgb(photo.original), photo.rgb):
+                return photo.original
+    return encode_png(photo.rgb)

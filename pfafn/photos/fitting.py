@@ -10,9 +10,7 @@ from pfafn.photos.images import Pixels
 
 Interpolation = Literal["smooth", "nearest"]
 
-
-# Size of a photo as PNG, of its pixels' bytes, about.
-PNG_SHARE = 0.5
+PNG_SHARE = 0.5  # size of a photo as PNG, of its pixels' bytes, about
 
 
 class Placement(NamedTuple):
