@@ -24,17 +24,9 @@ def half_extent(like: Tensor) -> Tensor:
 def grid_of(offset: Tensor) -> Tensor:
     """The grid that samples at p + offset(p). offset float [B, 2, H, W] in pixels -> the same."""
     h, w = offset.shape[-2:]
-    ys = (
-        torch.arange(h, dtype=offset.dtype, device=offset.device)
-        .view(1, 1, h, 1)
-        .expand(1, 1, h, w)
-    )
-    xs = (
-        torch.arange(w, dtype=offset.dtype, device=offset.device)
-        .view(1, 1, 1, w)
-        .expand(1, 1, h, w)
-    )
-    return (torch.cat([xs, ys], dim=1) + offset) / half_extent(offset) - 1
+    like = {"dtype": offset.dtype, "device": offset.device}
+    ys, xs = torch.meshgrid(torch.arange(h, **like), torch.arange(w, **like), indexing="ij")
+    return (torch.stack([xs, ys]) + offset) / half_extent(offset) - 1
 
 
 def flow_of(grid: Tensor) -> Tensor:

@@ -126,19 +126,3 @@ REGIONS: dict[Category, Regions] = {
         skin=ARM_PARTS + LEG_PARTS,
     ),
 }
-
-LEFT_RIGHT_PARSING = (
-    (Parsing.RIGHT_SHOE, Parsing.LEFT_SHOE),
-    (Parsing.RIGHT_LEG, Parsing.LEFT_LEG),
-    (Parsing.RIGHT_ARM, Parsing.LEFT_ARM),
-)
-LEFT_RIGHT_BODY = tuple(
-    (part, BodyPart[part.name.replace("RIGHT", "LEFT")])
-    for part in BodyPart
-    if "RIGHT" in part.name
-)
-LEFT_RIGHT_KEYPOINTS = tuple(
-    (point, Keypoint[point.name.replace("RIGHT", "LEFT")])
-    for point in Keypoint
-    if "RIGHT" in point.name
-)

@@ -4,7 +4,6 @@ Stateless: what happens to a sample depends on the generator it is given and not
 """
 
 import os
-from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pfafn.models.parts import LEFT_RIGHT_BODY, LEFT_RIGHT_KEYPOINTS, LEFT_RIGHT_PARSING, Keypoint
+from pfafn.models.parts import BodyPart, Keypoint, Parsing
 from pfafn.photos.fitting import missing
 from pfafn.photos.images import WHITE
 
@@ -28,19 +27,21 @@ GARMENT_IMAGES = ("garment",)
 POINTS = "keypoints"
 
 
-def _exchange(pairs: Sequence[tuple[IntEnum, IntEnum]], size: int) -> NDArray[np.int64]:
-    """The table 0..size-1 with each pair exchanged."""
+def _exchange(ids: type[IntEnum], size: int) -> NDArray[np.int64]:
+    """The table 0..size-1 with the ids of right and left exchanged."""
     table = np.arange(size)
-    for one, other in pairs:
-        table[[one, other]] = other, one
+    for right in ids:
+        if "RIGHT" in right.name:
+            left = ids[right.name.replace("RIGHT", "LEFT")]
+            table[[right, left]] = left, right
     return table
 
 
 MIRRORED_IDS = {
-    "parsing": _exchange(LEFT_RIGHT_PARSING, 256).astype(np.uint8),
-    "body_parts": _exchange(LEFT_RIGHT_BODY, 256).astype(np.uint8),
+    "parsing": _exchange(Parsing, 256).astype(np.uint8),
+    "body_parts": _exchange(BodyPart, 256).astype(np.uint8),
 }
-MIRRORED_POINTS = _exchange(LEFT_RIGHT_KEYPOINTS, len(Keypoint))
+MIRRORED_POINTS = _exchange(Keypoint, len(Keypoint))
 
 
 class Augment:
