@@ -16,11 +16,7 @@ from pfafn.models.tryon import TryOnNet
 from pfafn.weights.digest import Tensors, digest
 
 FORMAT = "pfafn/1"
-
-
 READ_TOGETHER = 16  # tensors
-
-
 GEOMETRY = "absolute grid, align_corners=True; resized with align_corners=False"
 
 
