@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,12 +61,16 @@ def write_json(path: Path, content: Any) -> None:
 
 def file_hash(path: Path) -> str:
     """SHA-256 of a file; of a folder, of its sorted relative names and file hashes."""
-    digest = hashlib.sha256()
     if path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            # A name may be no UTF-8.
-            line = f"{file.relative_to(path)}:{file_hash(file)}\n"
-            digest.update(line.encode(errors="surrogateescape"))
-        return digest.hexdigest()
+        return files_hash(sorted(p for p in path.rglob("*") if p.is_file()), path)
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_hash(files: Iterable[Path], root: Path) -> str:
+    """SHA-256 of the names of files below root, and their hashes, in the order given."""
+    digest = hashlib.sha256()
+    for file in files:
+        line = f"{file.relative_to(root)}:{file_hash(file)}\n"
+        digest.update(line.encode(errors="surrogateescape"))  # a name may be no UTF-8
+    return digest.hexdigest()

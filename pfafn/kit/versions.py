@@ -1,10 +1,9 @@
 """Which code and which libraries compute here."""
 
-import hashlib
 import subprocess
 from pathlib import Path
 
-from pfafn.kit.files import file_hash
+from pfafn.kit.files import files_hash
 
 PACKAGE = Path(__file__).parents[1]
 LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pyarrow", "torch")
@@ -12,10 +11,7 @@ LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pya
 
 def code_version() -> str:
     """SHA-256 over the package's source files."""
-    digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        digest.update(f"{file.relative_to(PACKAGE)}:{file_hash(file)}\n".encode())
-    return digest.hexdigest()
+    return files_hash(sorted(PACKAGE.rglob("*.py")), PACKAGE)
 
 
 def git_commit() -> str | None:

@@ -1,11 +1,10 @@
 """What a stage reads: files that others have made, and the code that decides what it writes."""
 
-import hashlib
 from pathlib import Path
 
 import yaml
 
-from pfafn.kit.files import file_hash, require
+from pfafn.kit.files import files_hash, require
 from pfafn.kit.versions import PACKAGE
 
 MODEL = "model.safetensors"
@@ -39,10 +38,7 @@ def code_version(stage: str) -> str:
     stages = yaml.safe_load(table.read_text())["stages"] if table.is_file() else {}
     listed = [dep for dep in stages.get(stage, {}).get("deps", [PACKAGE.name]) if is_code(dep)]
     files = (file for dep in listed for file in sorted(code_below(project / dep)))
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.relative_to(project).as_posix()}:{file_hash(file)}\n".encode())
-    return digest.hexdigest()
+    return files_hash(files, project)
 
 
 def is_code(dep: str) -> bool:
