@@ -133,7 +133,7 @@ def with_weights(
     return made
 
 
-class MergedPyramid(nn.Module):
+class MergedPyramid(Pyramid):
     """`Pyramid` with the 1x1 convolution of fine levels inside the 3x3 one that follows.
 
     smooth(lateral(f) + double(a)) = own(f) + up(a + bias)
@@ -142,26 +142,19 @@ class MergedPyramid(nn.Module):
     """
 
     def __init__(self, pyramid: Pyramid) -> None:
-        super().__init__()
-        self.pyramid = pyramid
+        nn.Module.__init__(self)
+        self.lateral, self.smooth = pyramid.lateral, pyramid.smooth
         self.merged = nn.ModuleDict()
-        for level, (lateral, smooth) in enumerate(
-            zip(pyramid.lateral, pyramid.smooth, strict=True)
-        ):
+        for level, lateral in enumerate(self.lateral):
             # Per pixel C F + 9 F F products become 9 C F + 4 F F.
             if level and 8 * lateral.in_channels < 5 * lateral.out_channels:
-                self.merged[str(level)] = Merged(lateral, smooth)
-                pyramid.lateral[level] = pyramid.smooth[level] = nn.Identity()  # in it by now
+                self.merged[str(level)] = Merged(lateral, self.smooth[level])
+                self.lateral[level] = self.smooth[level] = nn.Identity()  # in it by now
 
-    def forward(self, features: list[Tensor]) -> list[Tensor]:
-        pyramid: list[Tensor] = []
-        for level, feature in enumerate(reversed(features)):
-            above = pyramid[-1] if pyramid else None
-            if str(level) in self.merged:
-                pyramid.append(self.merged[str(level)](feature, above))
-            else:
-                pyramid.append(self.pyramid.level(level, feature, above))
-        return pyramid
+    def level(self, level: int, feature: Tensor, above: Tensor | None) -> Tensor:
+        if str(level) in self.merged:
+            return self.merged[str(level)](feature, above)
+        return super().level(level, feature, above)
 
 
 class Merged(nn.Module):

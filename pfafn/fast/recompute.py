@@ -5,7 +5,7 @@ device computes the same twice; about a third more time.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -35,13 +35,10 @@ def blocks(module: nn.Module) -> list[nn.Module]:
 
 def twice(block: nn.Module, forward: Any, *given: Any) -> Any:
     """forward(*given); what it has to keep for the gradient is computed when that is wanted."""
-
-    def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
-        return nullcontext(), seen_before(block)
-
     return checkpoint(
-        forward, *given, use_reentrant=False, preserve_rng_state=False, context_fn=contexts
-    )
+        forward, *given, use_reentrant=False, preserve_rng_state=False,
+        context_fn=lambda: (nullcontext(), seen_before(block)),
+    )  # fmt: skip
 
 
 @contextmanager
