@@ -75,8 +75,7 @@ def import_official(warp: Path, generator: Path) -> TryOnNet:
         state = read_checkpoint(path)
         if part == "warp":
             state.pop(FILTER, None)
-        renamed = {rename(key, names) or key: tensor for key, tensor in state.items()}
-        parts |= {f"{part}.{key}": tensor for key, tensor in renamed.items()}
+        parts |= {f"{part}.{rename(key, names) or key}": state[key] for key in state}
     net = empty_like(parts, f"{warp} and {generator}")
     load_strictly(net, parts, f"{warp} and {generator}")
     return net.eval()

@@ -1,12 +1,11 @@
 """Official checkpoint files to our model files and back."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pfafn.kit.files import file_hash
+from pfafn.kit.files import file_hash, whole
 from pfafn.weights import model_file
 from pfafn.weights.model_file import ModelError
 from pfafn.weights.official import export_official, import_official
@@ -41,14 +40,9 @@ def export_files(model: Path, warp: Path, generator: Path) -> None:
     Raises ModelError if it is none of ours, or a warp network alone.
     """
     net, _ = model_file.load(model)
-    written = []
-    try:
-        for state, path in zip(export_official(net), (warp, generator), strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            written.append((path.with_name(f".{path.name}.{os.getpid()}"), path))
-            torch.save(state, written[-1][0])
-        for scratch, path in written:
-            scratch.replace(path)
-    finally:
-        for scratch, _ in written:
-            scratch.unlink(missing_ok=True)
+    states = export_official(net)
+    for path in (warp, generator):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(warp) as first, whole(generator) as second:
+        torch.save(states[0], first)
+        torch.save(states[1], second)
