@@ -2,16 +2,17 @@
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt(3)
 PAGES_FROM, HEAP_UP_TO = 128 * 2**10, 32 * 2**20  # bytes; glibc's first and its largest threshold
 
 
-def _tune() -> Callable[[int, int], int] | None:
+def _tune(parameter: int, value: int) -> None:
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    return getattr(library, "mallopt", None)
+    if mallopt := getattr(library, "mallopt", None):
+        mallopt(parameter, value)
 
 
 @contextmanager
@@ -21,16 +22,13 @@ def weights_apart() -> Iterator[None]:
     Each gets pages of its own, which go back to the system with it. Holes would fit none of the
     weights that replace others of slightly smaller size, nor the features computed later.
     """
-    if (tune := _tune()) is None:
-        yield
-        return
-    tune(MMAP_THRESHOLD, PAGES_FROM)
+    _tune(MMAP_THRESHOLD, PAGES_FROM)
     try:
         yield
     finally:
         # What glibc comes to by itself once a large block was dropped: features reuse their memory.
-        tune(MMAP_THRESHOLD, HEAP_UP_TO)
-        tune(TRIM_THRESHOLD, 2 * HEAP_UP_TO)
+        _tune(MMAP_THRESHOLD, HEAP_UP_TO)
+        _tune(TRIM_THRESHOLD, 2 * HEAP_UP_TO)
 
 
 @contextmanager
@@ -40,12 +38,9 @@ def kept() -> Iterator[None]:
     The system would clear each page anew for the next step. Blocks that glibc never has in its heap
     still go back: holes as large as these, which a slightly larger block cannot use, would add up.
     """
-    if (tune := _tune()) is None:
-        yield
-        return
-    tune(MMAP_THRESHOLD, HEAP_UP_TO)
-    tune(TRIM_THRESHOLD, -1)  # never
+    _tune(MMAP_THRESHOLD, HEAP_UP_TO)
+    _tune(TRIM_THRESHOLD, -1)  # never
     try:
         yield
     finally:
-        tune(TRIM_THRESHOLD, 2 * HEAP_UP_TO)
+        _tune(TRIM_THRESHOLD, 2 * HEAP_UP_TO)

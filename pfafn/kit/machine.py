@@ -90,16 +90,6 @@ def processes() -> int | None:
     return max(1, count("PFAFN_PROCESSES", 1))
 
 
-def checkpoint_seconds() -> int:
-    """PFAFN_CHECKPOINT_SECONDS: wall time between two resume points, default 60."""
-    return count("PFAFN_CHECKPOINT_SECONDS", 60)
-
-
-def checkpoint_steps() -> int:
-    """PFAFN_CHECKPOINT_STEPS: steps between two resume points, default 0 = by time alone."""
-    return count("PFAFN_CHECKPOINT_STEPS", 0)
-
-
 def recompute() -> bool:
     """PFAFN_RECOMPUTE: whether a training computes activations twice to hold less; default no."""
     return bool(count("PFAFN_RECOMPUTE", 0))

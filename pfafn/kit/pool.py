@@ -144,8 +144,7 @@ class _Window:
     def full(self) -> bool:
         threads = self.client.nthreads()
         if lost := len(self.workers - threads.keys()):
-            told = f"workers lost: {lost}; what they had is done again by others"
-            tell(told)
+            tell(f"workers lost: {lost}; what they had is done again by others")
         self.workers = set(threads)
         # A worker that was lost may be about to come back.
         return len(self.waiting) >= AHEAD * max(1, sum(threads.values()))

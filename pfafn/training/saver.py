@@ -63,9 +63,10 @@ class Clock:
         """
         now = time.monotonic()
         self.last, took = now, now - self.last
-        every = machine.checkpoint_steps()
+        every = machine.count("PFAFN_CHECKPOINT_STEPS", 0)  # by time alone
         by_step = bool(every) and step - self.saved_step >= every
-        return by_step or now - self.saved + took >= machine.checkpoint_seconds()
+        limit = machine.count("PFAFN_CHECKPOINT_SECONDS", 60)
+        return by_step or now - self.saved + took >= limit
 
     @contextmanager
     def saving(self, step: int) -> Iterator[None]:
