@@ -81,18 +81,15 @@ class JointBatchNorm2d(nn.BatchNorm2d):
         variances, means = gather(torch.stack(own)).unbind(1)  # [processes, C]
         mean = means.mean(0)
         variance = (variances + (means - mean).square()).mean(0)
-        self.track(mean.detach(), variance.detach(), x.numel() // x.shape[1] * processes())
+        with torch.no_grad():
+            if self.num_batches_tracked is not None:  # as it is while a block is computed again
+                self.num_batches_tracked += 1
+            count = x.numel() // x.shape[1] * processes()  # pixels of the joint batch
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
         mean, scale, bias = (v.view(1, -1, 1, 1) for v in (mean, scale, self.bias))
         return ((exact - mean) * scale + bias).to(x.dtype)
-
-    @torch.no_grad()
-    def track(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics towards those [C] of a joint batch of `count` pixels."""
-        if self.num_batches_tracked is not None:  # as it is while a block is computed again
-            self.num_batches_tracked += 1
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
 
 
 def join_batch_norms(net: nn.Module, kind: str) -> None:

@@ -7,10 +7,10 @@ What comes out is the same. A worker that dies costs the chunks it had: others d
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import count, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import cv2
@@ -33,26 +33,22 @@ WORTH = 10.0  # seconds of work left from which starting processes pays
 PATIENCE = 60  # seconds between two looks whether there are workers at all
 
 
-@dataclass(frozen=True, eq=False)
-class Chunk(Generic[Item, Result]):
-    """What a worker is sent: the work, and what it must have and see to do it."""
-
-    function: Callable[[Item], Result]
-    items: Sequence[Item]
-    code: Mapping[str, str]
-    looks: Mapping[Path, Look | None]
-
-    def __call__(self) -> "Outcome":
-        """The results up to the first UserError, and that error."""
-        results: list[Result] = []
-        try:
-            cluster.insist(self.code, self.looks)
-            cv2.setNumThreads(1)  # there is a worker for each CPU
-            for item in self.items:
-                results.append(self.function(item))
-        except UserError as error:
-            return results, error
-        return results, None
+def _work(
+    function: Callable[[Item], Result],
+    code: Mapping[str, str],
+    looks: Mapping[Path, Look | None],
+    items: Sequence[Item],
+) -> Outcome:
+    """At a worker with this code and these looks: results up to the first UserError, and that."""
+    results: list[Result] = []
+    try:
+        cluster.insist(code, looks)
+        cv2.setNumThreads(1)  # there is a worker for each CPU
+        for item in items:
+            results.append(function(item))
+    except UserError as error:
+        return results, error
+    return results, None
 
 
 def ordered_map(
@@ -119,9 +115,9 @@ def spread(
     code = cluster.identity() if elsewhere else {}
     looks = cluster.looks(reads) if elsewhere else {}
     with cluster.client() as client:
-        window = _Window(client, name)
+        window = _Window(client, partial(_work, function, code, looks), name)
         for first in range(0, len(items), size):
-            window.put(Chunk(function, items[first : first + size], code, looks))
+            window.put(items[first : first + size])
             while window.full():
                 yield from window.take()
         while window.waiting:
@@ -131,15 +127,17 @@ def spread(
 class _Window:
     """The chunks that are under way or wait to be taken, in order."""
 
-    def __init__(self, client: "Client", name: Callable[[Any], object]) -> None:
-        self.client, self.name = client, name
-        self.waiting: deque[tuple[Chunk[Any, Any], Future]] = deque()
+    def __init__(
+        self, client: "Client", work: Callable[[Any], Outcome], name: Callable[[Any], object]
+    ) -> None:
+        self.client, self.work, self.name = client, work, name
+        self.waiting: deque[tuple[Sequence[Any], Future]] = deque()
         self.workers: set[str] = set()
         self._keys = zip(repeat(uuid4().hex), count())
 
-    def put(self, chunk: Chunk[Any, Any]) -> None:
-        future = self.client.submit(chunk, key=next(self._keys), pure=False)
-        self.waiting.append((chunk, future))
+    def put(self, items: Sequence[Any]) -> None:
+        future = self.client.submit(partial(self.work, items), key=next(self._keys), pure=False)
+        self.waiting.append((items, future))
 
     def full(self) -> bool:
         threads = self.client.nthreads()
@@ -174,12 +172,8 @@ class _Window:
 
     def _deadly(self, deaths: int) -> WorkersError:
         """Chunks that a worker had together are given up together: each may have killed it."""
-        suspects = [
-            self.name(item)
-            for chunk, future in self.waiting
-            if _killed(future)
-            for item in chunk.items
-        ]
+        killed = [items for items, future in self.waiting if _killed(future)]
+        suspects = [self.name(item) for items in killed for item in items]
         return WorkersError(
             f"{deaths} workers were killed one after the other, each while it worked on one of "
             f"these: {', '.join(map(str, suspects))}. If memory ran out, set PFAFN_WORKERS to "
