@@ -29,11 +29,7 @@ TRITON = has_triton()
 
 
 def cost_volume(garment: Tensor, person: Tensor, radius: int = 3) -> Tensor:
-    """Local correlation  c(p, d) = <garment(p), person(p + d)> / C  for |d| <= radius.
-
-    garment, person [B, C, H, W] -> [B, (2 * radius + 1) ** 2, H, W], d in row-major order (dy slow,
-    dx fast), in person's precision. Outside the image, person is zero.
-    """
+    """`models.correlation.cost_volume` in person's precision, [B, (2 * radius + 1) ** 2, H, W]."""
     return _Correlation.apply(garment.to(person.dtype), person, radius)
 
 
@@ -81,11 +77,8 @@ class _Correlation(torch.autograd.Function):
         garment, person = ctx.saved_tensors
         radius, side = ctx.radius, 2 * ctx.radius + 1
         if kernels := _kernels(person):
-            of_garment, of_person = (
-                kernels.gradient(grad, other, radius, of_person)
-                for other, of_person in ((person, False), (garment, True))
-            )
-            return of_garment, of_person, None
+            of_garment = kernels.gradient(grad, person, radius, False)
+            return of_garment, kernels.gradient(grad, garment, radius, True), None
         batch, channels, height, width = garment.shape
         wanted = (grad / channels).permute(0, 2, 3, 1).unflatten(3, (side, side))
         blocks = _blocks(width)

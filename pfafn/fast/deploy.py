@@ -65,21 +65,17 @@ def deploy(
 
 
 def fold_norms(layers: nn.Sequential) -> None:
-    """Make each batch norm behind a convolution part of it."""
-    for i in range(len(layers) - 1, 0, -1):
-        if isinstance(layers[i], nn.BatchNorm2d) and isinstance(layers[i - 1], nn.Conv2d):
-            fold_norm(layers[i - 1], layers[i])
-            del layers[i]
-
-
-def fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    """Scale and shift a convolution without a bias as the norm behind it does.
+    """Make each batch norm behind a convolution without a bias part of it.
 
     In the weights' own memory: a second set of weights would be the peak of what a try-on needs.
     """
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    conv.weight.mul_(scale.view(-1, 1, 1, 1))
-    conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+    for i in range(len(layers) - 1, 0, -1):
+        conv, norm = layers[i - 1], layers[i]
+        if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d):
+            scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+            conv.weight.mul_(scale.view(-1, 1, 1, 1))
+            conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+            del layers[i]
 
 
 def accumulate_residuals(net: nn.Module) -> None:
@@ -118,19 +114,20 @@ def fold_doubling(layers: nn.Sequential, dtype: torch.dtype) -> None:
 def doubling(conv: nn.Conv2d) -> nn.ConvTranspose2d:
     """The transposed convolution that is nearest x2 and then this 3x3 convolution, padded by 1."""
     kind = ExactConvTranspose2d if isinstance(conv, Exact) else nn.ConvTranspose2d
-    shape = (conv.in_channels, conv.out_channels, 4)
-    return with_weights(kind, doubled(conv.weight), conv.bias, shape, stride=2, padding=1)
+    made = kind(conv.in_channels, conv.out_channels, 4, stride=2, padding=1, device="meta")
+    return with_weights(made, doubled(conv.weight), conv.bias)
 
 
-def with_weights(
-    kind: type[nn.Module], weight: Tensor, bias: Tensor | None, shape: tuple[int, ...], **how: int
-) -> nn.Module:
-    """kind(*shape, **how) with this weight and bias."""
-    made = kind(*shape, bias=bias is not None, device="meta", **how)
-    made.weight = nn.Parameter(weight)
-    if bias is not None:
-        made.bias = nn.Parameter(bias.clone())
-    return made
+def convolution(weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
+    """The 3x3 convolution, padded by 1, with this weight and bias."""
+    made = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, device="meta")
+    return with_weights(made, weight, bias)
+
+
+def with_weights(conv: nn.Module, weight: Tensor, bias: Tensor | None) -> nn.Module:
+    conv.weight = nn.Parameter(weight)
+    conv.bias = None if bias is None else nn.Parameter(bias.clone())
+    return conv
 
 
 class MergedPyramid(Pyramid):
@@ -163,8 +160,7 @@ class Merged(nn.Module):
     def __init__(self, lateral: nn.Conv2d, smooth: nn.Conv2d) -> None:
         super().__init__()
         weight = torch.einsum("omij,mc->ocij", smooth.weight, lateral.weight[:, :, 0, 0])
-        shape = (lateral.in_channels, smooth.out_channels, 3)
-        self.own = Accumulate(with_weights(nn.Conv2d, weight, smooth.bias, shape, padding=1))
+        self.own = Accumulate(convolution(weight, smooth.bias))
         self.up = doubling(smooth)
         self.up.bias = None
         self.bias = nn.Parameter(lateral.bias.view(-1, 1, 1))
@@ -176,9 +172,7 @@ class Merged(nn.Module):
 def half(conv: nn.Conv2d, *, person: bool) -> nn.Conv2d:
     """What a 3x3 convolution makes of half its input: of the person, with the bias, or the rest."""
     garment, own = conv.weight.chunk(2, dim=1)
-    weight, bias = (own, conv.bias) if person else (garment, None)
-    shape = (weight.shape[1], weight.shape[0], 3)
-    return with_weights(nn.Conv2d, weight.clone(), bias, shape, padding=1)
+    return convolution(own.clone(), conv.bias) if person else convolution(garment.clone(), None)
 
 
 class SplitFlowNet(FastFlowNet):
