@@ -1,4 +1,4 @@
-"""A whole try-on network, and its file: safetensors whose header carries a JSON card."""
+"""A whole try-on network, of a tutor or a student, and what it makes."""
 
 from typing import NamedTuple
 
@@ -33,12 +33,7 @@ class TryOnNet(nn.Module):
         super().__init__()
         if role not in CONDITION:
             raise ValueError(f"role must be one of {sorted(CONDITION)}, got {role!r}")
-        self.architecture = {
-            "role": role,
-            "channels": list(channels),
-            "fpn": fpn,
-            "generator": generator,
-        }
+        self.architecture = dict(role=role, channels=list(channels), fpn=fpn, generator=generator)
         self.role = role
         self.warp = WarpNet(CONDITION[role], channels, fpn)
         self.generator = Generator(GENERATOR[role], generator) if generator else None
