@@ -28,7 +28,9 @@ def load_vgg(weights: str, sha256: str | None = None) -> VGG19 | None:
     """
     if weights == "none":
         return None
-    path = imagenet() if weights == "imagenet" else Path(weights)
+    path, fix = Path(weights), "bring that file back, or set perceptual.sha256 to this one's"
+    if weights == "imagenet":
+        path, sha256, fix = imagenet(), SHA256_PREFIX, "delete it, so that it is fetched again"
     if not path.is_file():
         raise NoPerceptualWeights(
             f"perceptual.weights = {weights!r}: no such file; expected none, imagenet or the path "
@@ -36,8 +38,8 @@ def load_vgg(weights: str, sha256: str | None = None) -> VGG19 | None:
         )
     if sha256 and not (hashed := file_hash(path)).startswith(sha256):
         raise NoPerceptualWeights(
-            f"{path} is not the file of perceptual.sha256: its SHA-256 is {hashed}, expected "
-            f"{sha256}; bring that file back, or set perceptual.sha256 to this one's"
+            f"{path} is not the file of perceptual.weights = {weights!r}: its SHA-256 is {hashed}, "
+            f"expected {sha256}; {fix}"
         )
     vgg = VGG19()
     state = read_checkpoint(path)
@@ -47,7 +49,7 @@ def load_vgg(weights: str, sha256: str | None = None) -> VGG19 | None:
 
 
 def imagenet() -> Path:
-    """torchvision's ImageNet VGG19, downloaded once; its hash is checked at each use."""
+    """torchvision's ImageNet VGG19, downloaded once."""
     if not CACHE.is_file():
         CACHE.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -57,9 +59,4 @@ def imagenet() -> Path:
                 f"perceptual.weights = imagenet: could not fetch {URL} ({error}). Put that file at "
                 f"{CACHE} yourself, or set perceptual.weights to its path, or to none"
             ) from error
-    if not (found := file_hash(CACHE)).startswith(SHA256_PREFIX):
-        raise NoPerceptualWeights(
-            f"{CACHE} is not the file of {URL}: its SHA-256 begins with {found[:8]}, expected "
-            f"{SHA256_PREFIX}; delete it, so that it is fetched again"
-        )
     return CACHE
