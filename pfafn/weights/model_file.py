@@ -1,6 +1,8 @@
-"""Model files: safetensors whose header carries a JSON card."""
+"""Model files: safetensors whose header carries a JSON card, and the hash of all of it."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ from torch import Tensor, nn
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import whole
 from pfafn.models.tryon import TryOnNet
-from pfafn.weights.digest import Tensors, digest
 
 FORMAT = "pfafn/1"
 READ_TOGETHER = 16  # tensors
 GEOMETRY = "absolute grid, align_corners=True; resized with align_corners=False"
+
+Tensors = Mapping[str, Tensor]
 
 
 class ModelError(UserError, ValueError):
@@ -50,6 +53,20 @@ def read_card(path: Path) -> dict[str, Any]:
             f"{path}: has no {FORMAT} card; official checkpoints need `import-official`"
         )
     return card
+
+
+def digest(tensors: Tensors, told: str) -> str:
+    """SHA-256 over `told` and, in the order of their names, names, dtypes, shapes and bytes.
+
+    tensors: on the CPU, of any dtype and shape; told: what the file says beside them. Files carry
+    it, so that no flipped bit is ever taken for a weight.
+    """
+    found = hashlib.sha256(told.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name}:{tensor.dtype}:{list(tensor.shape)}\n".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def content_hash(weights: Tensors, card: dict[str, Any]) -> str:
