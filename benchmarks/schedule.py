@@ -95,7 +95,7 @@ def step(phase: Phase, scale: Scale) -> Callable[[], object]:
     params = Params.load(PAPER)
     recipe = prepared(params, phase.stage, scale.widths)
     quicken(recipe.objective)
-    if machine.recompute():
+    if machine.count("PFAFN_RECOMPUTE", 0):
         recompute(recipe.objective)
     machine.repeat()  # as the stages do
     trainer = Trainer(start_fabric(), recipe, params.optimizer, LONG, phase.epoch * LONG)

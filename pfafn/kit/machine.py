@@ -90,11 +90,6 @@ def processes() -> int | None:
     return max(1, count("PFAFN_PROCESSES", 1))
 
 
-def recompute() -> bool:
-    """PFAFN_RECOMPUTE: whether a training computes activations twice to hold less; default no."""
-    return bool(count("PFAFN_RECOMPUTE", 0))
-
-
 def count(name: str, default: int) -> int:
     """A non-negative whole number from the environment."""
     value = os.environ.get(name, str(default))

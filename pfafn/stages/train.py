@@ -87,7 +87,7 @@ def train_stage(
         with fabric.rank_zero_first():  # it may fetch the perceptual loss's weights
             recipe = recipe_of(params, artifacts)
         quicken(recipe.objective)
-        if machine.recompute():
+        if machine.count("PFAFN_RECOMPUTE", 0):
             recompute(recipe.objective)
         net = recipe.objective.net
         if fabric.is_global_zero:
