@@ -64,7 +64,9 @@ class _Correlation(torch.autograd.Function):
         costs = garment.new_empty(batch, height, width, side, side)
         for block in _blocks(width):
             rows, window = _rows(garment, block, radius), _window(person, block, radius)
-            products, reach = _products(rows, window, side), _reach(window, side)
+            products = _products(rows, window, side)
+            # What each row can reach, [N, side w, C], dy slow: a view.
+            reach = window.unfold(0, side, 1).permute(0, 3, 1, 2).flatten(1, 2)
             torch.bmm(reach, rows[: len(reach)].mT, out=products[: len(reach)])
             wanted = costs[:, :, block]
             wanted.copy_(_band(products, batch, side)[:, :, : wanted.shape[2]])
@@ -95,9 +97,10 @@ class _Correlation(torch.autograd.Function):
                 shifted = slice(dy, dy + len(part))
                 of_rows[used].baddbmm_(part.mT, window[shifted])
                 of_window[shifted].baddbmm_(part, rows[used])
-            of_garment[:, :, block] = _images(of_rows, batch)[:, :height, : inside.shape[2]]
+            of_rows, of_window = (each.unflatten(0, (batch, -1)) for each in (of_rows, of_window))
+            of_garment[:, :, block] = of_rows[:, :height, : inside.shape[2]]
             reached = of_person[:, :, block.start : block.stop + 2 * radius]
-            reached += _images(of_window, batch)[:, radius : radius + height]
+            reached += of_window[:, radius : radius + height]
         of_person = of_person[:, :, radius : radius + width]
         return of_garment.permute(0, 3, 1, 2), of_person.permute(0, 3, 1, 2), None
 
@@ -134,11 +137,6 @@ def _window(features: Tensor, block: slice, radius: int) -> Tensor:
     return window.flatten(0, 1)
 
 
-def _reach(window: Tensor, side: int) -> Tensor:
-    """[N + side - 1, w, C] -> [N, side w, C], a view: what each row can reach, dy slow."""
-    return window.unfold(0, side, 1).permute(0, 3, 1, 2).flatten(1, 2)
-
-
 def _products(rows: Tensor, window: Tensor, side: int) -> Tensor:
     """Room for those of a block with what it can reach, [B (H + 2r), side (w + 2r), w]."""
     return window.new_empty(len(window), side * window.shape[1], rows.shape[1])
@@ -150,8 +148,3 @@ def _band(products: Tensor, batch: int, side: int) -> Tensor:
     reach, block = products.shape[1] // side, products.shape[2]
     shape = batch, rows - side + 1, block, side, side
     return products.as_strided(shape, (rows * row, row, block + 1, reach * block, block))
-
-
-def _images(rows: Tensor, batch: int) -> Tensor:
-    """[B N, w, C] -> [B, N, w, C]."""
-    return rows.unflatten(0, (batch, -1))

@@ -169,12 +169,6 @@ class Merged(nn.Module):
         return self.own(feature, self.up(above + self.bias))
 
 
-def half(conv: nn.Conv2d, *, person: bool) -> nn.Conv2d:
-    """What a 3x3 convolution makes of half its input: of the person, with the bias, or the rest."""
-    garment, own = conv.weight.chunk(2, dim=1)
-    return convolution(own.clone(), conv.bias) if person else convolution(garment.clone(), None)
-
-
 class SplitFlowNet(FastFlowNet):
     """`FastFlowNet` that takes a person pyramid, or what is known `ahead` of it.
 
@@ -183,9 +177,11 @@ class SplitFlowNet(FastFlowNet):
 
     def __init__(self, flow: FlowNet) -> None:
         super().__init__(flow)
-        first = [head[0] for head in flow.refine]
-        self.of_garment = nn.ModuleList(half(conv, person=False) for conv in first)
-        self.of_person = nn.ModuleList(Accumulate(half(conv, person=True)) for conv in first)
+        self.of_garment, self.of_person = nn.ModuleList(), nn.ModuleList()
+        for head in flow.refine:
+            garment, person = head[0].weight.chunk(2, dim=1)
+            self.of_garment.append(convolution(garment.clone(), None))
+            self.of_person.append(Accumulate(convolution(person.clone(), head[0].bias)))
         self.refine = nn.ModuleList(nn.Sequential(*list(head)[2:]) for head in flow.refine)
 
     def ahead(self, person: list[Tensor]) -> list[PersonLevel]:
