@@ -83,6 +83,5 @@ def second_order(grid: Tensor, epsilon: float = 1e-6, power: float = 0.45) -> Te
 
 def total_variation(offset: Tensor) -> Tensor:
     """Mean absolute difference of neighbours, rows plus columns, of offset [B, 2, H, W]; scalar."""
-    return (offset[..., 1:, :] - offset[..., :-1, :]).abs().mean() + (
-        offset[..., :, 1:] - offset[..., :, :-1]
-    ).abs().mean()
+    rows, columns = offset[..., 1:, :] - offset[..., :-1, :], offset[..., 1:] - offset[..., :-1]
+    return rows.abs().mean() + columns.abs().mean()

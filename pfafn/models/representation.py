@@ -36,10 +36,8 @@ class Represented(NamedTuple):
 @cache
 def region_table(region: str, size: int, device: torch.device) -> Tensor:
     """bool [categories, size]: whether an id belongs to that region of that category."""
-    table = torch.zeros(len(Category), size, dtype=torch.bool)
-    for category, regions in REGIONS.items():
-        table[category, [int(i) for i in getattr(regions, region)]] = True
-    return table.to(device)
+    members = [getattr(REGIONS[category], region) for category in Category]
+    return torch.tensor([[i in ids for i in range(size)] for ids in members], device=device)
 
 
 def region(ids: Tensor, name: str, category: Tensor, size: int) -> Tensor:

@@ -193,12 +193,8 @@ class WarpNet(nn.Module):
     ) -> Warped:
         """Warp a garment [B, 3, H, W], its mask [B, 1, H, W] onto a person; both encoded before."""
         alignment = self.flow(features, person)
-        return Warped(
-            warp(garment, alignment.grid),
-            warp(mask, alignment.grid, padding="zeros"),
-            alignment,
-            person,
-        )
+        grid = alignment.grid
+        return Warped(warp(garment, grid), warp(mask, grid, padding="zeros"), alignment, person)
 
     def forward(self, condition: Tensor, garment: Tensor, mask: Tensor) -> Warped:
         person, features = self.encode_person(condition), self.encode_garment(garment)
