@@ -64,7 +64,7 @@ class _Correlation(torch.autograd.Function):
         costs = garment.new_empty(batch, height, width, side, side)
         for block in _blocks(width):
             rows, window = _rows(garment, block, radius), _window(person, block, radius)
-            products = _products(rows, window, side)
+            products = window.new_empty(len(window), side * window.shape[1], rows.shape[1])
             # What each row can reach, [N, side w, C], dy slow: a view.
             reach = window.unfold(0, side, 1).permute(0, 3, 1, 2).flatten(1, 2)
             torch.bmm(reach, rows[: len(reach)].mT, out=products[: len(reach)])
@@ -88,7 +88,7 @@ class _Correlation(torch.autograd.Function):
         of_person = grad.new_zeros(batch, height, blocks[-1].stop + 2 * radius, channels)
         for block in blocks:
             rows, window = _rows(garment, block, radius), _window(person, block, radius)
-            products = _products(rows, window, side).zero_()  # also beside the band
+            products = window.new_zeros(len(window), side * window.shape[1], rows.shape[1])
             inside = wanted[:, :, block]
             _band(products, batch, side)[:, :, : inside.shape[2]] = inside
             of_rows, of_window = rows.new_zeros(rows.shape), torch.zeros_like(window)
@@ -112,16 +112,10 @@ def _blocks(width: int) -> list[slice]:
 
 
 def _rows(features: Tensor, block: slice, radius: int) -> Tensor:
-    """A block of [B, C, H, W] -> [B (H + 2r), w, C]: 2r rows of zeros below each image.
-
-    A view without them where nothing has to be filled up.
-    """
+    """A block of [B, C, H, W] -> [B (H + 2r), w, C]: 2r rows of zeros below each image."""
     rows = features[..., block].permute(0, 2, 3, 1)
     batch, height, inside, channels = rows.shape
-    width = block.stop - block.start
-    if batch == 1 and inside == width:
-        return rows[0]
-    spaced = rows.new_zeros(batch, height + 2 * radius, width, channels)
+    spaced = rows.new_zeros(batch, height + 2 * radius, block.stop - block.start, channels)
     spaced[:, :height, :inside] = rows
     return spaced.flatten(0, 1)
 
@@ -137,13 +131,11 @@ def _window(features: Tensor, block: slice, radius: int) -> Tensor:
     return window.flatten(0, 1)
 
 
-def _products(rows: Tensor, window: Tensor, side: int) -> Tensor:
-    """Room for those of a block with what it can reach, [B (H + 2r), side (w + 2r), w]."""
-    return window.new_empty(len(window), side * window.shape[1], rows.shape[1])
-
-
 def _band(products: Tensor, batch: int, side: int) -> Tensor:
-    """The wanted products, [B, H, w, dy, dx], a view: place i of a block has column dx + i."""
+    """Of products [B (H + 2r), side (w + 2r), w] the wanted ones, [B, H, w, dy, dx], a view.
+
+    Place i of a block has column dx + i.
+    """
     rows, (row, _, _) = len(products) // batch, products.stride()
     reach, block = products.shape[1] // side, products.shape[2]
     shape = batch, rows - side + 1, block, side, side

@@ -42,7 +42,8 @@ def pack(net: nn.Module, dtype: torch.dtype) -> None:
     if isinstance(net, nn.Sequential):
         for i in range(len(net) - 1, 0, -1):
             if isinstance(net[i - 1], Packed) and type(net[i]) in ACTIVATIONS:
-                net[i - 1].activate(net[i])
+                slope = [net[i].negative_slope] if isinstance(net[i], nn.LeakyReLU) else []
+                net[i - 1].activation = ACTIVATIONS[type(net[i])], slope
                 del net[i]
 
 
@@ -65,7 +66,7 @@ class Packed(nn.Module):
         super().__init__()
         self.dtype = conv.weight.dtype
         self.bias = conv.bias
-        self.activation: tuple[str, list[float]] = ("none", [])
+        self.activation: tuple[str, list[float]] = ("none", [])  # applied to every result
         weight = conv.weight.detach().contiguous(memory_format=torch.channels_last)
         if isinstance(conv, nn.ConvTranspose2d):
             self.operator = torch.ops.mkldnn._convolution_transpose_pointwise
@@ -77,11 +78,6 @@ class Packed(nn.Module):
             self.geometry = (conv.padding, conv.stride, conv.dilation)
         self.weight = reorder(weight, *self.geometry, conv.groups, None)
         self.groups = conv.groups
-
-    def activate(self, layer: nn.ReLU | nn.LeakyReLU) -> None:
-        """Apply this activation to every result."""
-        slope = [layer.negative_slope] if isinstance(layer, nn.LeakyReLU) else []
-        self.activation = (ACTIVATIONS[type(layer)], slope)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.to(self.dtype).contiguous(memory_format=torch.channels_last)

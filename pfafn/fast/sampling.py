@@ -22,9 +22,7 @@ def sample(source: Tensor, grid: Tensor) -> Tensor:
     right, bottom = (left + 1).clamp(max=w - 1), (top + 1).clamp(max=h - 1)
 
     first = h * w * torch.arange(batch, dtype=torch.int32, device=grid.device).view(-1, 1, 1)
-    rows = (top, top, bottom, bottom)
-    columns = (left, right, left, right)
-    places = [first + w * row + column for row, column in zip(rows, columns, strict=True)]
+    places = [first + w * row + column for row in (top, bottom) for column in (left, right)]
     shares = [
         vertical * horizontal
         for vertical in (1 - bottom_share, bottom_share)
