@@ -67,15 +67,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 def import_official(warp: Path, generator: Path) -> TryOnNet:
     """A network from the two official files; role and widths are read off the weights."""
-    parts = {}
-    for part, path, names in (
-        ("warp", warp, WARP_NAMES),
-        ("generator", generator, generator_names()),
-    ):
-        state = read_checkpoint(path)
-        if part == "warp":
-            state.pop(FILTER, None)
-        parts |= {f"{part}.{rename(key, names) or key}": state[key] for key in state}
+    state = read_checkpoint(warp)
+    state.pop(FILTER, None)
+    parts = {f"warp.{rename(key, WARP_NAMES) or key}": state[key] for key in state}
+    state, names = read_checkpoint(generator), generator_names()
+    parts |= {f"generator.{rename(key, names) or key}": state[key] for key in state}
     net = empty_like(parts, f"{warp} and {generator}")
     load_strictly(net, parts, f"{warp} and {generator}")
     return net.eval()

@@ -10,7 +10,6 @@ from pfafn.weights import model_file
 from pfafn.weights.model_file import ModelError
 from pfafn.weights.official import export_official, import_official
 
-SUFFIX = ".safetensors"
 STEP = 32  # the networks halve a picture five times
 
 
@@ -20,8 +19,8 @@ def import_files(warp: Path, generator: Path, out: Path, size: tuple[int, int]) 
     size: (height, width) at which the model will work. Raises ModelError if a file or weight does
     not fit; then nothing is written.
     """
-    if out.suffix != SUFFIX:
-        raise ModelError(f"{out}: a model file's name ends in {SUFFIX}")
+    if out.suffix != ".safetensors":
+        raise ModelError(f"{out}: a model file's name ends in .safetensors")
     if any(side < 2 * STEP or side % STEP for side in size):
         raise ModelError(
             f"height and width must be multiples of {STEP}, at least {2 * STEP}, "

@@ -42,9 +42,8 @@ def load_vgg(weights: str, sha256: str | None = None) -> VGG19 | None:
             f"expected {sha256}; {fix}"
         )
     vgg = VGG19()
-    state = read_checkpoint(path)
-    # The file also holds the classifier and the layers after relu5_1.
-    load_strictly(vgg, {k: v for k, v in state.items() if k in vgg.state_dict()}, path)
+    own = vgg.state_dict().keys()  # the file also holds the classifier and what is after relu5_1
+    load_strictly(vgg, {k: v for k, v in read_checkpoint(path).items() if k in own}, path)
     return vgg.eval()
 
 
