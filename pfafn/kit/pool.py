@@ -112,8 +112,7 @@ def spread(
     taken.
     """
     elsewhere = cluster.address() is not None
-    code = cluster.identity() if elsewhere else {}
-    looks = cluster.looks(reads) if elsewhere else {}
+    code, looks = (cluster.identity(), cluster.looks(reads)) if elsewhere else ({}, {})
     with cluster.client() as client:
         window = _Window(client, partial(_work, function, code, looks), name)
         for first in range(0, len(items), size):

@@ -16,11 +16,10 @@ class Progress:
     def __init__(
         self, name: str, total: int, start: int = 0, unit: str = "steps", quiet: bool = False
     ) -> None:
-        self.name, self.total, self.done, self.unit = name, total, start, unit
-        self.first = start
+        self.name, self.total, self.unit, self.quiet = name, total, unit, quiet
+        self.first = self.done = start
         self.began = self.said = time.monotonic()
         self.bar = None
-        self.quiet = quiet
         console = Console(stderr=True)
         if console.is_terminal and not quiet:
             self.bar = rich_progress.Progress(
