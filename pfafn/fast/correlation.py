@@ -45,12 +45,11 @@ def _kernels(features: Tensor) -> ModuleType | None:
 class _Correlation(torch.autograd.Function):
     """By a kernel on a GPU, else by matrix products.
 
-    Each row is cut into blocks; a block times the window it can reach is one matrix product.
-
-    Of that product only the band |dx| <= radius is kept. This does more multiplications than the
-    definition, but reads the features once per block instead of once per displacement. The rows of
-    a window lie one after the other in memory, and those of all images on top of each other, so
-    that the windows of all rows are one overlapping view; products across the seams are not used.
+    Each row is cut into blocks; a block times the window it can reach is one matrix product, of
+    which only the band |dx| <= radius is kept. This does more multiplications than the definition,
+    but reads the features once per block instead of once per displacement. The rows of a window lie
+    one after the other in memory, and those of all images on top of each other, so that the windows
+    of all rows are one overlapping view; products across the seams are not used.
     """
 
     @staticmethod

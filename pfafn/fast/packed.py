@@ -33,7 +33,7 @@ def pack(net: nn.Module, dtype: torch.dtype) -> None:
     for name, child in list(net.named_children()):
         if isinstance(child, Accumulate):
             lower(child.conv, dtype)
-            setattr(net, name, PackedAccumulate(child))
+            setattr(net, name, PackedAccumulate(Packed(child.conv), relu=child.relu))
         elif isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
             lower(child, dtype)
             setattr(net, name, Packed(child))
@@ -50,7 +50,7 @@ def pack(net: nn.Module, dtype: torch.dtype) -> None:
 class Accumulate(nn.Module):
     """total += conv(x), in the memory of total, a ReLU over it if wanted; knows no gradient."""
 
-    def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
+    def __init__(self, conv: "nn.Conv2d | Packed", *, relu: bool = False) -> None:
         super().__init__()
         self.conv, self.relu = conv, relu
 
@@ -88,10 +88,7 @@ class Packed(nn.Module):
 
 
 class PackedAccumulate(Accumulate):
-    """The same in one operator, without room for what is added."""
-
-    def __init__(self, plain: Accumulate) -> None:
-        super().__init__(Packed(plain.conv), relu=plain.relu)
+    """The same of a packed convolution in one operator, without room for what is added."""
 
     def forward(self, x: Tensor, total: Tensor) -> Tensor:
         conv = self.conv
