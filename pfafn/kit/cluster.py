@@ -158,19 +158,17 @@ def looks(paths: Iterable[Path]) -> dict[Path, Look | None]:
 
 def insist(code: Mapping[str, str], seen: Mapping[Path, Look | None]) -> None:
     """Raise WorkersError unless this process has the code and sees the files that are wanted."""
-    mine = identity()
+    worker, mine = f"the worker on {socket.gethostname()}", identity()
     for name, version in code.items():
         if mine.get(name) != version:
             raise WorkersError(
-                f"the worker on {socket.gethostname()} has {name} {mine.get(name)}, the run that "
-                f"it works for has {version}, so other bytes might come out: install the same "
-                "there and start the worker again"
+                f"{worker} has {name} {mine.get(name)}, the run that it works for has {version}, "
+                "so other bytes might come out: install the same there and start the worker again"
             )
     for path, wanted in seen.items():
-        found = look(path)
-        if found != wanted:
+        if (found := look(path)) != wanted:
+            what = "there is none" if found is None else "it is another one"
             raise WorkersError(
-                f"the worker on {socket.gethostname()} does not see {path} as the run that it "
-                f"works for: {'there is none' if found is None else 'it is another one'}. Workers "
-                "need the same file system at the same place, and nobody may change it meanwhile"
+                f"{worker} does not see {path} as the run that it works for: {what}. Workers need "
+                "the same file system at the same place, and nobody may change it meanwhile"
             )

@@ -16,7 +16,8 @@ class Progress:
     def __init__(
         self, name: str, total: int, start: int = 0, unit: str = "steps", quiet: bool = False
     ) -> None:
-        self.name, self.total, self.unit, self.quiet = name, total, unit, quiet
+        self.name, self.total, self.unit = name, total, unit
+        self.say = (lambda _: None) if quiet else tell
         self.first = self.done = start
         self.began = self.said = time.monotonic()
         self.bar = None
@@ -63,10 +64,6 @@ class Progress:
             f"{self.name}: {self.done}/{self.total} {self.unit}{shown}, "
             f"{speed:.2f} {self.unit}/s, ETA {left}"
         )
-
-    def say(self, text: str) -> None:
-        if not self.quiet:
-            tell(text)
 
 
 def tell(text: str) -> None:

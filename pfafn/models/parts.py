@@ -106,13 +106,12 @@ ARM_PARTS = tuple(
 FOREARMS = ARM_PARTS[4:]
 LEG_PARTS = tuple(BodyPart(i) for i in range(BodyPart.RIGHT_THIGH_BACK, BodyPart.LEFT_CALF + 1))
 SHOES = (Parsing.RIGHT_SHOE, Parsing.LEFT_SHOE)
-LEGS = (Parsing.RIGHT_LEG, Parsing.LEFT_LEG)
 
 REGIONS: dict[Category, Regions] = {
     # The paper's setting: label 7 is merged into the upper clothes, legs count as other clothes.
     Category.UPPER: Regions(
         clothes=(Parsing.UPPER_CLOTHES, Parsing.DRESS),
-        other_clothes=(*SHOES, Parsing.LOWER_CLOTHES, *LEGS),
+        other_clothes=(*SHOES, Parsing.LOWER_CLOTHES, Parsing.RIGHT_LEG, Parsing.LEFT_LEG),
         skin=ARM_PARTS,
     ),
     Category.LOWER: Regions(
