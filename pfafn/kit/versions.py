@@ -16,13 +16,9 @@ def code_version() -> str:
 
 def git_commit() -> str | None:
     """Commit of the code, with "+dirty" if the tree differs; None outside a repository."""
+    command = ["git", "-C", str(PACKAGE), "describe", "--always", "--exclude=*", "--abbrev=64"]
     try:
-        head = _git("rev-parse", "HEAD")
-        return head + ("+dirty" if _git("status", "--porcelain", "-uno") else "")
+        told = subprocess.run([*command, "--dirty=+dirty"], capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def _git(*words: str) -> str:
-    command = ["git", "-C", str(PACKAGE), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return told.stdout.decode().strip()
