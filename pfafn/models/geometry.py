@@ -39,14 +39,10 @@ def warp(source: Tensor, grid: Tensor, padding: str = "border") -> Tensor:
 
     padding: "border" for garments, features and grids, "zeros" for garment masks.
     """
-    if grid.ndim != 4 or grid.shape[1] != 2 or grid.shape[0] != source.shape[0]:
-        raise ValueError(
-            f"grid for {source.shape[0]} sources must be [{source.shape[0]}, 2, H, W], "
-            f"got {list(grid.shape)}"
-        )
-    return F.grid_sample(
-        source, grid.movedim(1, -1), mode="bilinear", padding_mode=padding, align_corners=True
-    )
+    n = source.shape[0]
+    if grid.ndim != 4 or grid.shape[:2] != (n, 2):
+        raise ValueError(f"grid for {n} sources must be [{n}, 2, H, W], got {list(grid.shape)}")
+    return F.grid_sample(source, grid.movedim(1, -1), padding_mode=padding, align_corners=True)
 
 
 def compose(grid: Tensor, offset: Tensor) -> Tensor:
