@@ -14,7 +14,7 @@ from importgraph import ROOT
 
 from pfafn.kit.files import file_hash
 from pfafn.params.file import Params
-from pfafn.stages import output, reads
+from pfafn.stages import output
 from pfafn.stages.output import StageOutput
 
 CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -86,7 +86,7 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         changed = ROOT / "pfafn" / file
         assert changed.is_file()
         other = lambda path: "another" if path == changed else file_hash(path)  # noqa: E731
-        monkeypatch.setattr(reads, "file_hash", other)
+        monkeypatch.setattr("pfafn.kit.files.file_hash", other)
 
     return edited
 
