@@ -6,8 +6,8 @@ writes  artifacts/student_tryon/ (model.safetensors, curve.csv, curve.png, metri
         provenance.json)
 """
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pfafn.learning.student import student_recipe
 from pfafn.params.file import Params
@@ -26,18 +26,9 @@ def recipe(params: Params, artifacts: Path) -> Recipe:
     return student_recipe(net, tutor, params.losses, perceptual(params), params.student_tryon)
 
 
-def run(params: Params, artifacts: Path) -> dict[str, Any]:
-    """Train, write everything below artifacts/student_tryon, return the metrics."""
-    return train_stage(
-        STAGE,
-        PARAMS,
-        recipe,
-        params,
-        artifacts,
-        models=("tutor_tryon", "student_warp"),
-        fakes=True,
-        photos=params.student_tryon.photos,
-    )
+run = partial(
+    train_stage, STAGE, PARAMS, recipe, models=("tutor_tryon", "student_warp"), fakes=True
+)
 
 
 if __name__ == "__main__":

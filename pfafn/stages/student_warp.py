@@ -5,8 +5,8 @@ writes  artifacts/student_warp/ (model.safetensors, curve.csv, curve.png, metric
         provenance.json)
 """
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pfafn.learning.student import student_recipe
 from pfafn.params.file import Params
@@ -31,11 +31,7 @@ def recipe(params: Params, artifacts: Path) -> Recipe:
     return student_recipe(net, tutor, params.losses, perceptual(params), params.student_warp)
 
 
-def run(params: Params, artifacts: Path) -> dict[str, Any]:
-    """Train, write everything below artifacts/student_warp, return the metrics."""
-    return train_stage(
-        STAGE, PARAMS, recipe, params, artifacts, models=("tutor_tryon",), fakes=True
-    )
+run = partial(train_stage, STAGE, PARAMS, recipe, models=("tutor_tryon",), fakes=True)
 
 
 if __name__ == "__main__":

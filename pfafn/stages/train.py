@@ -17,6 +17,7 @@ from pfafn.kit.progress import tell
 from pfafn.learning.collapse import Alarm, alarms
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
+from pfafn.params.training import Schedule
 from pfafn.samples.augment import Augment
 from pfafn.samples.dataset import StudentSamples, TutorSamples
 from pfafn.stages import reads
@@ -67,32 +68,33 @@ def train_stage(
     *,
     models: tuple[str, ...] = (),
     fakes: bool = False,
-    photos: float = 0.0,
 ) -> dict[str, Any]:
     """Train by recipe_of(params, artifacts); write model, curve, metrics, provenance of `stage`.
 
     declared: the keys of params that it may read; models: stages whose models it reads; fakes:
-    whether it trains on the tutor's fake images; photos: share of the samples in which the photo
-    stands for the fake. Reads and writes below `artifacts`; resume points go to .work/STAGE beside
-    it. Of several processes that train together each one runs this, and the first one writes.
+    whether it trains on the tutor's fake images. Returns the metrics. Reads and writes below
+    `artifacts`; resume points go to .work/STAGE beside it. Of several processes that train together
+    each one runs this, and the first one writes.
     """
     whole, params = params, params.only(*declared)
     read = reads.annotated(artifacts)
     read += reads.fake(artifacts) if fakes else []
     read += [reads.model(artifacts, name) for name in models]
-    fabric = start_fabric(together(getattr(params, stage), stage))
+    schedule = getattr(params, stage)
+    fabric = start_fabric(together(schedule, stage))
     result = stage_output(artifacts / stage, read, params, machine.rounding())
     with led(fabric, result) as output:
-        dataset = samples(params, artifacts, fakes, photos)
+        dataset = samples(params, artifacts, schedule, fakes)
         with fabric.rank_zero_first():  # it may fetch the perceptual loss's weights
             recipe = recipe_of(params, artifacts)
         quicken(recipe.objective)
         if machine.count("PFAFN_RECOMPUTE", 0):
             recompute(recipe.objective)
         net = recipe.objective.net
-        if fabric.is_global_zero:
-            room_for(net, output)
-        told = Pace(recipe.schedule.batch, partial(forecast, whole, artifacts, stage))
+        if fabric.is_global_zero:  # the model and three resume points, one being written
+            weights = sum(value.nbytes for value in net.state_dict().values())
+            need(output.work, (3 * WITH_ADAM + 1) * weights, "the resume points")
+        told = Pace(schedule.batch, partial(forecast, whole, artifacts, stage))
         trained = fit(
             recipe,
             dataset,
@@ -109,13 +111,12 @@ def train_stage(
     return summary(trained.history)
 
 
-def samples(
-    params: Params, artifacts: Path, fakes: bool, photos: float
-) -> TutorSamples | StudentSamples:
+def samples(params: Params, artifacts: Path, schedule: Schedule, fakes: bool) -> TutorSamples:
     """What a training reads; see `train_stage`."""
     folders = (artifacts / "prepare", artifacts / "annotate")
     how = {"augment": Augment(**params.augment.model_dump()), "seed": params.seed}
     if fakes:
+        photos = getattr(schedule, "photos", 0.0)  # the warp stage has no such choice
         return StudentSamples(*folders, artifacts / "fakes", photos=photos, **how)
     return TutorSamples(*folders, **how)
 
@@ -138,12 +139,6 @@ def write(output: StageOutput, stage: str, params: Params, net: TryOnNet, traine
         "resume_points_seconds": round(trained.saving, 3),
         "alarms": alarms(trained.history),
     }
-
-
-def room_for(net: TryOnNet, output: StageOutput) -> None:
-    """NoSpace unless there is room for the model and three resume points, one being written."""
-    weights = sum(value.nbytes for value in net.state_dict().values())
-    need(output.work, 3 * WITH_ADAM * weights + weights, "the resume points")
 
 
 def forecast(params: Params, artifacts: Path, stage: str, seconds: float) -> None:

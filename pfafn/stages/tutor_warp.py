@@ -5,8 +5,8 @@ writes  artifacts/tutor_warp/ (model.safetensors, curve.csv, curve.png, metrics.
         provenance.json)
 """
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pfafn.learning.tutor import tutor_recipe
 from pfafn.params.file import Params
@@ -23,9 +23,7 @@ def recipe(params: Params, artifacts: Path) -> Recipe:
     return tutor_recipe(net, params.losses, perceptual(params), params.tutor_warp)
 
 
-def run(params: Params, artifacts: Path) -> dict[str, Any]:
-    """Train, write everything below artifacts/tutor_warp, return the metrics."""
-    return train_stage(STAGE, PARAMS, recipe, params, artifacts)
+run = partial(train_stage, STAGE, PARAMS, recipe)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ def test_tutor_and_student_see_samples_augmented_by_the_seed(
     told: dict[str, Any] = {}
     monkeypatch.setattr(train, role, lambda *_, **how: told.update(how))
     monkeypatch.setattr(train, "Augment", lambda **amounts: amounts)
-    train.samples(params, Path("artifacts"), fakes, photos=0.25)
+    schedule = params.student_tryon.model_copy(update={"photos": 0.25})
+    train.samples(params, Path("artifacts"), schedule, fakes)
     assert (told["seed"], told["augment"]) == (5, params.augment.model_dump())
     assert told.get("photos") == (0.25 if fakes else None)
