@@ -20,6 +20,7 @@ from flows import dvc
 from flows.process import GRACE
 from flows.services import Service, Services, answers, ended_by_signals, says
 from pfafn.kit.errors import UserError, public
+from pfafn.kit.lock import locked, rewrite
 from pfafn.registry import store
 
 HOST = "127.0.0.1"
@@ -58,7 +59,7 @@ def run(root: Path, prefect_port: int | None = None, mlflow_port: int | None = N
                 with console.status("waiting for Prefect, MLflow and the deployments"):
                     services.start(*servers)
                     services.start(deployments(root, where))
-                _write(note, json.dumps(where))
+                rewrite(note, json.dumps(where))
                 show(where, console)
                 services.watch()
         finally:
@@ -76,17 +77,15 @@ def alone(root: Path) -> Iterator[IO[str]]:
     path = root / FOLDER / "running.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not locked(file, fcntl.LOCK_EX):
             file.seek(0)
             running = json.loads(file.read() or "{}")
             where = ", ".join(f"{name} {url}" for name, url in running.items())
             raise UiError(
                 f"`pfafn ui` runs in {root} already ({where or 'just started'}); "
                 "use that one, or end it with Ctrl-C in its terminal"
-            ) from None
-        _write(file, "")
+            )
+        rewrite(file, "")
         yield file
 
 
@@ -162,10 +161,3 @@ def _environment(root: Path, server: str) -> dict[str, str]:
         "PREFECT_API_URL": f"{server}/api",
         "PREFECT_SERVER_UI_API_URL": f"{server}/api",
     }
-
-
-def _write(file: IO[str], content: str) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(content)
-    file.flush()

@@ -50,9 +50,9 @@ def exclusive(path: Path, who: str, wait: Callable[[str], object]) -> Iterator[H
     """Hold the lock alone; until it is free, tell wait() once who has it, and try again."""
     with _opened(path) as file:
         told = ""
-        while not _locked(file, fcntl.LOCK_EX):
+        while not locked(file, fcntl.LOCK_EX):
             # A shared lock can be had only beside other shared ones.
-            by_hand = _locked(file, fcntl.LOCK_SH)
+            by_hand = locked(file, fcntl.LOCK_SH)
             holder = None if by_hand else _holder(file)
             if (now := str(holder or "a stage that was started by hand")) != told:
                 wait(told := now)
@@ -61,11 +61,11 @@ def exclusive(path: Path, who: str, wait: Callable[[str], object]) -> Iterator[H
         lost = _holder(file)
         since = datetime.now().astimezone().isoformat(timespec="seconds")
         mine = Holder(uuid.uuid4().hex, os.getpid(), who, since)
-        _write(file, json.dumps(mine._asdict()))
+        rewrite(file, json.dumps(mine._asdict()))
         try:
             yield Held(mine.token, lost)
         finally:
-            _write(file, "")
+            rewrite(file, "")
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def shared(path: Path) -> Iterator[None]:
     Raises LockedError if another process is retraining.
     """
     with _opened(path) as file:
-        if not _locked(file, fcntl.LOCK_SH):
+        if not locked(file, fcntl.LOCK_SH):
             holder = _holder(file)
             if holder is None or holder.token != os.environ.get(HOLDER):
                 raise LockedError(
@@ -93,7 +93,8 @@ def _opened(path: Path) -> Iterator[IO[str]]:
         yield file
 
 
-def _locked(file: IO[str], kind: int) -> bool:
+def locked(file: IO[str] | int, kind: int) -> bool:
+    """Whether a lock of this kind could be had at once; it ends when the file is closed."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -110,7 +111,8 @@ def _holder(file: IO[str]) -> Holder | None:
         return None  # half written or damaged; it is the system that locks, this only gives a name
 
 
-def _write(file: IO[str], content: str) -> None:
+def rewrite(file: IO[str], content: str) -> None:
+    """Put content into an open file in the place of all that it holds."""
     file.seek(0)
     file.truncate()
     file.write(content)

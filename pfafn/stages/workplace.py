@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pfafn.kit.errors import UserError
+from pfafn.kit.lock import locked
 
 KEPT = 2  # unfinished computations of a stage beside the present one
 PATIENCE = 10.0  # seconds; loader processes of a killed stage end a moment after it
@@ -56,27 +57,18 @@ def alone(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
-    try:
-        _lock(handle, folder)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
     end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    try:
+        while not locked(handle, fcntl.LOCK_EX):
             if time.monotonic() > end:
                 raise StageBusy(
                     f"stage {folder.name} is running already in this project, in another process: "
                     "wait for it, or end it; what it has done is kept"
-                ) from None
+                )
             time.sleep(0.2)
-        else:
-            return
+        yield
+    finally:
+        os.close(handle)
 
 
 def prune(folder: Path, present: str) -> None:
