@@ -5,7 +5,6 @@ its environment, so that whatever it started can be found even if we were killed
 """
 
 import contextlib
-import http.client
 import os
 import signal
 import subprocess
@@ -14,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+
+import httpx
 
 from flows.process import stop_marked
 from pfafn.kit.errors import UserError
@@ -134,17 +134,12 @@ def ended_by_signals() -> Iterator[None]:
 
 def answers(url: str) -> Ready:
     """Ready when it answers there with 200; asked directly, past any proxy."""
-    parts = urlsplit(url)
 
     def ready(_: Path) -> bool:
-        connection = http.client.HTTPConnection(parts.netloc, timeout=5)
         try:
-            connection.request("GET", parts.path)
-            return connection.getresponse().status == HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
+            return httpx.get(url, timeout=5, trust_env=False).status_code == HTTPStatus.OK
+        except httpx.HTTPError:
             return False
-        finally:
-            connection.close()
 
     return ready
 
