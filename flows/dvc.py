@@ -105,6 +105,6 @@ def copy(params: str) -> Path:
     return folder
 
 
-def held_up(error: object) -> bool:
+def held_up(error: CommandFailed) -> bool:
     """Whether a command failed only because another DVC process holds a lock."""
-    return isinstance(error, CommandFailed) and any(word in error.output for word in CONTENTION)
+    return any(word in error.output for word in CONTENTION)

@@ -48,17 +48,13 @@ class StageRun(NamedTuple):
     seconds: float
 
 
-def was_killed(error: object) -> bool:
-    """Whether a command failed because somebody killed it or its stage; the stage can resume."""
-    return isinstance(error, CommandFailed) and (
-        error.code == -9 or any(word in error.output for word in KILLED)
-    )
-
-
 def worth_a_retry(_: Any, __: TaskRun, state: State[Any]) -> bool:
-    """Retry what was killed or found DVC's lock held; a stage that failed would fail again."""
+    """Retry what was killed (it can resume) or found DVC's lock held; others would fail again."""
     error = state.result(raise_on_failure=False)
-    return dvc.held_up(error) or was_killed(error)
+    if not isinstance(error, CommandFailed):
+        return False
+    killed = error.code == -9 or any(word in error.output for word in KILLED)
+    return killed or dvc.held_up(error)
 
 
 @task(
