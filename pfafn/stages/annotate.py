@@ -128,16 +128,17 @@ def annotate_person(
     parsing = np.full(size, Parsing.BACKGROUND, np.uint8)
     points = np.zeros((len(Keypoint), 3), np.float32)
     form = LAYOUTS[layout]
+    fitted = partial(fit, size=size, interpolation="nearest")
     if person.parsing is not None:
         ids = _read(person.parsing, lambda content: decode_ids(content, "parsing"))
-        parsing = _fit_ids(canonical(ids, form.table), size, Parsing.BACKGROUND)
+        parsing = fitted(canonical(ids, form.table), fill=Parsing.BACKGROUND)
     if person.keypoints is not None:
         found = _read(person.keypoints, lambda c: read_keypoints(c, person.size, form.drawn_in))
         points = fit_points(found, person.size, size)
     if person.body_parts is not None and source != "derived":
         path = person.body_parts
         whole = _read(path, lambda content: decode_body_parts(content, path.suffix, person.size))
-        body_parts, origin = _fit_ids(whole, size, BodyPart.BACKGROUND), "file"
+        body_parts, origin = fitted(whole, fill=BodyPart.BACKGROUND), "file"
     else:
         body_parts, origin = derive_body_parts(points, parsing), "derived"
     return {
@@ -157,10 +158,6 @@ def _read(path: Path, decode: Callable[[bytes], NDArray[Any]]) -> NDArray[Any]:
             f"{path}: {error}; it has changed since `prepare` accepted it: "
             "run `dvc repro annotate`, which brings both up to date"
         ) from error
-
-
-def _fit_ids(ids: NDArray[np.uint8], size: tuple[int, int], fill: int) -> NDArray[np.uint8]:
-    return fit(ids, size, interpolation="nearest", fill=fill)
 
 
 if __name__ == "__main__":

@@ -33,10 +33,9 @@ def main(run: Callable[[Params, Path], object], *, trains: bool = False) -> None
     except UserError as error:
         sys.exit(f"error: {error}")
     except (OSError, SafetensorError) as error:
-        number = error_number(error)
-        if number is None:
+        if (said := of_the_disk(error)) is None:
             raise
-        sys.exit(f"error: {of_the_disk(error, number)}")
+        sys.exit(f"error: {said}")
 
 
 @contextmanager
@@ -49,14 +48,13 @@ def tuned() -> Iterator[None]:
         yield
 
 
-def error_number(error: Exception) -> int | None:
-    """The operating system's number of an error; libraries that are not Python's write it down."""
+def of_the_disk(error: Exception) -> str | None:
+    """What to do about an error of the operating system; None if it has no number of one."""
+    # Libraries that are not Python's write the number into the text.
     written = re.search(r"\(os error (\d+)\)", str(error))
-    return getattr(error, "errno", None) or (int(written.group(1)) if written else None)
-
-
-def of_the_disk(error: Exception, number: int) -> str:
-    """What to do about an error of the operating system."""
+    number = getattr(error, "errno", None) or (int(written.group(1)) if written else None)
+    if number is None:
+        return None
     file = getattr(error, "filename", None)
     what = f"{file}: {os.strerror(number)}" if file else os.strerror(number)
     if number in FULL:

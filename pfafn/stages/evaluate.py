@@ -21,7 +21,7 @@ from pfafn.kit.files import write_json, write_text
 from pfafn.params.file import Params
 from pfafn.stages import reads
 from pfafn.stages.entry import main
-from pfafn.stages.output import StageOutput, stage_output
+from pfafn.stages.output import stage_output
 from pfafn.weights import model_file
 
 PARAMS = ("evaluate",)
@@ -61,7 +61,9 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
         samples.to_parquet(output / "samples.parquet", index=False)
         write_json(output / "metrics.json", metrics)
         write_json(output / "protocol.json", test.protocol())
-        write_pictures(output, gallery, artifacts)
+        (output / "grid.png").write_bytes(gallery.png())
+        if curves:
+            draw_curves(curves, output / "curves.png")
         write_text(output / "report.html", html(output.folder))
         output.samples = len(test.samples)
     return metrics
@@ -72,13 +74,6 @@ def show(gallery: Gallery, evaluated: Evaluated, test: TestSet) -> None:
     pairs = [test.pair(item, "unpaired") for item in evaluated.batch.item.tolist()]
     names = [f"{test.persons[pair.item]} in {test.garments[pair.garment]}" for pair in pairs]
     gallery.add(evaluated, [test.known(pair).image for pair in pairs], names)
-
-
-def write_pictures(output: StageOutput, gallery: Gallery, artifacts: Path) -> None:
-    """grid.png, and curves.png if a training stage left a curve."""
-    (output / "grid.png").write_bytes(gallery.png())
-    if curves := curve_files(artifacts):
-        draw_curves(curves, output / "curves.png")
 
 
 if __name__ == "__main__":

@@ -15,14 +15,7 @@ from pfafn.stages.train import COMMON, load_model, new_network, perceptual, trai
 from pfafn.training.recipe import Recipe
 
 STAGE = "student_warp"
-PARAMS = (
-    *COMMON,
-    "model.channels",
-    "model.fpn",
-    "losses.warp",
-    "losses.distillation",
-    STAGE,
-)
+PARAMS = (*COMMON, "model.channels", "model.fpn", "losses.warp", "losses.distillation", STAGE)
 
 
 def recipe(params: Params, artifacts: Path) -> Recipe:

@@ -15,16 +15,8 @@ from pfafn.stages.train import COMMON, load_model, new_network, perceptual, trai
 from pfafn.training.recipe import Recipe
 
 STAGE = "tutor_tryon"
-PARAMS = (
-    *COMMON,
-    "model",
-    "losses.warp",
-    "losses.generator.l1",
-    "losses.generator.vgg",
-    "losses.generator.mask",
-    "losses.generator.occlusion",
-    STAGE,
-)
+GENERATOR = [f"losses.generator.{term}" for term in ("l1", "vgg", "mask", "occlusion")]
+PARAMS = (*COMMON, "model", "losses.warp", *GENERATOR, STAGE)
 
 
 def recipe(params: Params, artifacts: Path) -> Recipe:
