@@ -8,8 +8,6 @@ import typer
 
 from pfafn.kit.errors import BAD, UserError
 
-Folder = Annotated[Path, typer.Argument(help="The data folder.")]
-
 
 def synth(
     out: Annotated[Path, typer.Argument(help="New or empty folder.")] = Path("data"),
@@ -61,7 +59,7 @@ def adopt(
 
 
 def check(
-    data: Folder,
+    data: Annotated[Path, typer.Argument(help="The data folder.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per finding and line.")
     ] = False,

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from pfafn.kit.errors import BAD
-
-CHAMPION = "models:/pfafn-student@champion"
+from pfafn.registry import CHAMPION
 
 
 def tryon(

@@ -37,15 +37,9 @@ def list_versions(
     table = Table(*names, *scores, "data", "commit", box=SIMPLE)
     for version in versions:
         numbers = [_number(version["scores"].get(name)) for name in DECISIVE]
-        lineage = version["lineage"]
-        table.add_row(
-            version["name"],
-            str(version["version"]),
-            ", ".join(version["aliases"]),
-            *numbers,
-            lineage.get("data.md5", "")[:8],
-            lineage.get("git.commit", "")[:8],
-        )
+        made_of = [version["lineage"].get(tag, "")[:8] for tag in ("data.md5", "git.commit")]
+        aliases = ", ".join(version["aliases"])
+        table.add_row(version["name"], str(version["version"]), aliases, *numbers, *made_of)
     return Console().print(table)
 
 
@@ -119,28 +113,25 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Make a version the champion by hand, whatever the gate said."""
-    _print_change(registry.promote(uri, reason, force), as_json)
+    _print_done(registry.promote(uri, reason, force), as_json)
 
 
 @app.command()
 def rollback(reason: Reason = "", as_json: Json = False) -> None:
     """Make the champion before this one champion again."""
-    _print_change(registry.rollback(reason), as_json)
+    _print_done(registry.rollback(reason), as_json)
 
 
 @app.command()
 def sync(as_json: Json = False) -> None:
     """Make the registry agree with dvc.lock and artifacts/; rebuilds a deleted one."""
-    outcome = registry.sync()
-    if as_json:
-        return _print_json(outcome._asdict())
-    return typer.echo(str(outcome))
+    _print_done(registry.sync(), as_json)
 
 
-def _print_change(change: Any, as_json: bool) -> None:
+def _print_done(done: Any, as_json: bool) -> None:
     if as_json:
-        return _print_json(change._asdict())
-    return typer.echo(str(change))
+        return _print_json(done._asdict())
+    return typer.echo(str(done))
 
 
 def _short(value: str) -> str:
