@@ -18,7 +18,7 @@ from pfafn.evaluation.metrics import METRICS
 from pfafn.evaluation.report import evaluation
 from pfafn.kit.errors import public
 from pfafn.registry.stamp import Outcome, Stamp, decision
-from pfafn.registry.store import PAGES
+from pfafn.registry.store import PAGES, RegistryError
 
 STUDENT = "models:/pfafn-student/{}"
 PREVIOUS = "models:/pfafn-student@previous"
@@ -30,10 +30,8 @@ def show_stages(runs: Sequence[tuple[str, str, float]], wanted: Sequence[str]) -
     """The wanted stages with outcome and seconds; the first one without a run is what failed."""
     missing = wanted[len(runs) :]
     rest = [(stage, NOT_RUN if place else FAILED, "") for place, stage in enumerate(missing)]
-    table = [
-        {"stage": stage, "outcome": outcome, "seconds": seconds}
-        for stage, outcome, seconds in [*runs, *rest]
-    ]
+    columns = ("stage", "outcome", "seconds")
+    table = [dict(zip(columns, row, strict=True)) for row in [*runs, *rest]]
     create_table_artifact(table, key="stages", description="What each stage did.")
 
 
@@ -68,7 +66,7 @@ def rival(outcome: Outcome) -> dict[str, Any] | None:
     uri = STUDENT.format(outcome.champion) if of_another else PREVIOUS
     try:
         return registry.describe(uri)
-    except registry.RegistryError:
+    except RegistryError:
         return None  # the first champion
 
 
@@ -87,10 +85,12 @@ def against(student: dict[str, Any], other: dict[str, Any] | None) -> str:
         values = (metric.text(value) for value in (new, old, new - old))
         lines.append(f"| {name} | {' | '.join(values)} |")
     title = f"### Against version {other['version']} ({', '.join(other['aliases'])})"
-    same = student["lineage"].get("evaluation.protocol") == other["lineage"].get(
-        "evaluation.protocol"
+    protocols = {version["lineage"].get("evaluation.protocol") for version in (student, other)}
+    warning = (
+        ""
+        if len(protocols) == 1
+        else "\n\nThey were scored on different pictures: no fair comparison."
     )
-    warning = "" if same else "\n\nThey were scored on different pictures: no fair comparison."
     return f"{title}{warning}\n\n" + "\n".join(lines)
 
 

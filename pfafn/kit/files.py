@@ -74,3 +74,8 @@ def files_hash(files: Iterable[Path], root: Path) -> str:
         line = f"{file.relative_to(root)}:{file_hash(file)}\n"
         digest.update(line.encode(errors="surrogateescape"))  # a name may be no UTF-8
     return digest.hexdigest()
+
+
+def content_key(content: Any) -> str:
+    """SHA-256 of a plain structure, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

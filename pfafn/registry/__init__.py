@@ -12,22 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pfafn.kit.lock import exclusive
 from pfafn.kit.progress import tell
 from pfafn.registry.stamp import Outcome, Stamp
-from pfafn.registry.store import RegistryError, connect, home, usable
+from pfafn.registry.store import connect, home, usable
 
 if TYPE_CHECKING:
     from pfafn.registry.aliases import Change
-
-__all__ = [
-    "Outcome",
-    "RegistryError",
-    "compare",
-    "describe",
-    "listing",
-    "promote",
-    "resolve",
-    "rollback",
-    "sync",
-]
 
 LOCK = ".work/registry.lock"
 CHAMPION = "models:/pfafn-student@champion"
@@ -129,8 +117,4 @@ def describe(uri: str = CHAMPION) -> dict[str, Any]:
 
 def _alone(root: Path, who: str) -> AbstractContextManager[Any]:
     """Let one process write at a time: parallel experiments share the registry."""
-
-    def told(holder: str) -> None:
-        tell(f"waiting for {holder}")
-
-    return exclusive(root / LOCK, who, told)
+    return exclusive(root / LOCK, who, lambda holder: tell(f"waiting for {holder}"))

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from mlflow.entities.model_registry import ModelVersion
 
-from pfafn.registry import record, versions
-from pfafn.registry.decisions import DECISION, Decisions, Fact
+from pfafn.kit.files import content_key
+from pfafn.registry import versions
+from pfafn.registry.decisions import DECISION, Fact
 from pfafn.registry.store import RegistryError, Store
 from pfafn.registry.versions import CHALLENGER, CHAMPION, PREVIOUS, STUDENT, TUTOR, Ref
 
@@ -37,14 +38,13 @@ class Change(NamedTuple):
 
 def state(store: Store) -> State:
     """The aliases as they are."""
-    numbers = {name: versions.registered_model(store, name).aliases for name in (STUDENT, TUTOR)}
     return {
         name: {
-            alias: versions.ref(store.client.get_model_version(name, of[alias]))
+            alias: versions.ref(version)
             for alias in ALIASES
-            if alias in of
+            if (version := versions.by_alias(store, name, alias))
         }
-        for name, of in numbers.items()
+        for name in (STUDENT, TUTOR)
     }
 
 
@@ -65,21 +65,19 @@ def challenged(before: State, student: Ref) -> State:
     return before | {STUDENT: before[STUDENT] | {CHALLENGER: student}}
 
 
-def decide(
-    store: Store, kept: Decisions, key: str, wanted: State, student: Ref, **said: Any
-) -> None:
+def decide(store: Store, key: str, wanted: State, student: Ref, **said: Any) -> None:
     """Write a decision on a student down, with the aliases it leads to, and make it true.
 
     said: by (a user's name, or GATE), reason and what else is to be noted on the student.
     """
     after = {name: {a: ref._asdict() for a, ref in of.items()} for name, of in wanted.items()}
     content = {"student": student._asdict(), **said, "aliases": after}
-    enact(store, [kept.add(DECISION, key, content)])
+    enact(store, [store.decisions.add(DECISION, key, content)])
 
 
-def notice(store: Store, kept: Decisions) -> None:
+def notice(store: Store) -> None:
     """Write down what somebody did to the aliases in MLflow itself since the last decision."""
-    facts, _ = kept.read()
+    facts, _ = store.decisions.read()
     decisions = [fact for fact in facts if fact.kind == DECISION]
     if not decisions or decisions[-1].name != enacted(store):
         return
@@ -90,7 +88,7 @@ def notice(store: Store, kept: Decisions) -> None:
     champion = now[STUDENT].get(CHAMPION)
     if champion and actual != meant:
         said = {"by": "somebody in MLflow", "reason": "the aliases were changed in MLflow itself"}
-        decide(store, kept, record.content_key(now), now, champion, **said)
+        decide(store, content_key(now), now, champion, **said)
 
 
 def enact(store: Store, decisions: Sequence[Fact]) -> list[str]:
@@ -158,8 +156,7 @@ def _choose(store: Store, version: ModelVersion, reason: str) -> Change:
     student = versions.ref(version)
     wanted = crowned(state(store), student, versions.tutor_of(version))
     said = {"by": getpass.getuser(), "reason": reason}
-    kept = Decisions(store.root)
-    decide(store, kept, record.content_key([student, said]), wanted, student, **said)
+    decide(store, content_key([student, said]), wanted, student, **said)
     return Change(str(version.version), str(former.version) if former else "", reason)
 
 

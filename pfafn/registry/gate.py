@@ -12,12 +12,12 @@ from mlflow.entities.model_registry import ModelVersion
 
 from pfafn.evaluation.confidence import CONFIDENCE, Scores, gain, read
 from pfafn.kit.errors import UserError
-from pfafn.kit.files import file_hash
+from pfafn.kit.files import content_key, file_hash
 from pfafn.kit.progress import tell
 from pfafn.params.sections import Register
 from pfafn.registry import aliases, mirror, reevaluate, versions
-from pfafn.registry.decisions import DECISION, Decisions
-from pfafn.registry.record import SAMPLES, Stage, content_key
+from pfafn.registry.decisions import DECISION
+from pfafn.registry.record import SAMPLES, Stage
 from pfafn.registry.store import PROMOTE, RegistryError, Store
 
 
@@ -28,9 +28,7 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def decide(
-    store: Store, kept: Decisions, student: ModelVersion, evaluation: Stage | None, wanted: Register
-) -> str:
+def decide(store: Store, student: ModelVersion, evaluation: Stage | None, wanted: Register) -> str:
     """Give the student its alias, once for each evaluation; return the reason.
 
     What was decided stays decided: neither a rollback by hand is undone by mirroring again, nor
@@ -43,22 +41,20 @@ def decide(
     settled = student.tags.get("gate.question") == question
     reason = student.tags.get("gate.reason", "")
     before, ref = aliases.state(store), versions.ref(student)
-    if settled and not kept.has(DECISION, question):  # its file is gone
+    if settled and not store.decisions.has(DECISION, question):  # its file is gone
         after, outcome = before, student.tags["gate.outcome"]
     elif settled or (champion and champion.version == student.version):
         return reason
     else:
         promote, reason = Verdict(False, "it was not evaluated")
         if scored:
-            promote, reason = allowed(_judge(store, kept, student, champion, evaluation, wanted))
-        outcome = versions.CHAMPION if promote else versions.CHALLENGER
-        after = (
-            aliases.crowned(before, ref, versions.tutor_of(student))
-            if promote
-            else aliases.challenged(before, ref)
-        )
+            promote, reason = allowed(_judge(store, student, champion, evaluation, wanted))
+        outcome, after = versions.CHALLENGER, aliases.challenged(before, ref)
+        if promote:
+            tutor = versions.tutor_of(student)
+            outcome, after = versions.CHAMPION, aliases.crowned(before, ref, tutor)
     said = {"by": aliases.GATE, "outcome": outcome, "reason": reason, "question": question}
-    aliases.decide(store, kept, question, after, ref, **said)
+    aliases.decide(store, question, after, ref, **said)
     return reason
 
 
@@ -95,11 +91,8 @@ def allowed(verdict: Verdict) -> Verdict:
         raise RegistryError(f"{PROMOTE} must be yes or no, got {word!r}")
     if word == "yes" or not verdict.promote:
         return verdict
-    return Verdict(
-        False,
-        "it would have become champion, but promotion was switched off for this run: "
-        + verdict.reason,
-    )
+    off = "it would have become champion, but promotion was switched off for this run"
+    return Verdict(False, f"{off}: {verdict.reason}")
 
 
 def _failed(new: Scores) -> Verdict | None:
@@ -112,7 +105,6 @@ def _failed(new: Scores) -> Verdict | None:
 
 def _judge(
     store: Store,
-    kept: Decisions,
     student: ModelVersion,
     champion: ModelVersion | None,
     evaluation: Stage,
@@ -129,7 +121,7 @@ def _judge(
         tell(f"{name} has no scores of these photos: evaluating it first")
         try:
             champion = reevaluate.evaluate_again(
-                store, kept, champion, evaluation, student.tags["evaluation.run"]
+                store, champion, evaluation, student.tags["evaluation.run"]
             )
         except UserError as error:
             reason = f"{name} has no scores of these photos and could not be evaluated: {error}"

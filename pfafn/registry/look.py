@@ -1,24 +1,15 @@
 """The registry, read: plain dictionaries for tables and JSON."""
 
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
-from pfafn.evaluation.confidence import LEVEL, Gain, UnknownMetric, gain, read
+from pfafn.evaluation.confidence import LEVEL, UnknownMetric, gain, read
 from pfafn.registry import mirror, versions
 from pfafn.registry.store import RegistryError, Store, local_path
 
 ORIGINS = {"data": "data.md5", "commit": "git.commit"}  # what to look models up by -> their tag
-OF_THE_RUN = frozenset({"evaluation.run"})  # lineage that differs between equal models
-
-
-class Sureness(NamedTuple):
-    """The gate's metric, compared pair by pair."""
-
-    metric: str
-    gain: Gain | None  # of the first over the second; None if they cannot be compared
-    note: str  # what to know of it: why there is none, or what is not the same
 
 
 def list_all(store: Store, **wanted: str) -> list[dict[str, Any]]:
@@ -48,7 +39,6 @@ def list_all(store: Store, **wanted: str) -> list[dict[str, Any]]:
 def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
     """One version as name, version, aliases, created, scores, gate, choice, lineage, sources."""
     tags = dict(version.tags)
-    scores = _group(tags, "score.")
     source = store.client.get_model_version_download_uri(version.name, version.version)
     files = local_path(source)
     return {
@@ -57,7 +47,7 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
         "uri": f"models:/{version.name}/{version.version}",
         "aliases": sorted(version.aliases),
         "created": versions.registered_at(version),
-        "scores": {name: float(value) for name, value in scores.items()},
+        "scores": {name: float(value) for name, value in _group(tags, "score.").items()},
         "gate": {n: value for n, value in _group(tags, "gate.").items() if n != "question"},
         "choice": _group(tags, "choice."),
         "lineage": {
@@ -82,15 +72,12 @@ def compare(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> dict
     for values in scores.values():
         known = None not in values.values()
         values["difference"] = values["a"] - values["b"] if known else None
-    sure = sureness(store, a, b, metric)
     made = [_made_of(store, version, shown) for version, shown in zip((a, b), both, strict=True)]
     return {
         "a": {name: both[0][name] for name in ("uri", "aliases", "created")},
         "b": {name: both[1][name] for name in ("uri", "aliases", "created")},
         "scores": scores,
-        "metric": sure.metric,
-        "gain": sure.gain._asdict() | {"level": LEVEL} if sure.gain else None,
-        "note": sure.note,
+        **_sureness(store, a, b, metric),
         "differs": {
             name: {"a": made[0].get(name, ""), "b": made[1].get(name, "")}
             for name in sorted({*made[0], *made[1]})
@@ -99,21 +86,26 @@ def compare(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> dict
     }
 
 
-def sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> Sureness:
-    """Resample the differences of what both scored on, as the gate does."""
+def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> dict[str, Any]:
+    """The metric and the gain in it, found as the gate does, over the pairs both scored on.
+
+    gain: None if they cannot be compared; note: why not, or what is not the same.
+    """
     tables = [mirror.samples(store, version.tags.get("evaluation.run", "")) for version in (a, b)]
     for version, table in zip((a, b), tables, strict=True):
         if table is None:
             gone = f"{version.name} version {version.version} has no per-sample scores"
-            return Sureness(metric, None, gone)
+            return {"metric": metric, "gain": None, "note": gone}
     try:
         first = read(tables[0], metric, versions.role(a))
         second = read(tables[1], first.metric, versions.role(b))
     except UnknownMetric as error:
-        return Sureness(metric, None, str(error))
+        return {"metric": metric, "gain": None, "note": str(error)}
     over = gain(first, second)
     if over is None:
-        return Sureness(first.metric, None, "they have not two pairs in common")
+        note = "they have not two pairs in common"
+        return {"metric": first.metric, "gain": None, "note": note}
+    note = ""
     if a.tags.get("evaluation.protocol") != b.tags.get("evaluation.protocol"):
         note = (
             "they were evaluated on other data or by another protocol: the difference is over the "
@@ -122,14 +114,12 @@ def sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> Sur
     elif not first.values.index.equals(second.values.index):
         sizes = f"{len(first.values)} and {len(second.values)}"
         note = f"only {over.pairs} pairs have a score from both, of {sizes}"
-    else:
-        note = ""
-    return Sureness(first.metric, over, note)
+    return {"metric": first.metric, "gain": over._asdict() | {"level": LEVEL}, "note": note}
 
 
 def _made_of(store: Store, version: ModelVersion, shown: dict[str, Any]) -> dict[str, str]:
     """A version's lineage, and the params of the retraining that made it."""
-    lineage = {k: v for k, v in shown["lineage"].items() if k not in OF_THE_RUN}
+    lineage = {k: v for k, v in shown["lineage"].items() if k != "evaluation.run"}
     parent = store.client.get_run(version.run_id).data.tags.get(mirror.PARENT)
     params = store.client.get_run(parent).data.params if parent else {}
     own = {f"params.{k}": v for k, v in params.items() if not k.startswith("library.")}

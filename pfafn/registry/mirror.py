@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 
-from pfafn.kit.files import file_hash
+from pfafn.kit.files import content_key, file_hash
 from pfafn.registry import versions
-from pfafn.registry.record import SAMPLES, Retraining, Stage, content_key
+from pfafn.registry.record import SAMPLES, Retraining, Stage
 from pfafn.registry.store import Store, intact
 from pfafn.registry.versions import Ref
 
@@ -57,7 +57,9 @@ def mirror(
     at = int(1000 * before.at.timestamp()) if before else None
     run_ids = _runs(store, retraining, origin, at)
     tutor = _version(store, versions.TUTOR, retraining, run_ids, origin, before)
-    sources = {**origin, **_fakes(retraining)}
+    sources = dict(origin)
+    if fakes := retraining.stages.get("fakes"):
+        sources["fakes.md5"] = fakes.outs.get("artifacts/fakes/shards", "")
     if tutor:
         sources |= {"tutor.version": str(tutor.version), "tutor.sha256": tutor.tags[versions.SHA]}
     student = _version(store, versions.STUDENT, retraining, run_ids, sources, before)
@@ -75,10 +77,7 @@ def note_scores(
     common = {
         "evaluation.run": evaluation_run,
         "evaluation.protocol": content_key(evaluation.protocol),
-        **{
-            f"evaluation.protocol.{name}": str(value) for name, value in evaluation.protocol.items()
-        },
-    }
+    } | {f"evaluation.protocol.{name}": str(value) for name, value in evaluation.protocol.items()}
     for version in scored:
         model = versions.role(version)
         scores = {
@@ -97,13 +96,14 @@ def ensure_run(store: Store, stage: Stage, tags: Mapping[str, str], parent_id: s
         if not intact(made.info.artifact_uri):
             _fill(store, made.info.run_id, stage)
         return made.info.run_id
-    ended = stage.ended
-    started = ended - int(1000 * stage.provenance.get("seconds", 0))
+    said = stage.provenance
+    started = stage.ended - int(1000 * said.get("seconds", 0))
     own = {PARENT: parent_id, "pfafn.stage": stage.name}
     run_id = _start(store, stage.name, stage.key, own, started)
-    _log(store, run_id, stage.params, stage.provenance.get("libraries", {}), tags)
+    libraries = {f"library.{name}": number for name, number in said.get("libraries", {}).items()}
+    _log(store, run_id, stage.params | libraries, tags)
     _fill(store, run_id, stage)
-    store.client.set_terminated(run_id, "FINISHED", ended)
+    store.client.set_terminated(run_id, "FINISHED", stage.ended)
     return run_id
 
 
@@ -153,9 +153,9 @@ def _runs(
     }
     if not parent:
         tags = {**retraining.lineage(), **{f"run.{name}": run for name, run in children.items()}}
-        _log(store, parent_id, retraining.params, {}, tags)
+        _log(store, parent_id, retraining.params, tags)
         if evaluate := retraining.stages.get("evaluate"):
-            _log_metrics(store, parent_id, _finals(evaluate))
+            _log_metrics(store, parent_id, evaluate, _finals(evaluate))
         store.client.set_terminated(parent_id, "FINISHED", at)
     return children
 
@@ -181,14 +181,8 @@ def _version(
     return versions.ensure(store, name, weights, run_ids[stage.name], wanted, tags)
 
 
-def _fakes(retraining: Retraining) -> dict[str, str]:
-    """Which set of fakes the student learned from."""
-    stage = retraining.stages.get("fakes")
-    return {"fakes.md5": stage.outs.get("artifacts/fakes/shards", "")} if stage else {}
-
-
 def _fill(store: Store, run_id: str, stage: Stage) -> None:
-    _log_metrics(store, run_id, [*_finals(stage), *_curve(stage)])
+    _log_metrics(store, run_id, stage, [*_finals(stage), *stage.curve()])
     for file in stage.files:
         store.client.log_artifact(run_id, str(file))
 
@@ -202,34 +196,25 @@ def _start(
     return run.info.run_id
 
 
-def _log(
-    store: Store,
-    run_id: str,
-    params: Mapping[str, Any],
-    libraries: Mapping[str, str],
-    tags: Mapping[str, str],
-) -> None:
+def _log(store: Store, run_id: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    store.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
     logged = [Param(name, str(value)[:LONGEST_PARAM]) for name, value in params.items()]
-    logged += [Param(f"library.{name}", version) for name, version in libraries.items()]
-    run_tags = [RunTag(name, value) for name, value in tags.items()]
-    store.client.log_batch(run_id, tags=run_tags)
     for batch in _batches(logged, PARAMS_PER_CALL):
         store.client.log_batch(run_id, params=batch)
 
 
-def _log_metrics(store: Store, run_id: str, metrics: Sequence[Metric]) -> None:
+def _log_metrics(
+    store: Store, run_id: str, stage: Stage, points: Sequence[tuple[str, int, float]]
+) -> None:
+    ended = stage.ended
+    metrics = [Metric(name, value, ended, step) for name, step, value in points]
     for batch in _batches(metrics, METRICS_PER_CALL):
         store.client.log_batch(run_id, metrics=batch)
 
 
-def _finals(stage: Stage) -> list[Metric]:
-    return [Metric(name, value, stage.ended, 0) for name, value in stage.metrics.items()]
+def _finals(stage: Stage) -> list[tuple[str, int, float]]:
+    return [(name, 0, value) for name, value in stage.metrics.items()]
 
 
-def _curve(stage: Stage) -> list[Metric]:
-    return [Metric(name, value, stage.ended, step) for name, step, value in stage.curve()]
-
-
-def _batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])
+def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

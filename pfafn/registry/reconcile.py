@@ -5,12 +5,9 @@ from pathlib import Path
 
 from pfafn.params.file import Params
 from pfafn.registry import aliases, gate, record, replay, versions
-from pfafn.registry.decisions import Decisions
 from pfafn.registry.mirror import Mirrored, mirror
 from pfafn.registry.stamp import Outcome
 from pfafn.registry.store import PROMOTE, Store, connect, local_path
-
-FLOW_RUN = ("PFAFN_FLOW_RUN_ID", "PREFECT__FLOW_RUN_ID")
 
 
 def reconcile(workspace: Path, root: Path) -> Outcome:
@@ -23,25 +20,24 @@ def reconcile(workspace: Path, root: Path) -> Outcome:
     retraining.check()
     params = Params.load(workspace / "params.yaml")
     store = connect(root, create=True)
-    kept = Decisions(root)
-    problems = replay.catch_up(store, kept)
+    problems = replay.catch_up(store)
     made = mirror(store, retraining, _origin())
     reason = ""
     if workspace == root or os.environ.get(PROMOTE):
-        replay.keep(kept, retraining, made)
-        aliases.notice(store, kept)
+        replay.keep(store, retraining, made)
+        aliases.notice(store)
         if made.student:
             evaluation = retraining.stages.get("evaluate")
-            reason = gate.decide(store, kept, made.student, evaluation, params.registration)
+            reason = gate.decide(store, made.student, evaluation, params.registration)
     return _outcome(store, made, reason, problems)
 
 
 def _origin() -> dict[str, str]:
     """What no file says: which Prefect run or DVC experiment this belongs to."""
-    flow_run = next((os.environ[name] for name in FLOW_RUN if os.environ.get(name)), "")
-    experiment = os.environ.get("DVC_EXP_NAME", "")
-    tags = dict(zip(replay.ORIGIN, (flow_run, experiment), strict=True))
-    return {name: value for name, value in tags.items() if value}
+    known = os.environ.get
+    flow_run = known("PFAFN_FLOW_RUN_ID") or known("PREFECT__FLOW_RUN_ID")
+    tags = zip(replay.ORIGIN, (flow_run, known("DVC_EXP_NAME")), strict=True)
+    return {name: value for name, value in tags if value}
 
 
 def _outcome(store: Store, made: Mirrored, reason: str, problems: list[str]) -> Outcome:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from pfafn.kit.errors import UserError
+from pfafn.kit.files import content_key
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same, ten times as fast
 REGISTER = "register"
@@ -25,11 +26,6 @@ SAMPLES = "samples.parquet"  # the per-sample scores, which a later gate needs o
 
 class RecordError(UserError, RuntimeError):
     """dvc.lock and the artifacts are missing or disagree; the message says what to run."""
-
-
-def content_key(content: Any) -> str:
-    """SHA-256 of a plain structure, independent of the order of its keys."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def flatten(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
@@ -154,26 +150,21 @@ class Retraining:
         return content_key({name: stage.key for name, stage in self.stages.items()})
 
     @property
-    def data_md5(self) -> str:
-        """md5 of the raw photos as `prepare` saw them; equals data.dvc's after `dvc repro`."""
-        return self.stages["prepare"].deps.get("data", "") if "prepare" in self.stages else ""
-
-    @property
     def params(self) -> dict[str, Any]:
-        merged: dict[str, Any] = {}
-        for stage in self.stages.values():
-            merged.update(stage.params)
-        return merged
+        return {k: v for stage in self.stages.values() for k, v in stage.params.items()}
 
     def lineage(self, of: Stage | None = None) -> dict[str, str]:
         """Tags that say what a stage was made from; of the whole retraining without one."""
-        commits = [s.provenance.get("commit") for s in ([of] if of else self.stages.values())]
-        commit = next((c for c in reversed(commits) if c), "")
-        flows = [s.provenance.get("flow_run") for s in ([of] if of else self.stages.values())]
+        known: dict[str, str] = {}  # what the last of them knows
+        for stage in [of] if of else self.stages.values():
+            known |= {name: value for name, value in stage.provenance.items() if value}
+        commit = known.get("commit", "")
+        prepare = self.stages.get("prepare")
         tags = {
-            "data.md5": self.data_md5,
+            # Of the raw photos as `prepare` saw them; equals data.dvc's after `dvc repro`.
+            "data.md5": prepare.deps.get("data", "") if prepare else "",
             "dvc.lock": self.key,
-            "prefect.flow_run_id": next((f for f in reversed(flows) if f), ""),
+            "prefect.flow_run_id": known.get("flow_run", ""),
             "git.commit": commit.removesuffix("+dirty"),
             "git.dirty": str(commit.endswith("+dirty")).lower() if commit else "",
             **{f"dvc.stage.{name}": stage.key for name, stage in self._upstream(of).items()},

@@ -16,17 +16,17 @@ from typing import Any
 from mlflow.entities.model_registry import ModelVersion
 
 from pfafn.kit.errors import UserError
+from pfafn.kit.files import content_key
 from pfafn.kit.progress import tell
 from pfafn.kit.versions import PACKAGE
 from pfafn.registry import versions
-from pfafn.registry.decisions import EVALUATION, KEY_LENGTH, Decisions, Fact
+from pfafn.registry.decisions import EVALUATION, KEY_LENGTH, Fact
 from pfafn.registry.mirror import KEY, MODELS, PARENT, ensure_run, find_run, note_scores
-from pfafn.registry.record import SAMPLES, Stage, content_key
+from pfafn.registry.record import SAMPLES, Stage
 from pfafn.registry.store import Store, intact
 from pfafn.registry.versions import STUDENT, TUTOR, Ref
 
 FOLDER = ".work/evaluations"  # in the project's root
-PARAMS = "params.yaml"
 DATA = ("prepare", "annotate")  # the stages whose artifacts are the data
 SAME_DATA = ("data.md5", "dvc.stage.prepare", "dvc.stage.annotate")  # tags both runs have
 SUBJECT = "pfafn.evaluates"  # tag of the run: which version it is about
@@ -36,9 +36,7 @@ class NotEvaluated(UserError, RuntimeError):
     """A registered student cannot be evaluated; the message says why."""
 
 
-def evaluate_again(
-    store: Store, kept: Decisions, student: ModelVersion, like: Stage, like_run: str
-) -> ModelVersion:
+def evaluate_again(store: Store, student: ModelVersion, like: Stage, like_run: str) -> ModelVersion:
     """The student with scores of the data that `like` is an evaluation on.
 
     like_run: the run of that evaluation; the new run stands beside it. Raises NotEvaluated, or
@@ -71,8 +69,8 @@ def evaluate_again(
         "entry": stage.entry,
     }
     _note(store, content, stage)
-    if not kept.has(EVALUATION, key):
-        kept.add(EVALUATION, key, content)
+    if not store.decisions.has(EVALUATION, key):
+        store.decisions.add(EVALUATION, key, content)
     return store.client.get_model_version(STUDENT, student.version)
 
 
@@ -119,7 +117,7 @@ def _lay_out(folder: Path, root: Path, weights: Mapping[str, Path]) -> None:
         (artifacts / MODELS[name] / versions.WEIGHTS).symlink_to(path)
     for stage in DATA:
         (artifacts / stage).symlink_to(root / "artifacts" / stage)
-    shutil.copy(root / PARAMS, folder)
+    shutil.copy(root / "params.yaml", folder)
 
 
 def _run(folder: Path) -> None:

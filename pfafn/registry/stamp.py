@@ -27,15 +27,12 @@ class Outcome(NamedTuple):
     problems: Sequence[str] = ()  # what of older retrainings could not be brought back, and why
 
     def __str__(self) -> str:
-        return "\n".join([self._state(), *(f"not whole: {problem}" for problem in self.problems)])
-
-    def _state(self) -> str:
-        if not self.student:
-            return "registry: no student yet"
         state = "updated" if self.changed else "up to date"
         champion = f"champion is version {self.champion}" if self.champion else "no champion"
         reason = f" ({self.reason})" if self.reason else ""
-        return f"registry {state}: pfafn-student version {self.student}, {champion}{reason}"
+        said = f"registry {state}: pfafn-student version {self.student}, {champion}{reason}"
+        lost = (f"not whole: {problem}" for problem in self.problems)
+        return "\n".join([said if self.student else "registry: no student yet", *lost])
 
 
 def decision(outcome: Outcome | None) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from pfafn.kit.errors import UserError
+from pfafn.registry.decisions import Decisions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -74,6 +75,10 @@ class Store(NamedTuple):
     client: "MlflowClient"
     experiment: str  # its id
     root: Path
+
+    @property
+    def decisions(self) -> Decisions:
+        return Decisions(self.root)
 
 
 def connect(root: Path, *, create: bool = False) -> Store:

@@ -7,7 +7,7 @@ its files were lost: they are then put back where they were.
 import importlib.metadata
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,22 +151,12 @@ def requirements() -> list[str]:
 
 def by_alias(store: Store, name: str, alias: str) -> ModelVersion | None:
     """The version an alias points to; None if there is no such model, alias or version."""
-    try:
-        return store.client.get_model_version_by_alias(name, alias)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
+    return _if_there(store.client.get_model_version_by_alias, name, alias)
 
 
 def registered_model(store: Store, name: str) -> RegisteredModel:
     """A registered model with its tags and aliases (alias -> number); empty if there is none."""
-    try:
-        return store.client.get_registered_model(name)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return RegisteredModel(name)
-        raise
+    return _if_there(store.client.get_registered_model, name) or RegisteredModel(name)
 
 
 def find(store: Store, uri: str) -> ModelVersion:
@@ -180,16 +170,22 @@ def find(store: Store, uri: str) -> ModelVersion:
             f"expected models:/NAME@ALIAS or models:/NAME/VERSION, such as "
             f"models:/{STUDENT}@{CHAMPION}, got {uri!r}"
         )
-    name, alias, version = match["name"], match["alias"], match["version"]
+    name, alias, number = match.group("name", "alias", "version")
+    numbered = store.client.get_model_version
+    found = by_alias(store, name, alias) if alias else _if_there(numbered, name, number)
+    if not found:
+        raise RegistryError(f"the registry has no {uri}; `registry list` shows what it has")
+    return found
+
+
+def _if_there(get: Callable[..., Any], *names: str) -> Any:
+    """What MLflow has of these names; None if there is nothing, or can be nothing."""
     try:
-        if version:
-            return store.client.get_model_version(name, version)
-        if found := by_alias(store, name, alias):
-            return found
+        return get(*names)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-    raise RegistryError(f"the registry has no {uri}; `registry list` shows what it has")
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
 
 
 def weights_of(store: Store, version: ModelVersion) -> Path:

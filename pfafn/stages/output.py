@@ -4,7 +4,6 @@ A stage fills a scratch folder that becomes `artifacts/STAGE` in one rename when
 a killed stage never leaves something that looks finished.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -20,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pfafn.kit.errors import UserError
-from pfafn.kit.files import file_hash, write_json
+from pfafn.kit.files import content_key, file_hash, write_json
 from pfafn.kit.versions import LIBRARIES, git_commit
 from pfafn.stages import workplace
 from pfafn.stages.reads import code_version
@@ -28,11 +27,6 @@ from pfafn.stages.reads import code_version
 
 class DamagedInput(UserError, ValueError):
     """A stage's input was changed after it was made; the message names it and who makes it."""
-
-
-def fingerprint(*facts: Any) -> str:
-    """Short key of one exact computation: all that its bytes depend on."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def libraries() -> dict[str, str]:
@@ -60,8 +54,8 @@ class StageOutput:
         self.params = params
         self.rounding = rounding
         self.code = code_version(work.name)
-        key = fingerprint(inputs, params, self.code, libraries(), rounding)
-        self.work = work / key
+        facts = (inputs, params, self.code, libraries(), rounding)  # all that its bytes depend on
+        self.work = work / content_key(facts)[:16]
         self.samples = 0  # a stage counts what it worked through
         self.extra: dict[str, Any] = {}  # what else belongs into provenance.json
 

@@ -12,7 +12,7 @@ import pytest
 from flows import artifacts
 from pfafn import registry
 from pfafn.registry import Outcome
-from pfafn.registry.store import PAGES
+from pfafn.registry.store import PAGES, RegistryError
 
 SECOND = Outcome(student="2", tutor="2", champion="1", reason="it is worse", files=[])
 
@@ -64,7 +64,7 @@ def test_a_champion_is_compared_with_the_one_before(monkeypatch: pytest.MonkeyPa
 
 def test_the_first_champion_has_no_rival(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(uri: str) -> None:
-        raise registry.RegistryError(f"the registry has no {uri}")
+        raise RegistryError(f"the registry has no {uri}")
 
     monkeypatch.setattr(registry, "describe", nothing)
     assert artifacts.rival(SECOND._replace(champion="2")) is None

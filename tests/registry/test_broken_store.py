@@ -12,8 +12,7 @@ import pytest
 from retraining import Project
 
 from pfafn import registry
-from pfafn.registry import RegistryError
-from pfafn.registry.store import usable
+from pfafn.registry.store import RegistryError, usable
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
