@@ -17,7 +17,7 @@ from pfafn.kit.progress import tell
 from pfafn.learning.collapse import Alarm, alarms
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
-from pfafn.params.training import Schedule
+from pfafn.params.sections import Schedule
 from pfafn.samples.augment import Augment
 from pfafn.samples.dataset import StudentSamples, TutorSamples
 from pfafn.stages import reads
