@@ -18,12 +18,12 @@ class UndeclaredParam(AttributeError):
 
 
 class Section(BaseModel):
-    """Base of every section: immutable, unknown keys are errors.
+    """Base of every section: immutable; unknown keys, NaN and infinity are errors.
 
     No key has a default: a value always stands in params.yaml, where DVC sees it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def only(self, *keys: str) -> Self:
         """A copy that holds only these keys, written as in dvc.yaml (`seed`, `losses.warp`).
