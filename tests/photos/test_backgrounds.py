@@ -38,6 +38,17 @@ def test_every_edge_of_the_picture_is_looked_at(edge: tuple) -> None:
     assert garment_mask(rgb)[1] == "grabcut"
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_between_legs_that_end_at_any_edge_is_background(turns: int) -> None:
+    truth = np.zeros(SIZE, bool)
+    truth[40:, 20:44] = True
+    truth[50:, 28:36] = False
+    truth = np.rot90(truth, turns)
+    mask, source = garment_mask(np.where(truth[..., None], 60, 255).repeat(3, 2).astype(np.uint8))
+    assert source == "white"
+    assert ((mask > 0) != truth).sum() <= 8  # corners
+
+
 def test_what_shows_through_a_garment_cut_by_colour_belongs_to_it() -> None:
     rgb, truth = photo(120)
     hole = (slice(44, 52), slice(28, 36))

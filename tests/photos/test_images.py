@@ -106,6 +106,17 @@ def test_palette_indices_are_the_ids():
     assert (images.decode_ids(encoded(palette)) == 5).all()
 
 
+def test_ids_of_one_bit_are_zero_and_one():
+    bits = ramp()[..., 0] % 2
+    assert np.array_equal(images.decode_ids(encoded(Image.fromarray(bits > 0))), bits)
+
+
+def test_a_negative_id_is_refused():
+    signed = encoded(Image.fromarray(np.array([[-1, 7]], np.int32)), "TIFF")
+    with pytest.raises(ImageError, match=r"ids must be 0..255, found -1..7"):
+        images.decode_ids(signed)
+
+
 def test_gray_shown_as_rgb_still_gives_ids_but_colours_do_not():
     gray = np.repeat(np.full((H, W, 1), 13, np.uint8), 3, axis=2)
     assert (images.decode_ids(encoded(Image.fromarray(gray))) == 13).all()

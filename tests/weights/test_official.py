@@ -172,6 +172,11 @@ def test_a_missing_file_is_named(checkpoints, tmp_path) -> None:
         import_official(checkpoints[0], tmp_path / "nowhere.pth")
 
 
+def test_a_folder_is_no_checkpoint(checkpoints, tmp_path) -> None:
+    with pytest.raises(ModelError, match=f"no checkpoint at {tmp_path}$"):
+        import_official(checkpoints[0], tmp_path)
+
+
 def test_nothing_is_written_when_the_import_fails(checkpoints, tmp_path) -> None:
     warp, gen, _ = checkpoints
     rewrite(warp, with_another)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from pfafn.kit.files import file_hash
 from pfafn.models.tryon import TryOnNet
 from pfafn.weights import model_file
+from pfafn.weights.model_file import ModelError
 from pfafn.weights.official import export_official, import_official
 from pfafn.weights.official_files import import_files
 
@@ -48,3 +50,17 @@ def test_the_card_of_an_import_says_height_and_width_and_what_it_was_made_of(
     warp, generator = map(file_hash, official)
     assert card["inputs"] == {"warp": warp, "generator": generator}
     assert {name: card[name] for name in ("role", *NARROW)} == {"role": "student"} | NARROW
+
+
+@pytest.mark.parametrize("card", [None, "null", "[]", '"pfafn/1"', "{}", '{"format": "pfafn/2"}'])
+def test_a_file_without_our_card_is_refused(tmp_path: Path, card: str | None) -> None:
+    told = None if card is None else {"card": card}
+    save_file({"weight": torch.zeros(1)}, tmp_path / "m", metadata=told)
+    with pytest.raises(ModelError, match=f"{tmp_path / 'm'}: has no pfafn/1 card"):
+        model_file.read_card(tmp_path / "m")
+
+
+def test_a_card_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    save_file({"weight": torch.zeros(1)}, tmp_path / "m", metadata={"card": "{"})
+    with pytest.raises(ModelError, match="m: not a readable safetensors file"):
+        model_file.read_card(tmp_path / "m")
