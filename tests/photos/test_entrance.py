@@ -125,9 +125,12 @@ def test_a_mask_stays_hard_whatever_size_it_is_brought_to() -> None:
     assert set(np.unique(GarmentPhoto.of(rgb, mask).fitted((33, 27)).mask)) == {0, 255}
 
 
-def test_a_photo_that_fits_is_not_touched() -> None:
-    photo = PersonPhoto.decode(encode_png(PHOTO))
+@pytest.mark.parametrize("kind", [PersonPhoto, GarmentPhoto])
+def test_a_photo_that_fits_is_not_touched(kind: type[PersonPhoto | GarmentPhoto]) -> None:
+    photo = kind.decode(encode_png(PHOTO))
     assert photo.fitted((6, 8)) is photo
+    for other in ((6, 9), (7, 8)):
+        assert photo.fitted(other).rgb.shape == (*other, 3)
 
 
 KEPT = {
@@ -165,4 +168,13 @@ def test_a_photo_of_another_size_is_stored_as_it_was_fitted() -> None:
 def test_a_photo_that_the_decoders_see_differently_is_stored_as_png(monkeypatch) -> None:
     photo = PersonPhoto.decode(encoded(PHOTO, "JPEG"))
     monkeypatch.setattr(entrance, "quick_rgb", lambda content: photo.rgb ^ 1)
+    assert stored(photo) == encode_png(photo.rgb)
+
+
+def test_a_photo_that_the_quick_decoder_cannot_read_is_stored_as_png(monkeypatch) -> None:
+    def refuse(content: bytes) -> None:
+        raise ImageError("a JPEG it does not know")
+
+    photo = PersonPhoto.decode(encoded(PHOTO, "JPEG"))
+    monkeypatch.setattr(entrance, "quick_rgb", refuse)
     assert stored(photo) == encode_png(photo.rgb)

@@ -96,7 +96,7 @@ def test_damaged_bytes_name_the_file(content):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ImageError, match="none.jpg"):
+    with pytest.raises(ImageError, match="none.jpg: cannot be read .No such file"):
         images.read_rgb(tmp_path / "none.jpg")
 
 
