@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from flows.process import CommandFailed
+from pfafn.kit.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 DVC = (sys.executable, "-m", "dvc")
@@ -28,7 +29,7 @@ COPY_CONFIG = """\
 CONTENTION = ("Unable to acquire lock", "is busy, it is being blocked by")
 
 
-class UnknownStage(ValueError):
+class UnknownStage(UserError, ValueError):
     """A stage was asked for that dvc.yaml does not have; the message lists those it has."""
 
 
