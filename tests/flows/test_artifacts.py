@@ -57,9 +57,31 @@ def test_a_challenger_is_compared_with_the_champion(monkeypatch: pytest.MonkeyPa
     assert artifacts.rival(SECOND) == "models:/pfafn-student/1"
 
 
-def test_a_champion_is_compared_with_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("champion", [None, "2"])
+def test_who_has_no_champion_beside_it_is_compared_with_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, champion: str | None
+) -> None:
     monkeypatch.setattr(registry, "describe", lambda uri: uri)
-    assert artifacts.rival(SECOND._replace(champion="2")) == "models:/pfafn-student@previous"
+    rival = artifacts.rival(SECOND._replace(champion=champion))
+    assert rival == "models:/pfafn-student@previous"
+
+
+def test_only_scores_that_both_have_are_compared() -> None:
+    new, old = version(2, [], 12.0), version(1, ["champion", "previous"], 12.5)
+    del old["scores"]["unpaired.ssim"]
+    old["scores"]["unpaired.other"] = 1.0
+    said = artifacts.against(new, old)
+    assert "(champion, previous)" in said
+    assert [line.split(" | ")[0] for line in said.splitlines()[4:]] == ["| unpaired.psnr"]
+
+
+@pytest.mark.parametrize("outcome", [None, SECOND._replace(student=None)])
+def test_a_result_that_the_registry_does_not_know_has_no_rival(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, outcome: Outcome | None
+) -> None:
+    monkeypatch.setattr(registry, "describe", pytest.fail)
+    monkeypatch.setattr(artifacts, "evaluation", lambda folder, said: f"scores in {folder.name}")
+    assert artifacts.result(tmp_path / "evaluate", outcome) == "scores in evaluate"
 
 
 def test_the_first_champion_has_no_rival(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,11 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
+
+import pytest
+from prefect.client.schemas.objects import StateType
+from prefect.events import Posture
 
 from flows import deployments
 from flows.dvc import ROOT
@@ -28,3 +33,62 @@ def test_silence_is_several_missed_heartbeats_long() -> None:
     trigger = deployments.crash_watch().trigger
     assert trigger.within == deployments.SILENCE
     assert deployments.HEARTBEAT in trigger.expect  # a sign of life ends the wait
+
+
+def test_a_run_is_watched_from_its_first_sign_of_life_to_its_end() -> None:
+    watch = deployments.crash_watch()
+    trigger, [action] = watch.trigger, watch.actions
+    assert trigger.after == {deployments.HEARTBEAT}
+    ends = {f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Cancelled", "Crashed")}
+    assert trigger.expect == {deployments.HEARTBEAT} | ends
+    assert (trigger.posture, trigger.threshold) == (Posture.Proactive, 1)
+    assert trigger.for_each == {"prefect.resource.id"}  # each run by itself
+    assert trigger.match.root == {"prefect.resource.id": ["prefect.flow-run.*"]}
+    assert action.state == StateType.CRASHED
+    assert watch.enabled
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_automation_is_created_only_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    def read(name: str) -> None:
+        assert name == "a"
+        if not there:
+            raise ValueError("no such automation")
+
+    created = []
+    monkeypatch.setattr(deployments.Automation, "read", read)
+    wanted = SimpleNamespace(name="a", create=lambda: created.append("a"))
+    deployments.ensure(wanted)
+    assert created == ([] if there else ["a"])
+
+
+def test_what_is_served_is_run_without_pausing_it_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = []
+
+    async def start(runs: deployments.Runs) -> None:
+        started.append(runs)
+
+    monkeypatch.setattr(deployments, "ensure", lambda wanted: started.append(wanted.name))
+    monkeypatch.setattr(deployments.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(deployments.Runs, "add_deployment", lambda _, one: started.append(one.name))
+    monkeypatch.setattr(deployments.Runs, "start", start)
+    deployments.serve()
+    assert started[:3] == [deployments.crash_watch().name, "nightly", "photos"]
+    assert started[3].pause_on_shutdown is False
+    assert capsys.readouterr().out == "serving retrain/nightly, watch/photos\n"
+
+
+def test_told_to_stop_it_cancels_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, ended = deployments.Runs(), []
+    monkeypatch.setattr(runs, "execute_in_background", ended.append)
+    runs.handle_sigterm(15, None)
+    assert ended == [runs.astop]
+
+
+def test_parameters_that_the_form_does_not_have_are_refused() -> None:
+    assert all(one.enforce_parameter_schema for one in deployments.deployments())
+    assert [len(one.triggers) for one in deployments.deployments()] == [1, 0]

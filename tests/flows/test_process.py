@@ -69,7 +69,12 @@ def test_every_line_is_logged_and_the_last_ones_returned(tmp_path: Path) -> None
     code = "import sys; [print(i) for i in range(50)]; print('oops', file=sys.stderr)"
     output = run_logged(python(code), lines.append, tmp_path)
     assert sorted(lines) == sorted([*map(str, range(50)), "oops"])
-    assert len(output.splitlines()) == 40
+    assert output.splitlines() == lines[-40:]
+
+
+def test_bytes_that_are_no_text_stop_nobody(tmp_path: Path) -> None:
+    code = "import os, sys; sys.stdout.buffer.write(b'caf\\xe9 \\n'); print(os.getcwd())"
+    assert run_logged(python(code), print, tmp_path) == f"caf\ufffd\n{tmp_path}"
 
 
 def test_a_failure_carries_its_code_and_last_lines(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What one retraining hands on: to its stages, to who waits for it, and to the UI."""
 
 import contextlib
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -211,3 +213,12 @@ def test_an_unknown_stage_ends_the_command_with_one_line(monkeypatch: pytest.Mon
     monkeypatch.setattr("sys.argv", ["retrain", "third"])
     with pytest.raises(SystemExit, match="error: dvc.yaml has no stage third"):
         retrain.main()
+
+
+def test_children_find_this_python_first_and_send_nothing_home(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin")
+    told = dvc.environment()
+    assert told["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/usr/bin"
+    assert told["DVC_NO_ANALYTICS"] == "1"

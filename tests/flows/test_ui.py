@@ -107,6 +107,26 @@ def test_everything_listens_on_this_machine_only_and_keeps_its_state_in_the_proj
     assert ui.deployments(tmp_path, WHERE).environment["PFAFN_MLFLOW_URL"] == WHERE["MLflow"]
 
 
+def test_no_page_of_another_site_starts_runs_and_nothing_else_is_started(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:1"
+    server = ui.prefect(tmp_path, 1)
+    assert server.environment["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == url
+    assert server.environment["PREFECT_SERVER_UI_API_URL"] == f"{url}/api"
+    pages = ui.mlflow(tmp_path, 2)
+    assert pages.environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert pages.environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    for service, port in ((server, "1"), (pages, "2")):
+        assert service.command[service.command.index("--port") + 1] == port
+
+
+def test_runs_get_their_grace_before_their_server_is_stopped(tmp_path: Path) -> None:
+    runs = ui.deployments(tmp_path, WHERE)
+    assert runs.grace >= ui.GRACE + 20  # seconds to say how they ended
+    assert runs.environment["DVC_NO_ANALYTICS"] == "1"
+    (tmp_path / "log").write_text("serving retrain/nightly")
+    assert runs.ready(tmp_path / "log")
+
+
 def toy(root: Path, **environment: str) -> subprocess.Popen[str]:
     """`run` with toy programs."""
     return subprocess.Popen(
