@@ -1,0 +1,204 @@
+"""What a verb hands on of what is typed, and how it tells what came of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from verbs import done, refused, run
+
+from pfafn import registry
+from pfafn.data.adopt import Adopted
+from pfafn.data.inspection import Finding, Reason
+from pfafn.registry.aliases import Change
+
+Patch = pytest.MonkeyPatch
+STUDENT = "models:/pfafn-student"
+CHANGE = Change(champion="3", previous="2", reason="I like it")
+
+
+def noted(patch: Patch, target: str, result: object = None) -> list[tuple[tuple, dict]]:
+    """The calls of a function that is replaced by one that returns this."""
+    calls: list[tuple[tuple, dict]] = []
+
+    def called(*given: Any, **named: Any) -> object:
+        calls.append((given, named))
+        return result
+
+    patch.setattr(target, called)
+    return calls
+
+
+def test_a_set_is_drawn_as_typed(monkeypatch: Patch, tmp_path: Path) -> None:
+    calls = noted(monkeypatch, "pfafn.studio.dataset.synthesise")
+    words = "--train 3 --test 2 --height 64 --width 96 --seed 5 --parsing-noise 0.25 --workers 2"
+    said = done("synth", tmp_path / "out", *words.split()).stdout
+    [((out,), options)] = calls
+    del options["progress"]
+    assert out == tmp_path / "out"
+    assert options == {
+        "train": 3, "test": 2, "size": (64, 96), "seed": 5, "parsing_noise": 0.25, "workers": 2,
+    }  # fmt: skip
+    assert said == f"{out}: 3 people to train on, 2 to test\n"
+
+
+def test_a_set_is_clean_and_drawn_by_one_process_unless_told_otherwise(monkeypatch: Patch) -> None:
+    calls = noted(monkeypatch, "pfafn.studio.dataset.synthesise")
+    done("synth")
+    [((out,), options)] = calls
+    del options["progress"]
+    assert out == Path("data")
+    assert options == {
+        "train": 600, "test": 40, "size": (128, 96), "seed": 7, "parsing_noise": 0.0, "workers": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words", ["--train -1", "--test -1", "--seed -1", "--parsing-noise 1.5", "--workers 0"]
+)
+def test_what_no_set_can_have_is_refused(monkeypatch: Patch, words: str) -> None:
+    monkeypatch.setattr("pfafn.studio.dataset.synthesise", pytest.fail)
+    assert run("synth", *words.split()).exit_code == 2
+
+
+def test_what_was_adopted_is_counted_by_split(monkeypatch: Patch, tmp_path: Path) -> None:
+    taken = Adopted("viton", 12, 3, 99, {}, {"train": 4, "test": 2}, {"train": 5, "test": 1})
+    calls = noted(monkeypatch, "pfafn.data.adopt.adopt", taken)
+    said = done("adopt", "auto", tmp_path / "a", tmp_path / "b", "--out", "new").stdout
+    assert calls[0][0][:3] == ("auto", [tmp_path / "a", tmp_path / "b"], Path("new"))
+    assert said.splitlines() == [
+        "new: train: 4 persons, 5 garments",
+        "new: test: 2 persons, 1 garments",
+        "12 files of layout viton; 3 others left out",
+    ]
+
+
+def test_findings_say_file_reason_and_value_and_are_counted(monkeypatch: Patch) -> None:
+    found = [
+        Finding("a.jpg", Reason.DUPLICATE, "b.jpg", "train", "a"),
+        Finding("c.jpg", Reason.MASK_EMPTY, 0, "train", "c"),
+        Finding("notes.txt", Reason.STRAY_FILE, None, "train", None, rejects=False),
+    ]
+    noted(monkeypatch, "pfafn.data.check.check", found)
+    told = run("check", "photos")
+    assert told.exit_code == 1
+    assert told.stdout.splitlines() == [
+        f"rejected: a.jpg: {Reason.DUPLICATE} (b.jpg)",
+        f"rejected: c.jpg: {Reason.MASK_EMPTY} (0)",
+        f"note: notes.txt: {Reason.STRAY_FILE}",
+    ]
+    assert told.stderr == "photos: 2 findings to reject, 1 notes\n"
+    lines = [json.loads(line) for line in run("check", "photos", "--json").stdout.splitlines()]
+    assert lines == [finding.as_json() for finding in found]
+
+
+def test_official_checkpoints_are_of_the_papers_size_unless_told_otherwise(
+    monkeypatch: Patch,
+) -> None:
+    calls = noted(monkeypatch, "pfafn.weights.official_files.import_files", {"role": "tutor"})
+    words = ["import-official", "--warp", "w", "--gen", "g", "--out", "m"]
+    assert done(*words).stdout == "m: tutor, for 256x192 pictures\n"
+    done(*words, "--height", 64, "--width", 96)
+    sizes = [given[3] for given, _ in calls]
+    assert calls[0][0][:3] == (Path("w"), Path("g"), Path("m"))
+    assert sizes == [(256, 192), (64, 96)]
+
+
+def test_the_port_of_each_page_is_its_own(monkeypatch: Patch) -> None:
+    calls = noted(monkeypatch, "flows.ui.run")
+    done("ui", "--prefect-port", 4201, "--mlflow-port", 5001)
+    done("ui")
+    assert [given[1:] for given, _ in calls] == [(4201, 5001), (None, None)]
+
+
+def test_a_promotion_needs_no_evaluation_only_if_it_is_forced(monkeypatch: Patch) -> None:
+    calls = noted(monkeypatch, "pfafn.registry.promote", CHANGE)
+    said = done("registry", "promote", f"{STUDENT}/3", "--reason", "I like it").stdout
+    done("registry", "promote", f"{STUDENT}/3", "--force")
+    assert [given for given, _ in calls] == [
+        (f"{STUDENT}/3", "I like it", False), (f"{STUDENT}/3", "", True),
+    ]  # fmt: skip
+    assert said == "champion is pfafn-student version 3 (it was version 2): I like it\n"
+
+
+def test_a_rollback_and_its_reason(monkeypatch: Patch) -> None:
+    calls = noted(monkeypatch, "pfafn.registry.rollback", CHANGE._replace(previous=""))
+    said = done("registry", "rollback", "--reason", "it was worse").stdout
+    assert calls == [(("it was worse",), {})]
+    assert "(there was none)" in said
+    assert json.loads(done("registry", "rollback", "--json").stdout)["champion"] == "3"
+
+
+VERSION = {
+    "name": "pfafn-student", "version": 12, "uri": f"{STUDENT}/12", "aliases": ["champion"],
+    "created": "2026-01-02", "scores": {"unpaired.psnr_clothes": 20.123456},
+    "gate": {"reason": "first"}, "choice": {}, "sources": {"run": "r7"},
+    "lineage": {"data.md5": "0123456789abcdef" * 2, "git.commit": "fedcba9876543210" * 3},
+}  # fmt: skip
+
+
+def test_versions_are_listed_with_aliases_scores_and_where_they_come_from(
+    monkeypatch: Patch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    bare = VERSION | {"version": 11, "aliases": [], "scores": {}, "lineage": {}}
+    calls = noted(monkeypatch, "pfafn.registry.listing", [VERSION, bare])
+    said = done("registry", "list", "--data", "01", "--commit", "fe").stdout
+    assert calls == [(("01", "fe"), {})]
+    [line] = [line.split() for line in said.splitlines() if " 12 " in line]
+    assert line == ["pfafn-student", "12", "champion", "20.12", "01234567", "fedcba98"]
+    assert ["pfafn-student", "11"] in [line.split() for line in said.splitlines()]
+    assert json.loads(done("registry", "list", "--json").stdout) == [VERSION, bare]
+
+
+def test_a_version_is_shown_whole_but_for_long_hashes(monkeypatch: Patch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    calls = noted(monkeypatch, "pfafn.registry.describe", VERSION)
+    said = done("registry", "show").stdout
+    assert calls == [(("models:/pfafn-student@champion",), {})]
+    assert "pfafn-student version 12 (champion)" in said
+    lines = (line.replace("│", " ").split() for line in said.splitlines())
+    rows = dict(words for words in lines if len(words) == 2)
+    assert rows == {
+        "created": "2026-01-02", "unpaired.psnr_clothes": "20.12", "reason": "first", "run": "r7",
+        "data.md5": "0123456789abcdef" * 2, "git.commit": "fedcba987654",
+    }  # fmt: skip
+
+
+def compared(gain: dict[str, float] | None, note: str) -> dict[str, Any]:
+    sides = {"a": VERSION, "b": VERSION | {"uri": f"{STUDENT}/11", "aliases": []}}
+    scores = {"unpaired.ssim": {"a": 0.5, "b": None, "difference": None}}
+    return sides | {
+        "scores": scores, "metric": "unpaired.ssim", "gain": gain, "note": note, "differs": {},
+    }  # fmt: skip
+
+
+GAIN = {"level": 0.9, "low": -0.5, "high": 1.5, "mean": 0.5, "pairs": 12}
+BETTER = "unpaired.ssim: better by +0.5 over 12 pairs, 90% between -0.5 and +1.5"
+
+
+@pytest.mark.parametrize(
+    ("gain", "note", "sentence"),
+    [
+        (GAIN, "", BETTER),
+        (GAIN, "other data", f"{BETTER}; other data"),
+        (None, "no scores", "unpaired.ssim cannot be compared pair by pair: no scores"),
+    ],
+)
+def test_a_comparison_says_in_one_sentence_how_sure_it_is(
+    monkeypatch: Patch, gain: dict[str, float] | None, note: str, sentence: str
+) -> None:
+    calls = noted(monkeypatch, "pfafn.registry.compare", compared(gain, note))
+    lines = done("registry", "compare").stdout.splitlines()
+    assert calls == [((registry.CHALLENGER, registry.CHAMPION), {})]
+    assert sentence in lines
+    assert "They were made from the same." in lines
+
+
+def test_a_users_error_is_one_line_and_any_other_stays_what_it_is(monkeypatch: Patch) -> None:
+    def fail(uri: str) -> None:
+        raise {"u": registry.RegistryError("no such version"), "k": KeyError(uri)}[uri]
+
+    monkeypatch.setattr(registry, "describe", fail)
+    assert refused("registry", "show", "u") == "error: no such version\n"
+    assert isinstance(run("registry", "show", "k").exception, KeyError)
