@@ -71,6 +71,8 @@ def test_a_bad_value_names_file_key_and_value(
 def test_a_missing_file_and_broken_yaml_say_so(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="no such file"):
         Params.load(tmp_path / "params.yaml")
+    with pytest.raises(ParamsError, match=f"{tmp_path}: no such file"):
+        Params.load(tmp_path)
     (tmp_path / "params.yaml").write_text("image: [")
     with pytest.raises(ParamsError, match="not YAML"):
         Params.load(tmp_path / "params.yaml")
