@@ -60,3 +60,14 @@ def test_quiet_work_says_nothing(clock: list[float], capsys: pytest.CaptureFixtu
         clock[0] = 2 * LINE_EVERY
         progress.advance(1.0)
     assert capsys.readouterr().err == ""
+
+
+def test_on_a_terminal_a_bar_stands_beside_the_results(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    with Progress("train", 9, start=4) as progress:
+        progress.advance(0.25, steps=5)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert all(words in told.err for words in ("train", "9/9", "loss 0.25"))

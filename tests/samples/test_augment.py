@@ -90,6 +90,27 @@ def test_points_that_leave_the_picture_are_missing():
     assert any((p == 0).all() for p in moved)
 
 
+@pytest.mark.parametrize(
+    ("point", "mirrored"),
+    [
+        ((0, 3), (W - 1, 3)),
+        ((3, 0), (W - 4, 0)),
+        ((W - 1, H - 1), (0, H - 1)),
+        ((0.5, H - 1), (W - 1.5, H - 1)),
+        ((-0.5, 9), (0, 0)),
+        ((W - 0.5, 9), (0, 0)),
+        ((9, -0.5), (0, 0)),
+        ((9, H - 0.5), (0, 0)),
+    ],
+)
+def test_a_point_is_inside_up_to_the_centre_of_the_last_pixel(point, mirrored):
+    points = np.zeros((len(Keypoint), 3), np.float32)
+    points[Keypoint.NECK] = *point, 0.5
+    out = Augment(flip=1.0)(sample() | {"keypoints": points}, np.random.default_rng(0))
+    expected = (*mirrored, 0.5 * any(mirrored))
+    assert out["keypoints"][Keypoint.NECK].tolist() == list(expected)
+
+
 def test_colour_changes_all_pictures_alike_and_no_map():
     out = augmented(colour=0.4)
     assert (out["person"] != sample()["person"]).any()

@@ -1,6 +1,8 @@
 """Stage outputs: whole or not at all."""
 
 import json
+import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,25 @@ def test_a_finished_stage_appears_whole_with_its_provenance(tmp_path: Path) -> N
     assert told["inputs"] == {source.as_posix(): file_hash(source)}
     assert told["params"] == {"seed": 3}
     assert told["samples"] == 5
+
+
+def test_provenance_tells_what_it_cost_and_whose_run_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setenv("PFAFN_FLOW_RUN_ID", "run-7")
+    with stage_output(tmp_path / "fakes", [], {}, {"precision": "float32"}) as output:
+        (output / "a").write_text("1")
+        output.samples, output.extra = 50, {"loader": 2}
+        now[0] += 12.5
+    told = json.loads((tmp_path / "fakes" / "provenance.json").read_text())
+    assert (told["seconds"], told["samples_per_second"]) == (12.5, 4.0)
+    assert (told["flow_run"], told["loader"]) == ("run-7", 2)
+    assert told["outputs"] == {"a": file_hash(tmp_path / "fakes" / "a")}
+    assert told["computed_on"] == {"precision": "float32"}
+    assert told["libraries"]["torch"] == version("torch")
+    assert 10 < told["peak_memory_mb"] < 100_000
 
 
 def test_a_failed_stage_leaves_the_last_result_and_no_scratch(tmp_path: Path) -> None:

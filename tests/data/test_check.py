@@ -1,0 +1,58 @@
+"""Who is left out of sound photos: whoever has nothing to try on, and what shows test persons."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import photoset
+import pytest
+from prepared import copy
+
+from pfafn.data import check as module
+from pfafn.data.check import check, nearest_thumbs
+
+SIZE = (64, 48)
+
+
+def found(data: Path) -> list[tuple[str, str, str | None]]:
+    return [(f.file, f.reason.value, f.sample) for f in check(data)]
+
+
+def test_who_has_no_garment_but_her_own_to_try_on_is_left_out(tmp_path: Path) -> None:
+    data = photoset.viton(tmp_path / "data", train=1, test=2, size=SIZE)
+    [finding] = check(data)
+    assert (finding.file, finding.reason.value) == ("train_img/000000_0.jpg", "no_other_garment")
+    assert (finding.split, finding.sample, finding.rejects) == ("train", "000000_0", True)
+    assert finding.value == "no other upper garment in train"
+
+
+def test_a_twin_of_her_own_garment_is_no_other_one(tmp_path: Path) -> None:
+    data = photoset.viton(tmp_path / "data", train=2, test=2, size=SIZE)
+    copy(data, "train_color/000000_1.jpg", "train_color/000001_1.jpg")
+    lonely = [(f"train_img/00000{n}_0.jpg", "no_other_garment", f"00000{n}_0") for n in range(2)]
+    assert found(data) == lonely
+
+
+def test_a_sound_set_has_no_finding(tmp_path: Path) -> None:
+    assert found(photoset.viton(tmp_path / "data", train=2, test=2, size=SIZE)) == []
+
+
+def persons(*shades: int) -> list[SimpleNamespace]:
+    """Persons whose small pictures are of one shade."""
+    return [
+        SimpleNamespace(report=SimpleNamespace(thumb=np.full(12, shade, np.uint8).tobytes()))
+        for shade in shades
+    ]
+
+
+@pytest.mark.parametrize("block", [1, 2, 512])
+def test_the_nearest_picture_and_its_difference_are_found_in_blocks_of_any_size(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "THUMB_BLOCK", block)
+    nearest = list(nearest_thumbs(persons(0, 255, 100), persons(90, 7, 250)))
+    assert nearest == [(1, 7.0), (2, 5.0), (0, 10.0)]
+
+
+def test_without_test_persons_nobody_is_near_one() -> None:
+    assert list(nearest_thumbs(persons(1, 2), [])) == [(-1, np.inf)] * 2
