@@ -136,3 +136,12 @@ def test_processes_are_found_by_their_mark_and_others_left_alone(tmp_path: Path)
         other.kill()
         marked.wait()
         other.wait()
+
+
+def test_a_marked_process_that_does_not_listen_is_killed(tmp_path: Path) -> None:
+    environment = os.environ | {"PFAFN_MARK": "deaf"}
+    with subprocess.Popen(python(DEAF, str(tmp_path)), env=environment) as process:
+        while not (tmp_path / "pid").is_file():
+            time.sleep(0.02)
+        assert stop_marked("PFAFN_MARK", "deaf", grace=0.1) == [process.pid]
+        assert process.wait(10) == -signal.SIGKILL

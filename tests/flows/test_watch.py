@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect.logging import disable_run_logger
 
 from flows import dvc, watch
 from flows.process import CommandFailed
@@ -118,3 +119,23 @@ def test_the_automation_waits_for_the_event_that_goes_out() -> None:
     [trigger] = [trigger for entry in entries for trigger in entry.get("triggers", [])]
     assert trigger["expect"] == [watch.EVENT]
     assert trigger["match"] == {"prefect.resource.id": watch.RESOURCE}
+
+
+def test_a_look_is_the_runs_last_word(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    monkeypatch.setattr(watch, "look", lambda seconds: asked.append(seconds) or "nothing new")
+    with disable_run_logger():
+        states = [watch.watch.fn(), watch.watch.fn(quiet_seconds=5)]
+    assert asked == [60, 5]
+    assert all(state.is_completed() and state.message == "nothing new" for state in states)
+
+
+def test_a_change_is_told_with_what_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(watch, "emit_event", lambda name, **told: sent.append(told))
+    watch.look(quiet_seconds=0)
+    change, _ = watch.looks(root / "data")
+    [told] = sent
+    assert told["resource"] == {"prefect.resource.id": watch.RESOURCE}
+    assert told["payload"] == {"change": change}
+    assert json.loads((root / watch.ANNOUNCED).read_text()) == change

@@ -5,7 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pfafn.inference.folders import Job, dress_all, mask_of, pictures
+from pfafn.inference.folders import (
+    HELD,
+    Job,
+    TryOnError,
+    dress_all,
+    in_blocks,
+    jobs,
+    mask_of,
+    pictures,
+    write_picture,
+)
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import encode_png, read_rgb
 
@@ -72,3 +82,56 @@ def test_a_mask_as_png_wins_over_a_photo_of_its_name_beside_it(tmp_path: Path) -
     for name in ("a.jpg", "a.png"):
         (tmp_path / name).touch()
     assert mask_of(Path("garments/a.jpg"), tmp_path) == tmp_path / "a.png"
+
+
+def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(TryOnError, match=f"{tmp_path}: no pictures in it"):
+        pictures(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["person", "garment"])
+def test_with_pairs_persons_and_garments_are_folders(shop: Path, file: str) -> None:
+    pairs = shop / "pairs.txt"
+    pairs.write_text("a.jpg x.jpg\n")
+    given = {"person": shop, "garment": shop} | {file: shop / "a.jpg"}
+    with pytest.raises(TryOnError, match="a.jpg: with --pairs, --person and --garment are folders"):
+        jobs(**given, mask=None, out=shop / "out", pairs=pairs)
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_a_list_without_pairs_is_named(shop: Path, content: str) -> None:
+    (shop / "pairs.txt").write_text(content)
+    with pytest.raises(TryOnError, match="pairs.txt: no pairs in it"):
+        jobs(shop, shop, None, shop / "out", shop / "pairs.txt")
+
+
+@pytest.mark.parametrize(
+    ("out", "written"), [("w.JPG", True), ("w.png", True), ("w.jpeg", True), ("w.webp", False)]
+)
+def test_a_result_is_a_png_or_a_jpeg(shop: Path, out: str, written: bool) -> None:
+    asked = (shop / "a.jpg", shop / "x.jpg", None, shop / out)
+    if written:
+        assert jobs(*asked) == [Job(*asked)]
+    else:
+        with pytest.raises(TryOnError, match="w.webp: the result is written as .png or .jpg"):
+            jobs(*asked)
+
+
+def test_a_jpeg_keeps_its_colours_and_leaves_no_scratch(tmp_path: Path) -> None:
+    colour = (200, 60, 20)
+    write_picture(tmp_path / "new/w.jpg", np.full((16, 24, 3), colour, np.uint8))
+    np.testing.assert_allclose(read_rgb(tmp_path / "new/w.jpg")[8, 12], colour, atol=2)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["w.jpg"]
+
+
+def test_persons_are_gone_through_once_for_as_many_garments_as_are_held() -> None:
+    todo = [
+        Job(Path(f"p{p}"), Path(f"g{g:02d}"), None, Path(f"{p}-{g}"))
+        for g in range(HELD + 1)
+        for p in range(2)
+    ]
+    order = [(job.person.name, job.garment.name) for job in in_blocks(todo)]
+    blocks = [range(HELD), range(HELD, HELD + 1)]
+    expected = [(f"p{p}", f"g{g:02d}") for block in blocks for p in range(2) for g in block]
+    assert order == expected

@@ -1,8 +1,11 @@
 import pickle
+from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pytest
 
+from pfafn.samples import shards as module
 from pfafn.samples.shards import ShardError, Shards, ShardWriter
 
 SCHEMA = pa.schema([("number", pa.int64()), ("image", pa.binary())])
@@ -113,3 +116,34 @@ def test_a_row_without_its_checksum_is_refused(tmp_path):
         writer.write_batch(pa.RecordBatch.from_pylist([{"number": 1, "image": b""}], SCHEMA))
     with pytest.raises(ShardError, match="row 0 is damaged"):
         Shards(tmp_path / "s")[0]
+
+
+def test_a_folder_with_shards_is_not_written_into(tmp_path):
+    written(tmp_path / "s", 1)
+    with pytest.raises(ShardError, match="already holds shards"):
+        written(tmp_path / "s", 1)
+
+
+def test_a_shard_has_at_least_one_row(tmp_path):
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        ShardWriter(tmp_path / "s", SCHEMA, 0)
+
+
+def test_only_the_last_shard_may_be_short(tmp_path):
+    folder = written(tmp_path / "s", 9)
+    short = written(tmp_path / "other", 2)
+    (short / "00000.arrow").replace(folder / "00001.arrow")
+    shards = Shards(folder)
+    assert shards[0]["number"] == 0
+    with pytest.raises(ShardError, match=r"00001.arrow: expected 3 rows, found 2"):
+        shards[4]
+
+
+def test_few_files_are_open_and_the_oldest_is_closed_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "OPEN_SHARDS", 2)
+    folder = written(tmp_path / "s", 12)
+    shards = Shards(folder)
+    for row in (0, 3, 6, 1, 9, 2):  # the first shard is used again and again
+        assert shards[row]["number"] == row
+    names = {Path(file.path).name for file in psutil.Process().open_files()}
+    assert {name for name in names if name.endswith(".arrow")} == {"00000.arrow", "00003.arrow"}

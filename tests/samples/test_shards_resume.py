@@ -143,3 +143,11 @@ def test_in_an_unfinished_shard_nothing_counts_from_a_damaged_row_on(
     unfinished.write_bytes(content)
     assert finished(folder) == 3
     assert contents(folder) == undisturbed
+
+
+@pytest.mark.parametrize("most", [0, 1, 3, 4])
+def test_of_rows_that_are_not_taken_nothing_stays(folder: Path, most: int) -> None:
+    with ShardWriter(killed(folder, 8), SCHEMA, PER_SHARD, resume=True, most=most):
+        pass
+    assert [row["number"] for row in Shards(folder)] == list(range(most))
+    assert not list(folder.glob(".*"))

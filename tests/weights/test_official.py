@@ -205,3 +205,23 @@ def test_widths_are_read_off_the_weights(checkpoints) -> None:
     net = import_official(warp, gen)
     assert net.architecture == {"role": "student", **NARROW}
     assert isinstance(net.warp.person_encoder, Encoder)
+
+
+def test_a_condition_of_neither_role_is_refused(checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    name = "cond_features.encoders.0.0.block.2.weight"
+    rewrite(warp, lambda state: state | {name: state[name][:, :2]})
+    with pytest.raises(ModelError, match="condition has 2 channels, expected 45 or 3"):
+        import_official(warp, gen)
+
+
+def test_a_warp_network_alone_has_no_official_form() -> None:
+    net = narrow()
+    net.generator = None
+    with pytest.raises(ModelError, match="a warp network alone has no official form"):
+        export_official(net)
+
+
+def test_a_model_file_is_told_by_its_suffix(checkpoints, tmp_path) -> None:
+    with pytest.raises(ModelError, match=r"m.pth: a model file's name ends in .safetensors"):
+        import_files(*checkpoints[:2], tmp_path / "m.pth", (64, 96))

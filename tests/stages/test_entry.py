@@ -1,0 +1,69 @@
+"""How a stage that was started as a program ends when the disk or its input is at fault."""
+
+import errno
+import os
+
+import pytest
+from safetensors import SafetensorError
+
+from pfafn.kit.errors import UserError
+from pfafn.params.file import Params
+from pfafn.stages import entry
+
+
+def ended(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path) -> str:
+    """What a stage says in which this error came up."""
+
+    def run(*_: object) -> None:
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(entry, "check_folder", lambda: None)
+    monkeypatch.setattr(Params, "load", classmethod(lambda _: None))
+    with pytest.raises(SystemExit) as caught:
+        entry.main(run)
+    return str(caught.value)
+
+
+ROOM = "make room and run the same again, it goes on from the last resume point"
+RIGHT = "set it right and run the same again"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "x", "a.arrow"), f"a.arrow: {os.strerror(errno.ENOSPC)}: {ROOM}"),
+        (OSError(errno.EDQUOT, "x"), f"{os.strerror(errno.EDQUOT)}: {ROOM}"),
+        (OSError(errno.EFBIG, "x"), f"{os.strerror(errno.EFBIG)}: {ROOM}"),
+        (OSError(errno.EIO, "x", "a.arrow"), f"a.arrow: {os.strerror(errno.EIO)}: {RIGHT}"),
+        (PermissionError(errno.EACCES, "x", "m"), f"m: {os.strerror(errno.EACCES)}: {RIGHT}"),
+        (
+            SafetensorError("I/O error: No space left on device (os error 28)"),
+            f"{os.strerror(28)}: {ROOM}",
+        ),
+        (UserError("no such file: put it there"), "no such file: put it there"),
+    ],
+)
+def test_a_fault_of_the_disk_or_the_input_ends_in_one_line_that_says_what_to_do(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    assert ended(error, monkeypatch, tmp_path) == f"error: {said}"
+
+
+@pytest.mark.parametrize("error", [OSError("strange"), SafetensorError("strange"), KeyError("x")])
+def test_any_other_error_stays_what_it_is(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    with pytest.raises(type(error)):
+        ended(error, monkeypatch, tmp_path)
+
+
+def test_only_a_stage_that_trains_is_tuned(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    tuned = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(entry, "check_folder", lambda: None)
+    monkeypatch.setattr(Params, "load", classmethod(lambda _: "params"))
+    monkeypatch.setattr("pfafn.kit.machine.repeat", lambda: tuned.append("repeats"))
+    for trains in (False, True):
+        entry.main(lambda *given: tuned.append(given), trains=trains)
+    assert tuned == [("params", entry.ARTIFACTS), "repeats", ("params", entry.ARTIFACTS)]
