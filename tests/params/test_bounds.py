@@ -97,8 +97,10 @@ def test_what_is_no_such_value_is_refused_by_name(key: str, value: object) -> No
 
 
 def test_there_is_at_least_one_epoch() -> None:
-    content = replaced("tutor_warp.epochs", 0)
+    content = replaced("tutor_warp.epochs", 1)
     content["tutor_warp"]["decay"] = 0
+    Params.check(content, "p")
+    content["tutor_warp"]["epochs"] = 0
     with pytest.raises(ParamsError, match=r"epochs \+ decay must be at least 1"):
         Params.check(content, "p")
 

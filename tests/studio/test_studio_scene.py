@@ -9,7 +9,13 @@ import pytest
 from pfafn.models.parts import ARM_PARTS, BodyPart, Keypoint, Parsing
 from pfafn.studio.canvas import Canvas, ellipse
 from pfafn.studio.flat import lay_flat
-from pfafn.studio.garment import FABRICS, SLEEVE_ENDS, WORDS, Garment, sample_garment
+from pfafn.studio.garment import (
+    FABRICS,
+    SLEEVE_ENDS,
+    WORDS,
+    Garment,
+    sample_garment,
+)
 from pfafn.studio.geometry import bent_limb, limb_field, profile
 from pfafn.studio.letters import ALPHABET
 from pfafn.studio.noise import corrupt

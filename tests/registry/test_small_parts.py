@@ -1,0 +1,219 @@
+"""Small parts of the registry by known answers, without a store."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pfafn.registry import aliases, look, mirror, record, reevaluate, replay, versions
+from pfafn.registry.decisions import DECISION, FORMAT, RETRAINING, Decisions
+from pfafn.registry.record import RecordError, Retraining, Stage
+from pfafn.registry.stamp import Outcome, decision
+from pfafn.registry.store import RegistryError, local_path
+
+Patch = pytest.MonkeyPatch
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+SECOND = Outcome(student="2", tutor="1", champion="1", reason="it is worse", files=[])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (SECOND, "registry updated: pfafn-student version 2, champion is version 1 (it is worse)"),
+        (
+            SECOND._replace(changed=False, champion="", reason=""),
+            "registry up to date: pfafn-student version 2, no champion",
+        ),
+        (SECOND._replace(student=""), "registry: no student yet"),
+        (
+            SECOND._replace(student="", problems=["a is gone", "b is gone"]),
+            "registry: no student yet\nnot whole: a is gone\nnot whole: b is gone",
+        ),
+    ],
+)
+def test_what_came_of_a_sync_is_said(outcome: Outcome, said: str) -> None:
+    assert str(outcome) == said
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (None, "not known; `pfafn registry sync` makes the registry agree with these files"),
+        (SECOND._replace(student=""), "there is no student yet"),
+        (SECOND, "pfafn-student version 2 is not the champion: it is worse"),
+        (
+            SECOND._replace(champion="2", reason=""),
+            "pfafn-student version 2 is champion",
+        ),
+    ],
+)
+def test_what_became_of_a_student_is_said(outcome: Outcome | None, said: str) -> None:
+    assert decision(outcome) == said
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///a/b%20c", "/a/b c"),
+        ("/a/b", "/a/b"),
+        ("s3://bucket/a", None),
+        ("http://host/a", None),
+        ("mlflow-artifacts:/1/a", None),
+    ],
+)
+def test_only_what_lies_on_this_machine_has_a_path(uri: str, path: str | None) -> None:
+    assert local_path(uri) == (path and Path(path))
+
+
+def scores(folder: Path, name: str, values: dict[str, float]) -> Path:
+    """A table of the student's scores by person."""
+    rows = [
+        {"protocol": "unpaired", "person": p, "garment": "g", "model": "student", "psnr": value}
+        for p, value in values.items()
+    ]
+    pd.DataFrame(rows).to_parquet(folder / name)
+    return folder / name
+
+
+def sureness(patch: Patch, a: Path | None, b: Path | None, protocol: str = "same") -> look.Sureness:
+    tables = {"a": a, "b": b}
+    patch.setattr(mirror, "samples", lambda store, run: tables[run])
+    patch.setattr(versions, "role", lambda version: "student")
+    pair = [
+        SimpleNamespace(
+            name="pfafn-student",
+            version=number,
+            tags={"evaluation.run": run, "evaluation.protocol": told},
+        )
+        for number, run, told in ((3, "a", protocol), (7, "b", "same"))
+    ]
+    return look.sureness(None, *pair, "unpaired.psnr")
+
+
+ALL = {"p1": 20.0, "p2": 22.0, "p3": 24.0}
+BETTER = {name: value + 1 for name, value in ALL.items()}
+
+
+def test_a_comparison_over_the_same_pairs_needs_no_word(tmp_path: Path, monkeypatch: Patch) -> None:
+    a, b = scores(tmp_path, "a", BETTER), scores(tmp_path, "b", ALL)
+    sure = sureness(monkeypatch, a, b)
+    assert (sure.metric, sure.note) == ("unpaired.psnr", "")
+    assert sure.gain is not None and (sure.gain.mean, sure.gain.pairs) == (1.0, 3)
+    back = sureness(monkeypatch, b, a).gain
+    assert back is not None and back.mean == -1.0
+
+
+def test_pairs_that_one_of_them_lacks_are_told(tmp_path: Path, monkeypatch: Patch) -> None:
+    some = {name: BETTER[name] for name in ("p1", "p3")}
+    sure = sureness(monkeypatch, scores(tmp_path, "a", some), scores(tmp_path, "b", ALL))
+    assert sure.note == "only 2 pairs have a score from both, of 2 and 3"
+
+
+def test_another_protocol_is_told(tmp_path: Path, monkeypatch: Patch) -> None:
+    a, b = scores(tmp_path, "a", BETTER), scores(tmp_path, "b", ALL)
+    assert "over the 3 pairs" in sureness(monkeypatch, a, b, "other").note
+
+
+def test_what_cannot_be_compared_says_why(tmp_path: Path, monkeypatch: Patch) -> None:
+    a = scores(tmp_path, "a", ALL)
+    for given, number in (((a, None), 7), ((None, a), 3)):
+        sure = sureness(monkeypatch, *given)
+        said = f"pfafn-student version {number} has no per-sample scores"
+        assert sure == look.Sureness("unpaired.psnr", None, said)
+    one = scores(tmp_path, "one", {"p1": 20.0})
+    assert sureness(monkeypatch, a, one).note == "they have not two pairs in common"
+    bare = tmp_path / "bare"
+    pd.read_parquet(a).drop(columns="psnr").to_parquet(bare)
+    assert "register.metric must be auto" in sureness(monkeypatch, bare, a).note
+
+
+def test_facts_come_back_in_order_and_strange_ones_are_named(tmp_path: Path) -> None:
+    kept = Decisions(tmp_path)
+    first = kept.add(RETRAINING, "a" * 40, {"x": 1})
+    second = kept.add(DECISION, "b" * 40, {"y": [2]})
+    other = {"format": "pfafn-decision/2", "kind": DECISION, "at": "2026-01-01T00:00:00+00:00"}
+    (kept.folder / "0-decision-c.json").write_text(json.dumps(other))
+    (kept.folder / "1-decision-d.json").write_text(json.dumps(other | {"format": FORMAT, "at": 3}))
+    facts, problems = kept.read()
+    assert facts == [first, second]
+    assert [problem[:28] for problem in problems] == [
+        "decisions/0-decision-c.json ", "decisions/1-decision-d.json ",
+    ]  # fmt: skip
+    assert kept.has(RETRAINING, "a" * 40) and not kept.has(DECISION, "a" * 40)
+
+
+@pytest.mark.parametrize("lock", ["", "stages: {}", "stages: {register: {cmd: x}}"])
+def test_a_lock_without_a_finished_stage_says_what_to_run(tmp_path: Path, lock: str) -> None:
+    with pytest.raises(RecordError, match="no .*dvc.lock: run `dvc repro` first"):
+        record.read(tmp_path)
+    (tmp_path / "dvc.lock").write_text(lock)
+    with pytest.raises(RecordError, match="dvc.lock records no finished stage"):
+        record.read(tmp_path)
+
+
+def stage(root: Path, content: str = "1") -> Stage:
+    """A stage that wrote a file and a folder, and by dvc.lock the file's content was 1."""
+    (root / "artifacts/fakes/shards").mkdir(parents=True)
+    (root / "artifacts/fakes/a").write_text(content)
+    md5 = "c4ca4238a0b923820dcc509a6f75849b"  # of 1
+    outs = [
+        {"path": "artifacts/fakes/a", "md5": md5},
+        {"path": "artifacts/fakes/shards", "md5": "x.dir"},
+    ]
+    return Stage("fakes", {"cmd": "x", "outs": outs}, root)
+
+
+def test_what_a_stage_wrote_is_what_the_lock_recorded(tmp_path: Path) -> None:
+    whole = stage(tmp_path)
+    whole.check()
+    (tmp_path / "artifacts/fakes/shards").rmdir()
+    with pytest.raises(RecordError, match="artifacts/fakes/shards is missing: run `dvc checkout`"):
+        whole.check()
+
+
+def test_a_changed_output_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="artifacts/fakes/a is not what dvc.lock recorded"):
+        stage(tmp_path, "2").check()
+
+
+def test_a_retraining_has_the_stages_of_its_lock(tmp_path: Path) -> None:
+    made = record.of({"fakes": {"cmd": "x"}, "evaluate": {"cmd": "y"}}, tmp_path, {"fakes": 7})
+    assert isinstance(made, Retraining) and list(made.stages) == ["fakes", "evaluate"]
+    assert (made.stages["fakes"].recorded_end, made.stages["evaluate"].recorded_end) == (7, None)
+
+
+def test_nobody_is_chosen_outside_a_project(tmp_path: Path, monkeypatch: Patch) -> None:
+    previous = SimpleNamespace(name="pfafn-student", version="3")
+    found = {versions.PREVIOUS: previous, versions.CHAMPION: None}
+    monkeypatch.setattr(versions, "by_alias", lambda store, name, alias: found[alias])
+    store: Any = SimpleNamespace(root=tmp_path)
+    with pytest.raises(RegistryError, match=f"{tmp_path} is no project .it has no dvc.yaml"):
+        aliases.rollback(store, "")
+    found[versions.CHAMPION] = previous
+    with pytest.raises(RegistryError, match="pfafn-student version 3 is the champion already"):
+        aliases.rollback(store, "")
+    found[versions.PREVIOUS] = None
+    with pytest.raises(RegistryError, match="no previous champion"):
+        aliases.rollback(store, "")
+
+
+def test_a_student_without_its_tutor_cannot_be_evaluated_again(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(versions, "tutor_of", lambda student: None)
+    with pytest.raises(reevaluate.NotEvaluated, match="its tutor is not in the registry"):
+        reevaluate.evaluate_again(None, None, None, None, "")  # type: ignore[arg-type]
+
+
+def test_where_no_file_can_be_linked_it_is_copied(tmp_path: Path, monkeypatch: Patch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("not on this file system")
+
+    (tmp_path / "a").write_text("1")
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    replay._link(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "1"
