@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pfafn.fast.deploy import MergedPyramid, deploy, doubling, fold_doubling
 from pfafn.fast.doubling import ExactDoublingConv2d
+from pfafn.fast.packed import can_pack
 from pfafn.fast.precision import ExactConv2d
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import Pyramid
@@ -146,3 +147,37 @@ def test_a_merged_pyramid_is_the_pyramid_up_to_the_border() -> None:
     assert set(merged.merged) == {"1", "2"}
     for a, b in zip(merged(features), pyramid(features), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_where_nothing_can_be_packed_it_dresses_as_before(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr("pfafn.fast.deploy.can_pack", lambda _: False)
+    net = lively()
+    after = deploy(copy.deepcopy(net), "cpu", dtype)
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        found = after.wear(*inputs(1)).image
+    atol = 1e-4 if dtype == torch.float32 else 0.5
+    torch.testing.assert_close(found.float(), net.wear(*inputs(1)).image, atol=atol, rtol=0)
+    held = {layer.weight.dtype for layer in after.modules() if isinstance(layer, nn.Conv2d)}
+    assert held == {torch.float32, dtype}  # flows and colours are exact
+
+
+@pytest.mark.parametrize(
+    ("there", "halves", "dtype", "can"),
+    [
+        (True, True, torch.bfloat16, True),
+        (True, False, torch.bfloat16, False),
+        (True, False, torch.float32, True),
+        (True, True, torch.float16, False),
+        (False, True, torch.float32, False),
+    ],
+)
+def test_what_is_packed_is_what_the_cpu_and_torch_can(
+    monkeypatch: pytest.MonkeyPatch, there: bool, halves: bool, dtype: torch.dtype, can: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: there)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: halves)
+    assert can_pack(dtype) is can
