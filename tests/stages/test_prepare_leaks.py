@@ -1,6 +1,7 @@
 """The same picture twice, and pictures in both splits."""
 
 import cv2
+import photoset
 from prepared import copy, manifest, reasons, report, run
 
 from pfafn.photos import images
@@ -48,3 +49,21 @@ def test_leaks_do_not_count_as_damage(data):
     copy(data, "test_img/000102_0.jpg", "train_img/000002_0.jpg")
     metrics = report(run(data, max_rejected=0.0))["counts"]
     assert (metrics["rejected"], metrics["leaks"], metrics["damaged_fraction"]) == (2, 2, 0)
+
+
+def test_what_was_found_is_counted_by_its_kind(tmp_path):
+    data = photoset.viton(tmp_path / "data", train=6, test=3)
+    (data / "train_edge/000001_1.jpg").unlink()
+    copy(data, "test_color/000101_1.jpg", "train_color/000002_1.jpg")
+    copy(data, "test_img/000101_0.jpg", "train_img/000003_0.jpg")
+    copy(data, "train_img/000000_0.jpg", "train_img/000004_0.jpg")
+    (data / "train_img/000005_0.jpg").write_bytes(b"")
+    told = report(run(data))
+    assert told["counts"] == {
+        "persons_train": 3, "persons_test": 3, "persons_without_garment": 0,
+        "garments": 6, "garments_train": 3, "garments_test": 3, "masks_estimated": 1,
+        "beyond_limit": 0, "rejected": 3, "rejected_fraction": 0.333333,
+        "damaged_fraction": 0.111111, "duplicates": 1, "leaks": 1, "garment_leaks": 1,
+    }  # fmt: skip
+    assert told["reasons"] == {"undecodable": 1, "duplicate": 1, "leak": 1, "garment_leak": 1}
+    assert [note["reason"] for note in told["notes"]] == ["garment_leak"]
