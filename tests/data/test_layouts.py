@@ -4,7 +4,16 @@ import photoset
 import pytest
 
 from pfafn.data.catalogue import read_catalogue
-from pfafn.data.layouts import DRESSCODE, LAYOUTS, VITON, LayoutError, detect
+from pfafn.data.layouts import (
+    DRESSCODE,
+    LAYOUTS,
+    VITON,
+    VITON_HD,
+    VITON_RESIZE,
+    LayoutError,
+    detect,
+    recognise,
+)
 from pfafn.kit.files import MissingInput
 from pfafn.models.parts import Category
 
@@ -120,7 +129,67 @@ def test_dresscode_takes_splits_from_its_pairs_and_categories_from_folders(tmp_p
         (VITON, "other/train_img/000001_0.jpg", False),
         (DRESSCODE, "dresses/keypoints/000001_2.json", True),
         (DRESSCODE, "keypoints/000001_2.json", False),
+        (DRESSCODE, "dresses/images/000001_2.jpg", False),
+        (VITON_RESIZE, "train/image/000001_1.jpg", False),
+        (VITON_RESIZE, "train/image-parse/000001_0.jpg", False),
+        (VITON_HD, "image-densepose/000001_00.png", False),
     ],
 )
 def test_a_layout_knows_its_files(layout, name, known):
     assert layout.knows(PurePosixPath(name)) is known
+
+
+FILES = {
+    VITON.name: """
+        train_img/1_0.jpg test_img/1_0.png train_color/1_1.jpg train_clothes/1_1.jpg
+        train_edge/1_1.jpg test_label/1_0.png train_pose/1_0_keypoints.json
+        test_densepose/1_0.npy test_pairs.txt demo.txt truth/test_tryon/a__b.png
+        truth/test_flow/a__b.png truth/train_flow/a__b.png""",
+    VITON_RESIZE.name: """
+        train/image/1_0.jpg test/cloth/1_1.jpg train/cloth-mask/1_1.jpg test/image-parse/1_0.png
+        train/pose/1_0_keypoints.json image/1_0.jpg cloth/1_1.jpg cloth-mask/1_1.png
+        image-parse/1_0.png pose/1_0_keypoints.json test_pairs.txt""",
+    VITON_HD.name: """
+        train/image/1_00.jpg test/cloth/1_00.jpg train/cloth-mask/1_00.jpg image/1_00.jpg
+        cloth/1_00.jpg cloth-mask/1_00.jpg test/image-parse-v3/1_00.png image-parse-v3/1_00.png
+        test/image-parse/1_00.png image-parse/1_00.png train/openpose_json/1_00_keypoints.json
+        test/openpose-json/1_00_keypoints.json openpose-json/1_00_keypoints.json test_pairs.txt""",
+    DRESSCODE.name: """
+        upper_body/images/1_0.jpg lower_body/images/1_1.jpg dresses/masks/1_1.png
+        dresses/cloth-mask/1_1.jpg upper_body/label_maps/1_4.png upper_body/keypoints/1_2.json
+        lower_body/dense/1_5.png upper_body/train_pairs.txt dresses/test_pairs_unpaired.txt
+        dresses/test_pairs_paired.txt""",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_layout_knows_every_kind_of_file_that_its_data_set_has(layout):
+    files = FILES[layout.name].split()
+    assert [file for file in files if not layout.knows(PurePosixPath(file))] == []
+
+
+@pytest.mark.parametrize(
+    ("folders", "name"),
+    [
+        ({"test_img"}, "viton"),
+        ({"train/image", "train/cloth", "train/pose"}, "viton-resize"),
+        ({"test/image", "test/cloth", "test/pose"}, "viton-resize"),
+        ({"image", "cloth", "pose"}, "viton-resize"),
+        ({"train/image", "train/cloth"}, "viton-hd"),
+        ({"test/image", "test/cloth"}, "viton-hd"),
+        ({"image", "cloth"}, "viton-hd"),
+        ({"lower_body/images"}, "dresscode"),
+        ({"dresses/images"}, "dresscode"),
+        ({"train/image", "test/cloth"}, None),
+        (set(), None),
+    ],
+)
+def test_a_layout_is_told_by_any_of_its_signs(folders, name):
+    assert recognise(folders) is (name and LAYOUTS[name])
+
+
+def test_only_dresscodes_keypoints_count_in_pixels_of_another_picture():
+    drawn = {layout.name: layout.drawn_in for layout in LAYOUTS.values() if layout.drawn_in}
+    assert drawn == {"dresscode": (512, 384)}
+    dressed = [each.name for each in LAYOUTS.values() if each.every_person_has_a_garment]
+    assert dressed == ["viton", "viton-resize"]

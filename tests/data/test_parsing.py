@@ -23,25 +23,20 @@ def test_vitons_own_ids_stay():
     np.testing.assert_array_equal(canonical(ids(*range(14)), IDENTITY), ids(*range(14)))
 
 
-@pytest.mark.parametrize(
-    ("source", "target"),
-    [
-        (Atr.SKIRT, Parsing.LOWER_CLOTHES),
-        (Atr.PANTS, Parsing.LOWER_CLOTHES),
-        (Atr.DRESS, Parsing.DRESS),
-        (Atr.HEAD, Parsing.FACE),
-        (Atr.LEFT_ARM, Parsing.LEFT_ARM),
-        (Atr.RIGHT_SHOE, Parsing.RIGHT_SHOE),
-        (Atr.BAG, Parsing.BACKGROUND),
-    ],
-)
-def test_atr_classes_go_by_name(source, target):
-    assert (canonical(ids(source), ATR) == target).all()
+# DressCode's: hair, clothes (skirts and pants are lower ones), dress, shoes, face, legs, arms.
+ATR_TO_VITON = {2: 1, 4: 4, 5: 8, 6: 8, 7: 7, 9: 6, 10: 5, 11: 12, 12: 10, 13: 9, 14: 11,
+                15: 13}  # fmt: skip
+
+
+@pytest.mark.parametrize("source", Atr)
+def test_atr_ids_become_vitons_and_what_is_worn_besides_background(source):
+    assert (canonical(ids(source), ATR) == ATR_TO_VITON.get(int(source), 0)).all()
 
 
 def test_on_viton_hd_coats_and_skirts_are_clothes():
-    assert LIP_HD[Lip.COAT] == Parsing.UPPER_CLOTHES
-    assert LIP_HD[Lip.SKIRT] == Parsing.LOWER_CLOTHES
+    coat, skirt = 7, 12
+    expected = LIP_TO_VITON | {coat: Parsing.UPPER_CLOTHES, skirt: Parsing.LOWER_CLOTHES}
+    assert {int(source): int(target) for source, target in LIP_HD.items() if target} == expected
 
 
 @pytest.mark.parametrize("table", [IDENTITY, LIP, LIP_HD, ATR])
