@@ -1,12 +1,13 @@
 """What a picture must be like to be a photo, and by what two are told apart."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pfafn.data.catalogue import GarmentFiles
-from pfafn.data.inspection import Inspector, Reason, digest
+from pfafn.data.inspection import Inspector, Problem, Reason, decode_body_parts, digest
 from pfafn.data.layouts import LAYOUTS
 from pfafn.data.parsing import Atr, Lip
 from pfafn.models.parts import Category, Parsing
@@ -66,3 +67,32 @@ def test_each_layout_reads_parsing_by_its_own_table(
     layout: str, source: int, target: Parsing
 ) -> None:
     assert LAYOUTS[layout].table[source] == target
+
+
+SIZE = (4, 6)
+DENSE = np.arange(24, dtype=np.uint8).reshape(SIZE) + 1
+
+
+@pytest.mark.parametrize("kind", [".npy", ".png"])
+def test_body_parts_come_from_an_array_or_a_picture_of_ids(kind: str) -> None:
+    stream = BytesIO()
+    np.save(stream, DENSE.astype(np.float64))
+    content = stream.getvalue() if kind == ".npy" else encode_png(DENSE)
+    found = decode_body_parts(content, kind, SIZE)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, DENSE)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "size", "reason"),
+    [
+        (DENSE + 1, SIZE, Reason.BODY_PARTS),
+        (DENSE, SIZE[::-1], Reason.SIZE_MISMATCH),
+    ],
+)
+def test_body_parts_of_strange_ids_or_another_size_are_refused(
+    pixels: np.ndarray, size: tuple[int, int], reason: Reason
+) -> None:
+    with pytest.raises(Problem) as found:
+        decode_body_parts(encode_png(pixels), ".png", size)
+    assert found.value.reason == reason

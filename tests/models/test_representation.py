@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from pfafn.models.parts import BodyPart, Parsing
-from pfafn.models.representation import arms_in_front
+from pfafn.models.representation import arms_in_front, represent
+from pfafn.models.tryon import TryOnNet
 
 # One row of pixels: hand, forearm, upper arm, torso.
 PERSON_PARTS = torch.tensor(
@@ -52,3 +53,17 @@ def test_each_person_of_a_batch_is_judged_alone() -> None:
         WEARER_PARTS.repeat(2, 1, 1),
     )
     assert found[:, 0, 0, 1].tolist() == [True, False]
+
+
+IDS = torch.zeros(1, 6, 8, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("shape", [(18, 3), (1, 17, 3), (1, 18, 2)])
+def test_what_are_no_keypoints_is_named(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="keypoints must be .B, 18, 3., got"):
+        represent(torch.zeros(1, 3, 6, 8), IDS, IDS, torch.zeros(shape), torch.tensor([0]))
+
+
+def test_a_network_is_of_one_of_two_roles() -> None:
+    with pytest.raises(ValueError, match=r"role must be one of \['student', 'tutor'\], got 'me'"):
+        TryOnNet("me", [4, 4, 4, 4, 4], 8, 2)

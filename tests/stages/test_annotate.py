@@ -175,3 +175,17 @@ def test_nobody_tries_on_a_garment_of_another_category(tmp_path):
     drawn = garments.loc[rows["unpaired"]].reset_index(drop=True)
     assert (drawn["category"] == rows["category"].reset_index(drop=True)).all()
     assert (drawn["split"] == rows["split"].reset_index(drop=True)).all()
+
+
+@pytest.mark.parametrize(("source", "from_files"), [("auto", 2), ("files", 2), ("derived", 0)])
+def test_annotations_are_counted_by_where_they_come_from(source: str, from_files: int) -> None:
+    file = Path("a")
+    persons = [
+        annotate.Person("a", file, None, file, SIZE),
+        annotate.Person("b", None, None, file, SIZE),
+        annotate.Person("c", file, file, None, SIZE),
+    ]
+    assert annotate.counts(persons, source) == {
+        "persons": 3, "body_parts_from_files": from_files, "body_parts_derived": 3 - from_files,
+        "without_parsing": 1, "without_keypoints": 2,
+    }  # fmt: skip
