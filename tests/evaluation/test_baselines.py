@@ -30,23 +30,27 @@ TORSO = {
 }
 
 
-def test_the_torso_box_surrounds_shoulders_and_hips():
-    left, top, right, bottom = torso_box(points(**TORSO), SIZE)
-    assert (left + right) / 2 == 20
-    assert left < 15 and right > 25
-    assert top < 6 and bottom > 16
+@pytest.mark.parametrize(
+    ("changes", "box"),
+    [
+        ({}, (11.5, 4, 28.5, 17.5)),
+        ({"RIGHT_HIP": (17, 14), "LEFT_HIP": (23, 18)}, (11.5, 4, 28.5, 17.5)),
+        ({"LEFT_HIP": (0, 0)}, (11.5, 4, 28.5, 17.5)),  # the other one tells
+        ({"LEFT_HIP": (0, 0), "RIGHT_HIP": (0, 0)}, (11.5, 3, 28.5, 23.25)),
+        ({"LEFT_HIP": (23, 8), "RIGHT_HIP": (17, 8)}, (11.5, 5, 28.5, 8.75)),  # bent over
+        ({"RIGHT_SHOULDER": (15, 9)}, (11.5, 4, 28.5, 17.5)),
+        ({"RIGHT_SHOULDER": (24, 6)}, (23.65, 4, 25.35, 17.5)),
+        ({"RIGHT_SHOULDER": (24.5, 6)}, (10, 4.8, 30, 15.6)),  # from the side
+        ({"LEFT_SHOULDER": (0, 0)}, (10, 4.8, 30, 15.6)),
+    ],
+)
+def test_the_torso_box_reaches_beyond_shoulders_and_hips(changes: dict, box: tuple) -> None:
+    assert torso_box(points(**TORSO | changes), SIZE) == pytest.approx(box)
 
 
 def test_a_mirrored_person_has_the_same_box():
     mirrored = {name: (40 - x, y) for name, (x, y) in TORSO.items()}
     assert torso_box(points(**mirrored), SIZE) == torso_box(points(**TORSO), SIZE)
-
-
-def test_hips_outside_the_picture_are_put_below_the_shoulders():
-    shoulders = {name: at for name, at in TORSO.items() if "SHOULDER" in name}
-    left, top, right, bottom = torso_box(points(**shoulders), SIZE)
-    assert right - left == pytest.approx(17)
-    assert bottom > top + 15
 
 
 def test_without_shoulders_the_box_is_the_usual_one():

@@ -1,8 +1,14 @@
 """What a network is before it has learnt anything."""
 
-import tinyset
-from torch import Tensor
+from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+import tinyset
+import torch
+from torch import Tensor, nn
+
+from pfafn.stages import train
 from pfafn.stages.train import new_network
 
 
@@ -15,3 +21,20 @@ def test_each_stage_draws_its_own_weights_and_the_same_each_time() -> None:
     first = drawn("student_warp")
     assert first.equal(drawn("student_warp"))
     assert not first.equal(drawn("student_tryon"))
+
+
+def test_a_whole_network_begins_with_the_warp_it_is_given() -> None:
+    warp = new_network(tinyset.params(), "student", "student_warp")
+    whole = new_network(tinyset.params(), "student", "student_tryon", warp)
+    assert warp.generator is None and whole.generator is not None
+    for name, value in warp.warp.state_dict().items():
+        assert torch.equal(whole.warp.state_dict()[name], value)
+
+
+def test_there_must_be_room_for_the_model_and_three_points_of_three_times_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(train, "need", lambda *given: asked.append(given))
+    train.room_for(nn.Linear(3, 5), SimpleNamespace(work=Path("work")))  # type: ignore[arg-type]
+    assert asked == [(Path("work"), 10 * 4 * (3 * 5 + 5), "the resume points")]
