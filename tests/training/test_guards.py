@@ -184,3 +184,26 @@ def test_the_pace_is_told_once_without_the_first_step(monkeypatch: pytest.Monkey
         pace.step()
     assert told == [0.5]
     assert timedelta(seconds=now[0]) > timedelta(seconds=TELL_AFTER)
+
+
+def test_what_other_stages_take_follows_from_what_they_cost() -> None:
+    found = pace.seconds(PARAMS, PERSONS, "fakes", pace=2.0)
+    counts, dearer = pace.images(PARAMS, PERSONS), pace.COST["student_tryon"] / pace.COST["fakes"]
+    assert dearer > 1
+    assert found["student_tryon"] == pytest.approx(counts["student_tryon"] * 2.0 * dearer)
+
+
+@pytest.mark.parametrize(
+    ("sign", "sound"), [("warped_area", 0.1), ("tryon_change", 0.1), ("flow_outside", 0.5)]
+)
+def test_a_sign_at_its_limit_is_sound(sign: str, sound: float) -> None:
+    beyond = sound + (0.01 if sign == "flow_outside" else -0.01)
+    assert not alarms(rows(PATIENCE, **{sign: sound}))
+    assert list(alarms(rows(PATIENCE, **{sign: beyond}))) == [sign]
+
+
+def test_an_alarm_that_is_over_may_come_again(capsys: pytest.CaptureFixture[str]) -> None:
+    alarm, bad = Alarm("tutor_warp"), rows(PATIENCE, warped_area=0.0)
+    for shown in (bad, bad, rows(1), bad):
+        alarm.look(shown)
+    assert capsys.readouterr().err.count("ALARM tutor_warp, step 4: the warped garment") == 2
