@@ -11,6 +11,7 @@ from pfafn import registry
 from pfafn.data.adopt import Adopted
 from pfafn.data.inspection import Finding, Reason
 from pfafn.registry.aliases import Change
+from pfafn.registry.store import RegistryError
 
 Patch = pytest.MonkeyPatch
 STUDENT = "models:/pfafn-student"
@@ -197,7 +198,7 @@ def test_a_comparison_says_in_one_sentence_how_sure_it_is(
 
 def test_a_users_error_is_one_line_and_any_other_stays_what_it_is(monkeypatch: Patch) -> None:
     def fail(uri: str) -> None:
-        raise {"u": registry.RegistryError("no such version"), "k": KeyError(uri)}[uri]
+        raise {"u": RegistryError("no such version"), "k": KeyError(uri)}[uri]
 
     monkeypatch.setattr(registry, "describe", fail)
     assert refused("registry", "show", "u") == "error: no such version\n"

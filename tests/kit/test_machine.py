@@ -129,30 +129,22 @@ def test_on_a_gpu_it_is_the_model_and_no_thread_counts(monkeypatch: Patch) -> No
     assert machine.rounding() == {"device": "model of cuda", "precision": "float32"}
 
 
-COUNTS = {
-    "PFAFN_PROCESSES": (machine.processes, None),
-    "PFAFN_CHECKPOINT_SECONDS": (machine.checkpoint_seconds, 60),
-    "PFAFN_CHECKPOINT_STEPS": (machine.checkpoint_steps, 0),
-    "PFAFN_RECOMPUTE": (machine.recompute, False),
-}
-each_count = pytest.mark.parametrize("name", [*COUNTS, "PFAFN_WORKERS"])
+NAME = "PFAFN_CHECKPOINT_STEPS"
 
 
-@pytest.mark.parametrize("name", COUNTS)
-def test_a_count_has_its_default_and_is_read(monkeypatch: Patch, name: str) -> None:
-    asked, default = COUNTS[name]
-    assert asked() == default
-    monkeypatch.setenv(name, "7")
-    assert asked() == (True if default is False else 7)
+def test_a_count_has_its_default_and_is_read(monkeypatch: Patch) -> None:
+    assert machine.count(NAME, 5) == 5
+    for value in ("0", "12"):
+        monkeypatch.setenv(NAME, value)
+        assert machine.count(NAME, 5) == int(value)
 
 
-@each_count
 @pytest.mark.parametrize("value", ["-1", "1.5", "many", ""])
-def test_what_is_no_count_is_refused_by_name(monkeypatch: Patch, name: str, value: str) -> None:
-    asked = machine.workers if name not in COUNTS else COUNTS[name][0]
-    monkeypatch.setenv(name, value)
-    with pytest.raises(RuntimeSettingError, match=f"{name} is '{value}', expected a whole number"):
-        asked()
+def test_what_is_no_count_is_refused_by_name(monkeypatch: Patch, value: str) -> None:
+    for name, asked in (("WORKERS", machine.workers), ("PROCESSES", machine.processes)):
+        monkeypatch.setenv(f"PFAFN_{name}", value)
+        with pytest.raises(RuntimeSettingError, match=f"PFAFN_{name} is '{value}', expected a wh"):
+            asked()
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(None, 0), (1, 0), (2, 0), (3, 4), (64, 4)])
@@ -165,7 +157,7 @@ def test_on_few_cores_the_trainer_loads_by_itself(
     assert machine.workers() == 3
 
 
-@pytest.mark.parametrize(("wanted", "processes"), [("auto", None), ("0", 1), ("1", 1)])
+@pytest.mark.parametrize(("wanted", "processes"), [("auto", None), ("0", 1), ("1", 1), ("7", 7)])
 def test_at_least_one_process_trains(monkeypatch: Patch, wanted: str, processes: int) -> None:
     monkeypatch.setenv("PFAFN_PROCESSES", wanted)
     assert machine.processes() == processes

@@ -81,19 +81,25 @@ def scores(folder: Path, name: str, values: dict[str, float]) -> Path:
     return folder / name
 
 
-def sureness(patch: Patch, a: Path | None, b: Path | None, protocol: str = "same") -> look.Sureness:
+def compared(patch: Patch, a: Path | None, b: Path | None, protocol: str = "same") -> Any:
+    """Metric, gain and note of comparing version 3 with version 7."""
     tables = {"a": a, "b": b}
+    bare = dict.fromkeys(("uri", "aliases", "created"), "") | {"scores": {}, "lineage": {}}
     patch.setattr(mirror, "samples", lambda store, run: tables[run])
     patch.setattr(versions, "role", lambda version: "student")
-    pair = [
+    patch.setattr(look, "summary", lambda store, version: bare)
+    run = SimpleNamespace(data=SimpleNamespace(tags={}, params={}))
+    store: Any = SimpleNamespace(client=SimpleNamespace(get_run=lambda _: run))
+    pair: list[Any] = [
         SimpleNamespace(
             name="pfafn-student",
             version=number,
+            run_id="",
             tags={"evaluation.run": run, "evaluation.protocol": told},
         )
         for number, run, told in ((3, "a", protocol), (7, "b", "same"))
     ]
-    return look.sureness(None, *pair, "unpaired.psnr")
+    return look.compare(store, *pair, "unpaired.psnr")
 
 
 ALL = {"p1": 20.0, "p2": 22.0, "p3": 24.0}
@@ -102,35 +108,35 @@ BETTER = {name: value + 1 for name, value in ALL.items()}
 
 def test_a_comparison_over_the_same_pairs_needs_no_word(tmp_path: Path, monkeypatch: Patch) -> None:
     a, b = scores(tmp_path, "a", BETTER), scores(tmp_path, "b", ALL)
-    sure = sureness(monkeypatch, a, b)
-    assert (sure.metric, sure.note) == ("unpaired.psnr", "")
-    assert sure.gain is not None and (sure.gain.mean, sure.gain.pairs) == (1.0, 3)
-    back = sureness(monkeypatch, b, a).gain
-    assert back is not None and back.mean == -1.0
+    found = compared(monkeypatch, a, b)
+    assert (found["metric"], found["note"]) == ("unpaired.psnr", "")
+    assert (found["gain"]["mean"], found["gain"]["pairs"], found["gain"]["level"]) == (1, 3, 0.9)
+    assert compared(monkeypatch, b, a)["gain"]["mean"] == -1
 
 
 def test_pairs_that_one_of_them_lacks_are_told(tmp_path: Path, monkeypatch: Patch) -> None:
     some = {name: BETTER[name] for name in ("p1", "p3")}
-    sure = sureness(monkeypatch, scores(tmp_path, "a", some), scores(tmp_path, "b", ALL))
-    assert sure.note == "only 2 pairs have a score from both, of 2 and 3"
+    found = compared(monkeypatch, scores(tmp_path, "a", some), scores(tmp_path, "b", ALL))
+    assert found["note"] == "only 2 pairs have a score from both, of 2 and 3"
 
 
 def test_another_protocol_is_told(tmp_path: Path, monkeypatch: Patch) -> None:
     a, b = scores(tmp_path, "a", BETTER), scores(tmp_path, "b", ALL)
-    assert "over the 3 pairs" in sureness(monkeypatch, a, b, "other").note
+    assert "over the 3 pairs" in compared(monkeypatch, a, b, "other")["note"]
 
 
 def test_what_cannot_be_compared_says_why(tmp_path: Path, monkeypatch: Patch) -> None:
-    a = scores(tmp_path, "a", ALL)
-    for given, number in (((a, None), 7), ((None, a), 3)):
-        sure = sureness(monkeypatch, *given)
-        said = f"pfafn-student version {number} has no per-sample scores"
-        assert sure == look.Sureness("unpaired.psnr", None, said)
-    one = scores(tmp_path, "one", {"p1": 20.0})
-    assert sureness(monkeypatch, a, one).note == "they have not two pairs in common"
-    bare = tmp_path / "bare"
+    a, one, bare = scores(tmp_path, "a", ALL), scores(tmp_path, "1", {"p1": 2.0}), tmp_path / "bare"
     pd.read_parquet(a).drop(columns="psnr").to_parquet(bare)
-    assert "register.metric must be auto" in sureness(monkeypatch, bare, a).note
+    for pair, said in (
+        ((a, None), "pfafn-student version 7 has no per-sample scores"),
+        ((None, a), "pfafn-student version 3 has no per-sample scores"),
+        ((a, one), "they have not two pairs in common"),
+        ((bare, a), "register.metric must be auto"),
+    ):
+        found = compared(monkeypatch, *pair)
+        assert found["gain"] is None
+        assert found["note"].startswith(said)
 
 
 def test_facts_come_back_in_order_and_strange_ones_are_named(tmp_path: Path) -> None:
@@ -206,7 +212,7 @@ def test_nobody_is_chosen_outside_a_project(tmp_path: Path, monkeypatch: Patch) 
 def test_a_student_without_its_tutor_cannot_be_evaluated_again(monkeypatch: Patch) -> None:
     monkeypatch.setattr(versions, "tutor_of", lambda student: None)
     with pytest.raises(reevaluate.NotEvaluated, match="its tutor is not in the registry"):
-        reevaluate.evaluate_again(None, None, None, None, "")  # type: ignore[arg-type]
+        reevaluate.evaluate_again(None, None, None, "")  # type: ignore[arg-type]
 
 
 def test_where_no_file_can_be_linked_it_is_copied(tmp_path: Path, monkeypatch: Patch) -> None:

@@ -1,14 +1,9 @@
 """What a network is before it has learnt anything."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
-import pytest
 import tinyset
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pfafn.stages import train
 from pfafn.stages.train import new_network
 
 
@@ -29,12 +24,3 @@ def test_a_whole_network_begins_with_the_warp_it_is_given() -> None:
     assert warp.generator is None and whole.generator is not None
     for name, value in warp.warp.state_dict().items():
         assert torch.equal(whole.warp.state_dict()[name], value)
-
-
-def test_there_must_be_room_for_the_model_and_three_points_of_three_times_its_size(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[tuple[object, ...]] = []
-    monkeypatch.setattr(train, "need", lambda *given: asked.append(given))
-    train.room_for(nn.Linear(3, 5), SimpleNamespace(work=Path("work")))  # type: ignore[arg-type]
-    assert asked == [(Path("work"), 10 * 4 * (3 * 5 + 5), "the resume points")]

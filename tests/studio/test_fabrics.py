@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 
-from pfafn.studio.garment import MOTIFS, Garment, sample_garment
-from pfafn.studio.pattern import draw_motifs, woven
+from pfafn.studio.garment import FABRICS, MOTIFS, Garment, sample_garment
+from pfafn.studio.pattern import lettering, motifs, woven
 
 
 def garment(**changes: object) -> Garment:
@@ -55,13 +54,24 @@ def test_blocks_and_raglan_divide_the_garment():
 
 
 @pytest.mark.parametrize("motif", MOTIFS)
-def test_a_print_is_one_motif_or_a_lattice_of_them(motif: str):
-    counts = []
-    for lattice in (False, True):
-        sheet = np.zeros((256, 192), np.float32)
-        cloth = garment(fabric="print", motif=motif, lattice=lattice, period=0.6, phase=0.1)
-        draw_motifs(cloth, sheet, np.array([96.0, 20.0]), 60.0, 1)
-        counts.append(cv2.connectedComponents(sheet.astype(np.uint8))[0] - 1)
-        assert set(np.unique(sheet)) == {0, 1}
-    assert counts[0] == 1
-    assert counts[1] >= 12
+def test_a_print_is_one_motif_on_the_chest_or_a_lattice_of_them(motif: str):
+    [one] = motifs(garment(fabric="print", motif=motif, lattice=False))
+    shape = (one - (0, 1.25)) / 0.5
+    assert np.abs(shape).max() <= 1.07
+    cloth = garment(fabric="print", motif=motif, lattice=True, period=0.5, phase=0.2)
+    many = motifs(cloth)
+    step = 1.3 * 0.5
+    places = np.array([(outline - 0.3 * step * shape).mean(0) for outline in many]).round(6)
+    rows = np.unique(places[:, 1])
+    np.testing.assert_allclose(np.diff(rows), step, atol=1e-5)
+    assert 0.2 * step in rows.round(5)
+    first, second = (np.sort(places[places[:, 1] == row, 0]) for row in rows[:2])
+    np.testing.assert_allclose(np.diff(first), step, atol=1e-5)
+    np.testing.assert_allclose(np.abs(second - first), step / 2, atol=1e-5)
+
+
+def test_only_a_print_has_motifs_and_only_lettering_a_word():
+    for fabric in FABRICS:
+        cloth = garment(fabric=fabric)
+        assert bool(motifs(cloth)) == (fabric == "print")
+        assert bool(lettering(cloth)) == (fabric == "lettering")

@@ -1,5 +1,6 @@
 """What a process says that does not train alone, without starting another one."""
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +11,10 @@ import torch
 from torch import nn
 
 from pfafn.kit import joint
-from pfafn.training import health, loop
+from pfafn.training import loop
+from pfafn.training.health import RECORD, NotFinite, TrainingDiverged, on_record
 from pfafn.training.processes import Dismissed, ProcessesError
+from pfafn.training.resume import ResumePoint
 
 Patch = pytest.MonkeyPatch
 
@@ -23,31 +26,26 @@ def fabric(rank: int, common: int = 0) -> Any:
         global_rank=rank,
         rank_zero_first=nullcontext,
         broadcast=lambda _: common,
-        barrier=lambda: None,
+        device=torch.device("cpu"),
     )
 
 
-@pytest.mark.parametrize("common", [0, 3])
+@pytest.mark.parametrize("step", [0, 5])
 def test_processes_that_find_other_resume_points_stop(
-    monkeypatch: Patch, tmp_path: Path, common: int
+    monkeypatch: Patch, tmp_path: Path, step: int
 ) -> None:
-    saved = SimpleNamespace(point=SimpleNamespace(step=5)) if common else None
-    monkeypatch.setattr(loop.resume, "read", lambda work: saved)
-    step = 5 if common else 0
-    assert loop.last_point(fabric(1, step), tmp_path) is saved
+    restored: list[object] = []
+    point = ResumePoint(step, {}, 0.0)
+    saved = SimpleNamespace(point=point, restore=lambda *given: restored.append(given))
+    trainer = SimpleNamespace(net="net", optimizer="optimizer")
+    monkeypatch.setattr(loop.resume, "read", lambda work: saved if step else None)
+    monkeypatch.setattr(loop, "Trainer", lambda *given: trainer)
+    nothing: Any = None
+    assert loop.resumed(fabric(1, step), nothing, nothing, 3, tmp_path) == (trainer, point)
+    assert restored == ([("net", "optimizer")] if step else [])
     said = f"process 1 finds step {step} there and the first process step {step + 1}"
     with pytest.raises(ProcessesError, match=said):
-        loop.last_point(fabric(1, step + 1), tmp_path)
-
-
-@pytest.mark.parametrize(("rank", "code"), [(0, 128 + 15), (1, 0)])
-def test_only_the_first_process_tells_the_signal(rank: int, code: int) -> None:
-    waited: list[str] = []
-    saver: Any = SimpleNamespace(wait=lambda: waited.append("saved"))
-    with pytest.raises(SystemExit) as left:
-        loop.leave(fabric(rank), saver, 15)
-    assert (left.value.code, waited) == (code, ["saved"])
-    assert isinstance(left.value, Dismissed) == (rank == 1)
+        loop.resumed(fabric(1, step + 1), nothing, nothing, 3, tmp_path)
 
 
 def two_alike(monkeypatch: Patch, other: torch.Tensor | None = None) -> None:
@@ -105,14 +103,17 @@ def test_every_batch_norm_below_is_joined_and_keeps_its_names(kind: str) -> None
     assert list(net.state_dict()) == names
 
 
+@pytest.mark.parametrize(("rank", "error"), [(1, Dismissed), (0, TrainingDiverged)])
 def test_of_a_gradient_that_is_none_only_the_first_process_tells(
-    monkeypatch: Patch, tmp_path: Path
+    tmp_path: Path, rank: int, error: type[BaseException]
 ) -> None:
-    monkeypatch.setattr(health, "gathered", lambda fabric, items: items)
-    monkeypatch.setattr(health, "items_of", lambda batches: [7])
-    kept: list[object] = []
-    monkeypatch.setattr(health, "record", lambda *given: kept.append(given) or tmp_path)
-    for rank, error in ((1, Dismissed), (0, health.TrainingDiverged)):
-        with pytest.raises(error), health.on_record(fabric(rank), tmp_path, "w", (3, 6), []):
-            raise health.NotFinite(["total"], {})
-    assert len(kept) == 1
+    batches = [SimpleNamespace(item=torch.tensor(items)) for items in ([7, 3], [5])]
+    with pytest.raises(error), on_record(fabric(rank), tmp_path, "w", (3, 6), batches):
+        raise NotFinite(["total"], {"total": torch.tensor(float("nan"))})
+    if rank:
+        assert not list(tmp_path.iterdir())
+    else:
+        told = json.loads((tmp_path / RECORD).read_text())
+        assert told == {
+            "step": 3, "not_finite": "total", "items": [7, 3, 5], "terms": {"total": "nan"},
+        }  # fmt: skip
