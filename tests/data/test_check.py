@@ -9,7 +9,7 @@ import pytest
 from prepared import copy
 
 from pfafn.data import check as module
-from pfafn.data.check import check, nearest_thumbs
+from pfafn.data.check import DEFAULTS, check, nearest_thumbs, review
 
 SIZE = (64, 48)
 
@@ -35,6 +35,14 @@ def test_a_twin_of_her_own_garment_is_no_other_one(tmp_path: Path) -> None:
 
 def test_a_sound_set_has_no_finding(tmp_path: Path) -> None:
     assert found(photoset.viton(tmp_path / "data", train=2, test=2, size=SIZE)) == []
+
+
+def test_a_person_without_a_garment_of_her_own_is_taken_into_test(tmp_path: Path) -> None:
+    for n in range(3):
+        photoset.viton_hd_sample(tmp_path / "data", n, whole=n > 0, size=SIZE)
+    photoset.viton_hd_garment(tmp_path / "data", 9)
+    taken = review(tmp_path / "data", DEFAULTS, seed=0)
+    assert "00000_00" in [person.files.name for person in taken.persons["test"]]
 
 
 def persons(*shades: int) -> list[SimpleNamespace]:
