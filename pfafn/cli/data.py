@@ -8,6 +8,8 @@ import typer
 
 from pfafn.kit.errors import BAD, UserError
 
+SHOWN = 20  # folders of files that were left out
+
 
 def synth(
     out: Annotated[Path, typer.Argument(help="New or empty folder.")] = Path("data"),
@@ -45,7 +47,7 @@ def adopt(
     out: Annotated[Path, typer.Option(help="New or empty data folder.")] = Path("data"),
 ) -> None:
     """Make the data folder from an existing data set; nothing is overwritten."""
-    from pfafn.data.adopt import adopt as take_over
+    from pfafn.adoption.adopt import adopt as take_over
     from pfafn.kit.progress import Progress
 
     with Progress("adopt", 100, unit="%") as progress:
@@ -55,7 +57,12 @@ def adopt(
         )  # fmt: skip
     for split, persons in done.persons.items():
         typer.echo(f"{out}: {split}: {persons} persons, {done.garments[split]} garments")
-    typer.echo(f"{done.files} files of layout {done.layout}; {done.ignored} others left out")
+    left = [f"{name} ({files})" for name, files in done.ignored.items()]
+    more = [f"and {len(left) - SHOWN} more folders"] if len(left) > SHOWN else []
+    typer.echo(
+        f"{done.files} files of layout {done.layout}; {sum(done.ignored.values())} others left out"
+        + (f": {', '.join(left[:SHOWN] + more)}" if left else "")
+    )
 
 
 def check(

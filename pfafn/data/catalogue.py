@@ -1,14 +1,14 @@
 """What a data folder contains, by file names alone: persons, garments and pairs of each split."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from pfafn.data.files import Sample, read_pairs, samples, strays, unused
 from pfafn.data.layouts import SPLITS, Layout, Role, detect
+from pfafn.kit.spelling import Place
 from pfafn.models.parts import Category
 
 
@@ -60,18 +60,7 @@ class Catalogue:
     splits: dict[str, Split]
     bad_lines: list[tuple[Path, str]] = field(default_factory=list)  # of pairs files
     strays: list[Path] = field(default_factory=list)  # files in its folders that no sample takes
-
-
-class _Sample(NamedTuple):
-    """All files of one id; a role maps to None if the file is not there.
-
-    `expected` says for every role where the file would be, `kinds` which roles have a folder.
-    """
-
-    id: str
-    files: dict[str, Path | None]
-    expected: dict[str, Path]
-    kinds: set[str]
+    unused: dict[Path, int] = field(default_factory=dict)  # other folders; files in each
 
 
 def shown(text: str) -> str:
@@ -88,12 +77,16 @@ def read_catalogue(root: Path, *, seed: int, test_fraction: float) -> Catalogue:
     """
     layout = detect(root)
     catalogue = Catalogue(root, layout, {split: Split() for split in SPLITS})
-    named: set[str] = set()
+    whole = Place(root)
+    catalogue.unused = unused(layout, root)
+    # Where categories have folders, a pairs file beside them speaks of all.
+    member = {} if "" in layout.categories else _add_pairs(catalogue, whole)
+    named: set[str] = set(member.values())
     for prefix, category in layout.categories.items():
-        folder = root / prefix
-        if folder.is_dir():
-            named |= _add_category(catalogue, folder, category)
-            catalogue.strays += _strays(layout, folder)
+        for folder in whole.folders(prefix) if prefix else [root]:
+            place = Place(folder)
+            named |= _add_category(catalogue, place, category, member)
+            catalogue.strays += strays(layout, place)
     if "test" not in named:
         _draw_test(catalogue, seed, test_fraction)
     for split in catalogue.splits.values():
@@ -101,27 +94,47 @@ def read_catalogue(root: Path, *, seed: int, test_fraction: float) -> Catalogue:
     return catalogue
 
 
-def _add_category(catalogue: Catalogue, folder: Path, category: Category) -> set[str]:
-    """Add the samples and pairs below one category's folder; return the splits it names."""
+def _add_category(
+    catalogue: Catalogue, place: Place, category: Category, known: dict[str, str]
+) -> set[str]:
+    """Add the samples and pairs below one category's folder; return the splits it names.
+
+    known: the splits of persons and garments that pairs beside all categories name.
+    """
     layout = catalogue.layout
-    pairs = {split: _read_pairs(catalogue, folder, split) for split in SPLITS}
-    catalogue.splits["test"].pairs += pairs["test"]
-    member = {}
-    if layout.pairs_name_the_split:
-        member = {name: split for split in SPLITS for pair in pairs[split] for name in pair}
+    member = known | _add_pairs(catalogue, place)
     named = set(member.values())
-    for place in (*SPLITS, ""):
-        roles = {name: _of_split(role, place) for name, role in layout.roles.items()}
-        for sample in _samples(folder, roles, catalogue.strays):
-            split = place or _flat_split(layout, sample, member)
-            if place:
-                named.add(place)
+    for folder in (*SPLITS, ""):
+        roles = {name: _of_split(role, folder) for name, role in layout.roles.items()}
+        for sample in samples(place, roles, catalogue.strays):
+            split = folder or _flat_split(layout, sample, member)
+            if folder:
+                named.add(folder)
             if split:
                 _add(catalogue, sample, split, category)
     return named
 
 
-def _flat_split(layout: Layout, sample: _Sample, member: dict[str, str]) -> str | None:
+def _add_pairs(catalogue: Catalogue, place: Place) -> dict[str, str]:
+    """Add the pairs of test in a folder, and note the lines that are none.
+
+    Returns the split of each name, where the layout's pairs files say it.
+    """
+    member: dict[str, str] = {}
+    for split, path, line in read_pairs(catalogue.layout, place):
+        contents = catalogue.splits[split]
+        contents.pairs_file = contents.pairs_file or path
+        if line.problem:
+            catalogue.bad_lines.append((path, f"line {line.number}: {line.problem}"))
+            continue
+        pair = Path(line.person).stem, Path(line.garment).stem
+        member |= dict.fromkeys(pair, split)
+        if split == "test":
+            contents.pairs.append(pair)
+    return member if catalogue.layout.pairs_name_the_split else {}
+
+
+def _flat_split(layout: Layout, sample: Sample, member: dict[str, str]) -> str | None:
     """The split of a sample outside split folders; None leaves it out (in no pairs file)."""
     if member:
         names = (sample.id + layout.roles[role].suffix for role in ("person", "garment"))
@@ -153,54 +166,7 @@ def _of_split(role: Role, split: str) -> Role:
     return replace(role, folders=tuple(f.format(split=split) for f in named))
 
 
-def _samples(root: Path, roles: dict[str, Role], strays: list[Path]) -> Iterator[_Sample]:
-    """The samples of one split, by id: every id that has a person or a garment.
-
-    Other files, of nobody, are added to `strays`.
-    """
-    found = {name: _index(root, role) for name, role in roles.items()}
-    ids = found["person"].keys() | found["garment"].keys()
-    strays += [path for index in found.values() for id, path in index.items() if id not in ids]
-    kinds = {name for name, role in roles.items() if any((root / f).is_dir() for f in role.folders)}
-    for id in sorted(ids):
-        files = {name: index.get(id) for name, index in found.items()}
-        expected = {
-            name: root / role.folders[0] / f"{id}{role.suffix}{role.extensions[0]}"
-            for name, role in roles.items()
-            if role.folders
-        }
-        yield _Sample(id, files, expected, kinds)
-
-
-def _index(root: Path, role: Role) -> dict[str, Path]:
-    """Files of a role by sample id."""
-    files: dict[str, Path] = {}
-    for folder in role.folders:
-        if (root / folder).is_dir():
-            for path in sorted((root / folder).iterdir()):
-                if role.fits(path.name):
-                    files.setdefault(path.stem[: len(path.stem) - len(role.suffix)], path)
-    return files
-
-
-def _strays(layout: Layout, root: Path) -> list[Path]:
-    """Files in the layout's folders that no sample takes; hidden files do not count.
-
-    Their names fit no role, or another file of the same sample comes first (ID_0.jpg, ID_0.png).
-    """
-    strays, taken = [], set()
-    for folder, roles in sorted(layout.homes.items()):
-        if (root / folder).is_dir():
-            for path in sorted((root / folder).iterdir()):
-                fits = any(role.fits(path.name) for role in roles)
-                if fits and path.with_suffix("") not in taken:
-                    taken.add(path.with_suffix(""))
-                elif not path.name.startswith("."):
-                    strays.append(path)
-    return strays
-
-
-def _add(catalogue: Catalogue, sample: _Sample, split: str, category: Category) -> None:
+def _add(catalogue: Catalogue, sample: Sample, split: str, category: Category) -> None:
     """Put a sample's garment and person into its split."""
     layout, contents, files = catalogue.layout, catalogue.splits[split], sample.files
     garment = None
@@ -229,20 +195,3 @@ def _add(catalogue: Catalogue, sample: _Sample, split: str, category: Category) 
             absent=tuple(sample.expected[name] for name in needed if not files[name]),
         )
     )
-
-
-def _read_pairs(catalogue: Catalogue, folder: Path, split: str) -> list[tuple[str, str]]:
-    """(person, garment) names of a split's pairs files; lines that are no pair are noted."""
-    pairs = []
-    for name in catalogue.layout.pairs.get(split, ()):
-        path = folder / name
-        if not path.is_file():
-            continue
-        catalogue.splits[split].pairs_file = catalogue.splits[split].pairs_file or path
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-            words = line.split()
-            if len(words) in (2, 3):  # some data sets add the category
-                pairs.append((Path(words[0]).stem, Path(words[1]).stem))
-            elif words:
-                catalogue.bad_lines.append((path, f"line {number}: {line:.60}"))
-    return pairs

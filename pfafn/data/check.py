@@ -153,6 +153,9 @@ def _limit(result: Review, limit: Limit) -> None:
 def _strays_and_lines(result: Review) -> None:
     for path in result.catalogue.strays:
         result.note(path, Reason.STRAY_FILE, None, "", rejects=False)
+    for path, files in result.catalogue.unused.items():
+        value = f"{files} files that layout {result.catalogue.layout.name} does not know"
+        result.note(path, Reason.UNUSED_FOLDER, value, "", rejects=False)
     for path, line in result.catalogue.bad_lines:
         result.note(path, Reason.PAIRS, shown(line), "test")
 

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     NO_OTHER_GARMENT = "no_other_garment"
     SEVERAL_PEOPLE = "several_people"
     STRAY_FILE = "stray_file"
+    UNUSED_FOLDER = "unused_folder"
 
 
 @dataclass(frozen=True)

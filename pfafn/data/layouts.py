@@ -1,10 +1,11 @@
 """Folder layouts of the public data sets, as tables: where each kind of file lies, and its name.
 
 A sample has an id; a file of it is FOLDER/ID + suffix + extension. `{split}` in a folder is "train"
-or "test"; a folder without it names no split. Folders are relative to the data set's root.
+or "test"; a folder without it names no split. Folders are relative to the data set's root, and are
+known in every spelling (`pfafn.kit.spelling`), as are pairs files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -12,10 +13,18 @@ from pathlib import Path, PurePosixPath
 from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Table
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import MissingInput
+from pfafn.kit.spelling import below, spelt
 from pfafn.models.parts import Category
 
 SPLITS = ("train", "test")
 PICTURES = (".jpg", ".png", ".jpeg")
+# Files of pairs: what a person of test tries on first is in the first of them.
+TEST_PAIRS = (
+    "test_pairs_unpaired.txt", "test_unpaired_pairs.txt", "test_unpaired.txt", "test_pairs.txt",
+    "demo.txt", "test_pairs_paired.txt", "test_paired_pairs.txt", "test_paired.txt",
+)  # fmt: skip
+PAIRS = {spelt(name): ("test", place) for place, name in enumerate(TEST_PAIRS)}
+PAIRS[spelt("train_pairs.txt")] = ("train", 0)
 HOW_TO_GET_DATA = (
     "make some with `make repro` or `python -m pfafn synth`, "
     "or take over a data set with `python -m pfafn adopt LAYOUT SOURCE`"
@@ -35,13 +44,10 @@ class Role:
     extensions: tuple[str, ...] = PICTURES
 
     def fits(self, name: str) -> bool:
-        """Whether a file name is one of this role's.
-
-        A hidden file is none, nor is a name that cannot be printed: no table could hold it.
-        """
+        """Whether a file name is one of this role's."""
         stem, dot, kind = name.rpartition(".")
         known = f"{dot}{kind}".lower() in self.extensions and stem.endswith(self.suffix)
-        return known and name.isprintable() and not name.startswith(".")
+        return known and _is_shown(name)
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,6 @@ class Layout:
     name: str
     signs: tuple[tuple[str, ...], ...]  # a root has all folders of one of these
     roles: Mapping[str, Role]  # person, garment, mask, parsing, keypoints, if any body_parts
-    pairs: Mapping[str, tuple[str, ...]]  # split -> files of "person garment" lines
     table: Table  # of the parsing ids
     # Folder of each garment category; "" where there is only one.
     categories: Mapping[str, Category] = field(default_factory=lambda: {"": Category.UPPER})
@@ -75,18 +80,68 @@ class Layout:
         """Folders of a category's root in which the layout knows files, every split."""
         return [*self.homes, *self.extra]
 
+    def is_in(self, folders: Iterable[str]) -> bool:
+        """Whether a root has the signs of the layout, by the folders in it (relative names)."""
+        known = set(map(spelt, folders))
+        return any(known.issuperset(map(spelt, sign)) for sign in self.signs)
+
     def knows(self, name: PurePosixPath) -> bool:
         """Whether a file, named relative to the root, is part of the layout."""
-        for prefix in self.categories:
-            if not name.is_relative_to(prefix):
-                continue
-            folder, file = name.relative_to(prefix).parent.as_posix(), name.name
-            if folder == ".":
-                return any(file in names for names in self.pairs.values())
-            if folder in self.extra and file.isprintable() and not file.startswith("."):
-                return True
-            return any(role.fits(file) for role in self.homes.get(folder, ()))
-        return False
+        return self.knows_pairs(name) or any(
+            folder in self._extra
+            and _is_shown(name.name)
+            or any(role.fits(name.name) for role in self.roles_at(folder))
+            for folder in self._inside_category(name.parent.as_posix())
+        )
+
+    def knows_pairs(self, name: PurePosixPath) -> bool:
+        """Whether it is a pairs file: of the root, of a category or of a split."""
+        folder = name.parent.as_posix()
+        beside = folder == "." or {".", *SPLITS}.intersection(self._inside_category(folder))
+        return bool(beside and self.pairs_of(name.name))
+
+    def pairs_of(self, file: str) -> tuple[str, int] | None:
+        """The split whose pairs a file of this name lists, and its place among those that do."""
+        split, place = PAIRS.get(spelt(file), ("", 0))
+        return (split, place) if split == "test" or (split and self.pairs_name_the_split) else None
+
+    def has_folder(self, folder: str) -> bool:
+        """Whether a folder, named relative to the root, is the layout's or has one that is."""
+        known = {".", *self._roles_by_folder, *self._extra}
+        return any(
+            name == inside or name.startswith(f"{inside}/")
+            for inside in self._inside_category(folder)
+            for name in known
+        )
+
+    def roles_at(self, folder: str) -> list[Role]:
+        """The roles whose files lie in a folder of a category's root."""
+        return self._roles_by_folder.get(spelt(folder), [])
+
+    def _inside_category(self, folder: str) -> list[str]:
+        """A folder's name relative to each category's root it lies in."""
+        first, _, rest = spelt(folder).partition("/")
+        return [
+            spelt(folder) if not prefix else rest or "."
+            for prefix in self.categories
+            if not prefix or first == spelt(prefix)
+        ]
+
+    @cached_property
+    def _roles_by_folder(self) -> dict[str, list[Role]]:
+        found: dict[str, list[Role]] = {}
+        for name, roles in self.homes.items():
+            found.setdefault(spelt(name), []).extend(roles)
+        return found
+
+    @cached_property
+    def _extra(self) -> frozenset[str]:
+        return frozenset(map(spelt, self.extra))
+
+
+def _is_shown(name: str) -> bool:
+    """Neither hidden nor impossible to print: no table could hold the latter."""
+    return name.isprintable() and not name.startswith(".")
 
 
 def _split_folders(*names: str) -> tuple[str, ...]:
@@ -107,7 +162,6 @@ VITON = Layout(
         "keypoints": Role(("{split}_pose",), "_0_keypoints", JSON),
         "body_parts": Role(("{split}_densepose",), "_0", (".npy",)),
     },
-    pairs={"test": ("test_pairs.txt", "demo.txt")},
     table=IDENTITY,
     every_person_has_a_garment=True,
     extra=("truth/test_tryon", "truth/test_flow", "truth/train_flow"),  # of the synthetic studio
@@ -122,7 +176,6 @@ VITON_RESIZE = Layout(
         "parsing": Role(_split_folders("image-parse"), "_0", (".png",)),
         "keypoints": Role(_split_folders("pose"), "_0_keypoints", JSON),
     },
-    pairs={"test": ("test_pairs.txt",)},
     table=LIP,
     every_person_has_a_garment=True,
 )
@@ -137,7 +190,6 @@ VITON_HD = Layout(
         "keypoints": Role(_split_folders("openpose_json", "openpose-json"), "_keypoints", JSON),
         # NOTE: image-densepose/ holds colour pictures, whose ids cannot be told
     },
-    pairs={"test": ("test_pairs.txt",)},
     table=LIP_HD,
 )
 DRESSCODE = Layout(
@@ -150,10 +202,6 @@ DRESSCODE = Layout(
         "parsing": Role(("label_maps",), "_4", (".png",)),
         "keypoints": Role(("keypoints",), "_2", JSON),
         "body_parts": Role(("dense",), "_5", (".png",)),
-    },
-    pairs={
-        "train": ("train_pairs.txt",),
-        "test": ("test_pairs_unpaired.txt", "test_pairs_paired.txt"),
     },
     table=ATR,
     categories={
@@ -175,12 +223,7 @@ def detect(root: Path) -> Layout:
     """
     if not root.is_dir() or not any(root.iterdir()):
         raise MissingInput(f"no data in {root}: {HOW_TO_GET_DATA}")
-    folders = {
-        path.relative_to(root).as_posix()
-        for pattern in ("*", "*/*")
-        for path in root.glob(pattern)
-        if path.is_dir()
-    }
+    folders = {path.relative_to(root).as_posix() for path in below(root)}
     layout = recognise(folders)
     if layout is None:
         raise LayoutError(
@@ -192,10 +235,7 @@ def detect(root: Path) -> Layout:
 
 def recognise(folders: set[str]) -> Layout | None:
     """The first layout of which `folders` (relative names) has the signs."""
-    for layout in LAYOUTS.values():
-        if any(folders.issuperset(sign) for sign in layout.signs):
-            return layout
-    return None
+    return next((layout for layout in LAYOUTS.values() if layout.is_in(folders)), None)
 
 
 def signs_text() -> str:

@@ -91,7 +91,11 @@ def test_check_prints_one_object_per_finding_and_fails(tmp_path):
 def test_check_succeeds_if_there_is_nothing_but_notes(tmp_path):
     photoset.viton(tmp_path / "data")
     (tmp_path / "data/train_img/notes.txt").touch()
-    assert "note: train_img/notes.txt: stray_file" in done("check", tmp_path / "data").stdout
+    (tmp_path / "data/masks").mkdir()
+    (tmp_path / "data/masks/000001_1.jpg").touch()
+    said = done("check", tmp_path / "data").stdout
+    assert "note: train_img/notes.txt: stray_file" in said
+    assert "note: masks: unused_folder (1 files that layout viton does not know)" in said
 
 
 def test_check_names_a_folder_without_data(tmp_path):
@@ -100,7 +104,10 @@ def test_check_names_a_folder_without_data(tmp_path):
 
 def test_adopt_makes_the_data_folder(tmp_path):
     photoset.viton(tmp_path / "old")
-    done("adopt", "viton", tmp_path / "old", "--out", tmp_path / "data")
+    (tmp_path / "old/train_img/notes.txt").touch()
+    (tmp_path / "old/LICENSE").touch()
+    said = done("adopt", "viton", tmp_path / "old", "--out", tmp_path / "data").stdout
+    assert "; 2 others left out: LICENSE (1), train_img (1)" in said
     assert names(tmp_path / "data/test_img") == names(tmp_path / "old/test_img")
 
 

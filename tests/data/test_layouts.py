@@ -1,3 +1,4 @@
+import re
 from pathlib import PurePosixPath
 
 import photoset
@@ -107,6 +108,103 @@ def test_a_person_alone_in_train_joins_test(tmp_path):
 def test_viton_hd_reads_both_spellings_of_its_folders(tmp_path):
     hd(tmp_path, whole=[1], lone=[10])
     assert all(p.keypoints and p.parsing for p in everyone(tmp_path))
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_folders_may_be_spelt_otherwise(tmp_path, name):
+    """In capitals, with _ for -, and training for train: the same photos are found."""
+    split_sets(tmp_path)
+    expected = listed(catalogue(tmp_path / name))
+    for folder in sorted((tmp_path / name).rglob("*/"), key=lambda p: -len(p.parts)):
+        spelt = re.sub("^train(?![a-z])", "training", folder.name.replace("-", "_")).upper()
+        folder.rename(folder.with_name(spelt))
+    found = catalogue(tmp_path / name)
+    assert listed(found) == expected
+    assert (found.strays, found.unused, found.layout.name) == ([], {}, name)
+
+
+def split_sets(root):
+    photoset.viton(root / "viton", 2, 2)
+    photoset.viton_resize(root / "viton-resize", 2, 2)
+    photoset.dresscode(root / "dresscode", 4)
+    for split, n in (("train", 1), ("train", 2), ("test", 3)):
+        photoset.viton_hd_sample(root / "viton-hd" / split, n)
+
+
+def listed(found) -> list[tuple]:
+    """What a catalogue holds, but for the spelling of paths."""
+    return [
+        (p.split, p.name, p.garment, bool(p.parsing), bool(p.keypoints), p.absent,
+         bool(p.garment and found.splits[p.split].garments[p.garment].mask))
+        for split in found.splits.values() for p in split.persons
+    ] + [found.splits["test"].pairs]  # fmt: skip
+
+
+def test_an_annotation_that_is_not_there_is_told_where_its_folder_is(tmp_path):
+    (tmp_path / "Train").mkdir()
+    photoset.viton_hd_sample(tmp_path / "Train", 1)
+    next((tmp_path / "Train/image-parse-v3").iterdir()).unlink()
+    (person,) = catalogue(tmp_path, test_fraction=0).splits["test"].persons
+    assert [path.relative_to(tmp_path).parts[0] for path in person.absent] == ["Train"]
+
+
+@pytest.mark.parametrize("name", ["test_pairs_unpaired.txt", "Test_Unpaired.txt", "TEST-PAIRS.TXT"])
+def test_a_pairs_file_may_have_another_usual_name(tmp_path, name):
+    root = photoset.viton(tmp_path, 1, 3)
+    expected = catalogue(root).splits["test"].pairs
+    (root / "test_pairs.txt").rename(root / name)
+    assert catalogue(root).splits["test"].pairs == expected != []
+
+
+def test_a_pairs_file_may_lie_with_its_split(tmp_path):
+    root = photoset.viton_resize(tmp_path)
+    (root / "test_pairs.txt").rename(root / "test/test_pairs.txt")
+    assert catalogue(root).splits["test"].pairs == [("000100_0", "000101_1")]
+
+
+def test_of_paired_and_unpaired_files_the_unpaired_one_comes_first(tmp_path):
+    root = photoset.viton(tmp_path, 1, 3)
+    (root / "test_pairs.txt").rename(root / "test_pairs_unpaired.txt")
+    (root / "test_pairs_paired.txt").write_text("000100_0.jpg 000100_1.jpg\n")
+    assert [g for p, g in catalogue(root).splits["test"].pairs if p == "000100_0"] == [
+        "000101_1", "000100_1",
+    ]  # fmt: skip
+
+
+def test_dresscode_reads_pairs_beside_its_categories_too(tmp_path):
+    root = photoset.dresscode(tmp_path)
+    expected = names(root, "train"), names(root, "test")
+    for file in ("train_pairs.txt", "test_pairs_unpaired.txt", "test_pairs_paired.txt"):
+        parts = [root / category / file for category in ("upper_body", "dresses")]
+        (root / file).write_text("".join(part.read_text() for part in parts))
+        for part in parts:
+            part.unlink()
+    assert (names(root, "train"), names(root, "test")) == expected
+
+
+def test_a_name_in_letters_and_accents_is_the_composed_one(tmp_path):
+    root = photoset.viton(tmp_path, 1, 1)
+    for path in list(root.glob("test_*/000100*")):
+        path.rename(path.with_name(path.name.replace("000100", "rene\u0301")))
+    (root / "test_pairs.txt").write_text("ren\u00e9_0.jpg ren\u00e9_1.jpg\n")
+    test = catalogue(root).splits["test"]
+    assert [(person.name, person.garment) for person in test.persons] == test.pairs
+
+
+def test_a_folder_that_no_layout_reads_is_counted(tmp_path):
+    root = photoset.viton(tmp_path, 1, 1)
+    for name in ("train_masks/old/a.png", "train_masks/b.png", "test_img/more/c.jpg"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+    (root / "empty").mkdir()
+    unused = catalogue(root).unused
+    assert unused == {root / "train_masks": 2, root / "test_img/more": 1}
+
+
+def test_a_pairs_file_of_another_name_is_astray(tmp_path):
+    root = photoset.viton(tmp_path, 1, 1)
+    (root / "my_pairs.csv").write_text("a b")
+    assert catalogue(root).strays == [root / "my_pairs.csv"]
 
 
 def test_dresscode_takes_splits_from_its_pairs_and_categories_from_folders(tmp_path):

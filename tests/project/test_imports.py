@@ -41,6 +41,7 @@ FLOORS = (
     {"inference", "evaluation"},
     {"learning"},
     {"training"},
+    {"adoption"},
     {"data", "studio"},
     {"samples"},
     {"fast", "weights", "photos"},

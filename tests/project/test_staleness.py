@@ -69,7 +69,8 @@ FOLDERS = {
     "weights": NETWORKS,
     "photos": ALL,
     "models": ALL,
-    "kit": TRAININGS,  # what is computed jointly by several processes
+    "adoption": [],
+    "kit": ["prepare", "annotate", *TRAININGS],  # names; what several processes compute jointly
 }
 # Of these folders, some files.
 FILES = {
@@ -92,9 +93,10 @@ FILES = {
     "models/warp.py": NETWORKS,
     "weights/official_files.py": [],
     "data/body_parts.py": ["annotate"],
-    "data/adopt.py": [],
+    "adoption/adopt.py": [],
     "photos/flow_files.py": ["prepare", "evaluate"],
     "kit/joint.py": TRAININGS,
+    "kit/spelling.py": ["prepare", "annotate"],
     "kit/progress.py": [],
     "kit/errors.py": [],
     "kit/pool.py": [],

@@ -7,40 +7,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pfafn.data.archives import ArchiveError, Member, members
+from pfafn.adoption.archives import ArchiveError, Member, members
+from pfafn.adoption.roots import AdoptError, Plan, plan, tell
 from pfafn.data.catalogue import read_catalogue
-from pfafn.data.layouts import LAYOUTS, SPLITS, Layout, detect, recognise, signs_text
-from pfafn.kit.errors import UserError
+from pfafn.data.layouts import LAYOUTS, SPLITS, Layout, detect
 
 AUTO = "auto"
-MAX_DEPTH = 4  # folders above the layout's root inside a source
 BLOCK = 2**20
-
-
-class AdoptError(UserError, ValueError):
-    """A data set cannot be taken over; the message says why and names the file."""
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """What was taken over. ignored: files that are no part of the layout."""
+    """What was taken over. ignored: files that are no part of the layout, by folder or name."""
 
     layout: str
     files: int
-    ignored: int
+    ignored: dict[str, int]
     bytes: int
     folders: dict[str, int]  # files in each folder of data/
     persons: dict[str, int]  # by split
     garments: dict[str, int]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Where the layout's root lies inside a source, and what is to be taken from there."""
-
-    source: Path
-    root: PurePosixPath
-    bytes: int
 
 
 def adopt(
@@ -66,19 +52,19 @@ def adopt(
             "and give all parts of a data set in one call"
         )
     data = data.resolve()  # it may be a link to a larger disk
-    chosen = LAYOUTS[layout] if layout != AUTO else _tell(sources)
+    chosen = LAYOUTS[layout] if layout != AUTO else tell(sources)
     scratch = data.with_name(f".{data.name}.partial")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         scratch.mkdir(parents=True)
-        plans = [_plan(source, chosen) for source in sources]
-        total = sum(plan.bytes for plan in plans)
+        plans = [plan(source, chosen) for source in sources]
+        total = sum(found.bytes for found in plans)
         free = shutil.disk_usage(scratch).free
         if total > free:
             raise AdoptError(f"the data set needs {total} bytes, {scratch.parent} has {free} free")
         taken = _Taken(scratch, total, progress)
-        for plan in plans:
-            _take(plan, chosen, taken)
+        for found in plans:
+            _take(found, chosen, taken)
         result = _summary(chosen, scratch, taken)
         scratch.replace(data)
     except OSError as error:
@@ -87,54 +73,6 @@ def adopt(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return result
-
-
-def _tell(sources: Sequence[Path]) -> Layout:
-    """The layout that the first source with known folders is in."""
-    seen: list[str] = []
-    for source in sources:
-        folders = _folders(source)
-        for root in _roots(folders):
-            below = {f.relative_to(root).as_posix() for f in folders if f.is_relative_to(root)}
-            found = recognise(below)
-            if found is not None:
-                return found
-        seen += sorted(map(str, folders))[:8]
-    raise AdoptError(
-        f"{', '.join(map(str, sources))}: no known layout; found folders {seen}. "
-        f"Looked for {signs_text()}"
-    )
-
-
-def _folders(source: Path) -> set[PurePosixPath]:
-    """All folders that hold files, and the folders above them."""
-    with members(source) as files:
-        return {folder for member in files for folder in member.name.parents}
-
-
-def _roots(folders: set[PurePosixPath]) -> list[PurePosixPath]:
-    """Places where a layout may begin, the shallowest first."""
-    shallow = (folder for folder in folders if len(folder.parts) < MAX_DEPTH)
-    return sorted(shallow, key=lambda folder: (len(folder.parts), folder))
-
-
-def _plan(source: Path, layout: Layout) -> _Plan:
-    """Find the layout's root in a source: the shallowest folder below which files are known."""
-    sizes: Counter[PurePosixPath] = Counter()
-    folders: set[str] = set()
-    with members(source) as files:
-        for member in files:
-            folders.add(member.name.parts[0])
-            for root in member.name.parents:
-                if len(root.parts) < MAX_DEPTH and layout.knows(member.name.relative_to(root)):
-                    sizes[root] += member.size
-    if not sizes:
-        raise AdoptError(
-            f"{source}: nothing of layout {layout.name} in it; it has {sorted(folders)[:8]}, "
-            f"looked for folders like {', '.join(layout.folders[:6])}"
-        )
-    root = min(sizes, key=lambda folder: (len(folder.parts), folder))
-    return _Plan(source, root, sizes[root])
 
 
 class _Taken:
@@ -146,7 +84,7 @@ class _Taken:
         self.progress = progress
         self.folders: Counter[str] = Counter()
         self.bytes = 0
-        self.ignored = 0
+        self.ignored: Counter[str] = Counter()
 
     def add(self, source: Path, name: PurePosixPath, member: Member) -> None:
         target = self.folder / name
@@ -162,15 +100,15 @@ class _Taken:
         self.progress(self.bytes, self.total)
 
 
-def _take(plan: _Plan, layout: Layout, taken: _Taken) -> None:
+def _take(plan: Plan, layout: Layout, taken: _Taken) -> None:
     with members(plan.source) as files:
         for member in files:
-            name = member.name
-            inside = name.is_relative_to(plan.root)
-            if inside and layout.knows(name.relative_to(plan.root)):
-                taken.add(plan.source, name.relative_to(plan.root), member)
+            target = plan.target(layout, member.name)
+            if target is not None:
+                taken.add(plan.source, target, member)
             else:
-                taken.ignored += 1
+                folder = member.name.parent.as_posix()
+                taken.ignored[member.name.name if folder == "." else folder] += 1
 
 
 def _link(path: Path, target: Path) -> bool:
@@ -210,7 +148,7 @@ def _summary(layout: Layout, folder: Path, taken: _Taken) -> Adopted:
     return Adopted(
         layout=layout.name,
         files=sum(taken.folders.values()),
-        ignored=taken.ignored,
+        ignored=dict(sorted(taken.ignored.items())),
         bytes=taken.bytes,
         folders=dict(sorted(taken.folders.items())),
         persons={split: len(catalogue.splits[split].persons) for split in SPLITS},

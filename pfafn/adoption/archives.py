@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from pfafn.kit.errors import UserError
@@ -127,12 +127,14 @@ def _tar(source: Path, archive: tarfile.TarFile) -> Iterator[Entry]:
 def _zip(archive: zipfile.ZipFile) -> Iterator[Entry]:
     for info in archive.infolist():
         name, is_file = info.filename, stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
-        yield name, name.endswith("/"), is_file, info.file_size, partial(archive.open, info)
+        yield name, name.endswith(("/", "\\")), is_file, info.file_size, partial(archive.open, info)
 
 
 def _safe(source: Path, name: str, number: int) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
+    """The name of a member, which Windows' programs write with backslashes."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    drive = PureWindowsPath(name).drive
+    if drive or path.is_absolute() or ".." in path.parts or "\0" in name:
         raise ArchiveError(f"{source}: {name!r:.200} leads out of the folder; archive refused")
     if len(name) > MAX_NAME or number >= MAX_FILES:
         raise ArchiveError(

@@ -15,8 +15,8 @@ from fuzz import READ, REFUSED, counted, damaged, examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pfafn.data.adopt import AdoptError, adopt
-from pfafn.data.archives import ArchiveError
+from pfafn.adoption.adopt import AdoptError, adopt
+from pfafn.adoption.archives import ArchiveError
 from pfafn.data.layouts import VITON
 from pfafn.kit.errors import UserError
 
@@ -150,7 +150,7 @@ def test_a_damaged_header_in_the_middle_is_refused(source: Path, tmp_path: Path)
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("pfafn.data.archives.MAX_FILE", 2**20)
+    monkeypatch.setattr("pfafn.adoption.archives.MAX_FILE", 2**20)
     info = tarfile.TarInfo("train_img/000001_0.jpg")
     info.size = 2**20 + 1
     bomb = tmp_path / "bomb.tar.gz"
@@ -166,7 +166,7 @@ def test_a_data_set_larger_than_the_disk_is_refused(
     source: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     usage = type("Usage", (), {"free": 10})
-    monkeypatch.setattr("pfafn.data.adopt.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("pfafn.adoption.adopt.shutil.disk_usage", lambda _: usage)
     archive = packed(tmp_path / "v.tar", source)
     with pytest.raises(AdoptError, match=r"needs \d+ bytes, .* has 10 free"):
         adopt("viton", [archive], tmp_path / "data")
@@ -203,7 +203,7 @@ def test_hidden_and_unprintable_names_are_no_photos(source: Path, tmp_path: Path
     with zipfile.ZipFile(archive, "a") as opened:
         opened.writestr("train_img/._000001_0.jpg", b"resource fork")
         opened.writestr("train_img/\x1b[2J_0.jpg", b"clears the screen")
-    assert adopt("viton", [archive], tmp_path / "data").ignored == 2
+    assert adopt("viton", [archive], tmp_path / "data").ignored == {"train_img": 2}
     assert files(tmp_path / "data") == files(source)
 
 
@@ -213,7 +213,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "data/x.jpg")
 
-    monkeypatch.setattr("pfafn.data.adopt._copy", full)
+    monkeypatch.setattr("pfafn.adoption.adopt._copy", full)
     with pytest.raises(AdoptError, match="data/x.jpg: No space left on device; nothing was taken"):
         adopt("viton", [packed(tmp_path / "v.tar", source)], tmp_path / "data")
     assert not (tmp_path / "data").exists()

@@ -6,9 +6,9 @@ import zipfile
 import photoset
 import pytest
 
-from pfafn.data import archives
-from pfafn.data.adopt import AdoptError, adopt
-from pfafn.data.archives import ArchiveError
+from pfafn.adoption import archives
+from pfafn.adoption.adopt import AdoptError, adopt
+from pfafn.adoption.archives import ArchiveError
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def assert_refused(data, error, match, *sources, layout="viton"):
 def test_a_folder_is_taken_over(source, data, layout):
     result = adopt(layout, [source], data)
     assert files(data) == files(source)
-    assert (result.layout, result.files, result.ignored) == ("viton", 16, 0)
+    assert (result.layout, result.files, result.ignored) == ("viton", 16, {})
     assert result.persons == {"train": 2, "test": 1}
     assert result.folders["train_img"] == 2
 
@@ -64,7 +64,8 @@ def test_files_of_a_folder_cost_no_disk_space(source, data):
 def test_only_files_of_the_layout_are_taken(source, data):
     (source / "README.md").write_text("hello")
     (source / "train_img" / "install.sh").write_text("rm -rf /")
-    assert adopt("viton", [source], data).ignored == 2
+    ignored = adopt("viton", [source], data).ignored
+    assert ignored == {"README.md": 1, "train_img": 1}
     assert "train_img/install.sh" not in files(data)
 
 
@@ -83,6 +84,60 @@ def test_several_tars_make_one_data_set(source, data, tmp_path):
 def test_the_root_may_lie_deeper_in_an_archive(source, data, tmp_path, layout):
     packed = tar(tmp_path / "v.tar.gz", source, arcname="downloads/VITON")
     assert adopt(layout, [packed], data).persons == {"train": 2, "test": 1}
+
+
+@pytest.mark.parametrize("train", ["Train", "TRAINING"])
+def test_splits_in_capitals_stay_splits(data, tmp_path, train):
+    for split, n in ((train, 1), (train, 2), ("Test", 3)):
+        photoset.viton_hd_sample(tmp_path / "S" / split, n)
+    found = adopt("auto", [tmp_path / "S"], data)
+    assert (found.persons, found.ignored) == ({"train": 2, "test": 1}, {})
+
+
+def test_parts_that_might_each_be_the_data_set_are_not_guessed_between(data, tmp_path):
+    for split in ("trainset", "testset"):
+        photoset.viton_hd_sample(tmp_path / "S" / split, 1)
+    assert_refused(
+        data, AdoptError, "2 folders in it are of layout viton-hd: testset, trainset",
+        tmp_path / "S", layout="auto",
+    )  # fmt: skip
+
+
+def test_a_folder_within_the_data_set_is_no_other_data_set(source, data):
+    shutil.copytree(source, source / "backup")
+    found = adopt("auto", [source], data)
+    assert found.persons == {"train": 2, "test": 1}
+    assert found.ignored["backup/train_img"] == 2
+
+
+@pytest.mark.parametrize("layout", ["viton", "auto"])
+def test_a_pairs_file_beside_the_data_set_is_taken_too(source, data, layout):
+    expected, download = files(source), source.parent / "download"
+    shutil.move(source, download / "VITON")
+    (download / "VITON/test_pairs.txt").rename(download / "test_pairs.txt")
+    adopt(layout, [download], data)
+    assert files(data) == expected
+
+
+def test_the_data_sets_own_pairs_file_comes_before_one_beside_it(source, data):
+    shutil.move(source, source.parent / "download/VITON")
+    download = source.parent / "download"
+    (download / "test_pairs.txt").write_text("other\n")
+    assert adopt("viton", [download], data).ignored == {"test_pairs.txt": 1}
+    assert (data / "test_pairs.txt").samefile(download / "VITON/test_pairs.txt")
+
+
+def test_a_zip_of_windows_names_is_taken_over(source, data, tmp_path):
+    with zipfile.ZipFile(tmp_path / "v.zip", "w") as archive:
+        for name in files(source):
+            entry = zipfile.ZipInfo(name)
+            entry.filename = f"VITON\\{name}".replace("/", "\\")
+            archive.writestr(entry, (source / name).read_bytes())
+        folder = zipfile.ZipInfo("empty")
+        folder.filename = "VITON\\empty\\"
+        archive.writestr(folder, b"")
+    adopt("viton", [tmp_path / "v.zip"], data)
+    assert files(data) == files(source)
 
 
 def test_a_zip_is_taken_over(source, data, tmp_path):
@@ -114,7 +169,11 @@ def test_linked_folders_are_followed(source, data, tmp_path):
     assert "train_img/000000_0.jpg" in files(data)
 
 
-@pytest.mark.parametrize("name", ["/etc/train_img/000001_0.jpg", "../train_img/000001_0.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/train_img/1_0.jpg", "../train_img/1_0.jpg", "a\\..\\..\\train_img\\1_0.jpg",
+     "\\\\server\\train_img\\1_0.jpg", "C:\\train_img\\1_0.jpg"],
+)  # fmt: skip
 def test_a_name_that_leads_out_is_refused(data, tmp_path, name):
     assert_refused(data, ArchiveError, "leads out", crafted(tmp_path / "evil.tar", name))
 

@@ -1,0 +1,118 @@
+"""Where the data set lies inside what was downloaded: in which layout, below which folder."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pfafn.adoption.archives import members
+from pfafn.data.layouts import Layout, recognise, signs_text
+from pfafn.kit.errors import UserError
+from pfafn.kit.spelling import spelt
+
+MAX_DEPTH = 4  # folders above the layout's root inside a source
+
+
+class AdoptError(UserError, ValueError):
+    """A data set cannot be taken over; the message says why and names the file."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the layout's root lies inside a source, and what is to be taken from there.
+
+    beside: pairs files above the root, which has none of their names.
+    """
+
+    source: Path
+    root: PurePosixPath
+    beside: frozenset[PurePosixPath]
+    bytes: int
+
+    def target(self, layout: Layout, name: PurePosixPath) -> PurePosixPath | None:
+        """Where a file of the source goes below data/; None if it is no part of the layout."""
+        if name in self.beside:
+            return PurePosixPath(name.name)
+        inside = name.relative_to(self.root) if name.is_relative_to(self.root) else None
+        return inside if inside and layout.knows(inside) else None
+
+
+def tell(sources: Sequence[Path]) -> Layout:
+    """The layout that the first source with known folders is in."""
+    seen: list[str] = []
+    for source in sources:
+        folders = _folders(source)
+        for root in _roots(folders):
+            found = recognise(_below(root, folders))
+            if found is not None:
+                return found
+        seen += sorted(map(str, folders))[:8]
+    raise AdoptError(
+        f"{', '.join(map(str, sources))}: no known layout; found folders {seen}. "
+        f"Looked for {signs_text()}"
+    )
+
+
+def _folders(source: Path) -> set[PurePosixPath]:
+    """All folders that hold files, and the folders above them."""
+    with members(source) as files:
+        return {folder for member in files for folder in member.name.parents}
+
+
+def _roots(folders: set[PurePosixPath]) -> list[PurePosixPath]:
+    """Places where a layout may begin, the shallowest first."""
+    shallow = (folder for folder in folders if len(folder.parts) < MAX_DEPTH)
+    return sorted(shallow, key=lambda folder: (len(folder.parts), folder))
+
+
+def _below(root: PurePosixPath, folders: set[PurePosixPath]) -> set[str]:
+    return {f.relative_to(root).as_posix() for f in folders if f.is_relative_to(root)}
+
+
+def plan(source: Path, layout: Layout) -> Plan:
+    """Find the layout's root in a source, and the pairs files that lie above it."""
+    sizes: Counter[PurePosixPath] = Counter()
+    pairs: dict[PurePosixPath, int] = {}
+    photos: set[PurePosixPath] = set()  # roots below which more than pairs files is known
+    folders: set[PurePosixPath] = set()
+    with members(source) as files:
+        for member in files:
+            folders.update(member.name.parents)
+            listing = layout.pairs_of(member.name.name) is not None
+            if listing:
+                pairs[member.name] = member.size
+            for root in member.name.parents:
+                if len(root.parts) < MAX_DEPTH and layout.knows(member.name.relative_to(root)):
+                    sizes[root] += member.size
+                    photos |= set() if listing else {root}
+    alone = {root for root in sizes if not root.parts}  # a source of pairs files and nothing else
+    root = _root(source, layout, folders, photos or alone)
+    own = {spelt(name.name) for name in pairs if name.parent == root}
+    above = (name for name in pairs if name.parent in root.parents)
+    beside = frozenset(name for name in above if spelt(name.name) not in own)
+    return Plan(source, root, beside, sizes[root] + sum(pairs[name] for name in beside))
+
+
+def _root(
+    source: Path, layout: Layout, folders: set[PurePosixPath], known: Collection[PurePosixPath]
+) -> PurePosixPath:
+    """The shallowest folder that has the layout's signs; else, of a part, that has known files.
+
+    known: the folders below which files are known. Raises AdoptError if there is none, or several.
+    """
+    whole = [root for root in known if layout.is_in(_below(root, folders))]
+    roots = sorted(whole or known, key=lambda folder: (len(folder.parts), folder))
+    if not roots:
+        top = sorted({folder.parts[0] for folder in folders if folder.parts})
+        raise AdoptError(
+            f"{source}: nothing of layout {layout.name} in it; it has {top[:8]}, "
+            f"looked for folders like {', '.join(layout.folders[:6])}"
+        )
+    equal = [str(root) for root in roots if len(root.parts) == len(roots[0].parts)]
+    if len(equal) > 1:
+        raise AdoptError(
+            f"{source}: {len(equal)} folders in it are of layout {layout.name}: "
+            f"{', '.join(equal[:8])}. Give the one that is meant as the source, or all of them to "
+            "put them together; splits are folders called train and test"
+        )
+    return roots[0]

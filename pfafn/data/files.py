@@ -1,0 +1,91 @@
+"""The files of a data folder by the samples that they belong to, and those that belong to none."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pfafn.data.layouts import SPLITS, Layout, Role
+from pfafn.data.pairs import Line, read_lines
+from pfafn.kit.spelling import Place, below, composed, spelt
+
+
+class Sample(NamedTuple):
+    """All files of one id; a role maps to None if the file is not there.
+
+    `expected` says for every role where the file would be, `kinds` which roles have a folder.
+    """
+
+    id: str
+    files: dict[str, Path | None]
+    expected: dict[str, Path]
+    kinds: set[str]
+
+
+def samples(place: Place, roles: dict[str, Role], strays: list[Path]) -> Iterator[Sample]:
+    """The samples of one split, by id: every id that has a person or a garment.
+
+    Other files, of nobody, are added to `strays`.
+    """
+    found = {name: _index(place, role) for name, role in roles.items()}
+    ids = found["person"].keys() | found["garment"].keys()
+    strays += [path for index in found.values() for id, path in index.items() if id not in ids]
+    kinds = {name for name, role in roles.items() if any(map(place.folders, role.folders))}
+    for id in sorted(ids):
+        files = {name: index.get(id) for name, index in found.items()}
+        expected = {
+            name: place.folder(role.folders[0]) / f"{id}{role.suffix}{role.extensions[0]}"
+            for name, role in roles.items()
+            if role.folders
+        }
+        yield Sample(id, files, expected, kinds)
+
+
+def _index(place: Place, role: Role) -> dict[str, Path]:
+    """Files of a role by sample id."""
+    files: dict[str, Path] = {}
+    for folder in (folder for name in role.folders for folder in place.folders(name)):
+        for path in sorted(folder.iterdir()):
+            if role.fits(path.name):
+                files.setdefault(composed(path.stem.removesuffix(role.suffix)), path)
+    return files
+
+
+def strays(layout: Layout, place: Place) -> list[Path]:
+    """Files in the layout's folders that no sample takes; hidden files do not count.
+
+    Their names fit no role, or another file of the same sample comes first (ID_0.jpg, ID_0.png).
+    Pairs files whose names are none that the layout knows are among them.
+    """
+    found, taken = [], set()
+    for folder in sorted({f for name in layout.folders for f in place.folders(name)}):
+        roles = layout.roles_at(folder.relative_to(place.root).as_posix())
+        for path in sorted(folder.iterdir()) if roles else []:
+            fits = any(role.fits(path.name) for role in roles)
+            if fits and path.with_suffix("") not in taken:
+                taken.add(path.with_suffix(""))
+            elif not path.name.startswith("."):
+                found.append(path)
+    beside = sorted(path for path in place.root.glob("[!.]*") if path.is_file())
+    return found + [p for p in beside if "pair" in spelt(p.name) and not layout.pairs_of(p.name)]
+
+
+def unused(layout: Layout, root: Path) -> dict[Path, int]:
+    """The folders that the layout does not read, and how many files each has, if any."""
+    found: dict[Path, int] = {}
+    for folder in below(root, depth=3):
+        name = PurePosixPath(folder.relative_to(root).as_posix())
+        if layout.has_folder(name.as_posix()) or any(folder.is_relative_to(f) for f in found):
+            continue
+        if files := sum(path.is_file() for path in folder.rglob("*")):
+            found[folder] = files
+    return found
+
+
+def read_pairs(layout: Layout, place: Place) -> Iterator[tuple[str, Path, Line]]:
+    """The lines of the pairs files of a root: split, file and line; files of one split by rank."""
+    folders = [place.root, *place.folders("train"), *place.folders("test")]
+    files = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
+    named = [(*told, path) for path in files if (told := layout.pairs_of(path.name))]
+    for split, _, path in sorted(named, key=lambda one: (SPLITS.index(one[0]), one[1])):
+        for line in read_lines(path):
+            yield split, path, line

@@ -1,0 +1,52 @@
+"""Names of folders and files as people spell them: `Training/Cloth_Mask` is `train/cloth-mask`."""
+
+import os
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+DEPTH = 2  # folders in folders that are looked for
+
+
+def composed(name: str) -> str:
+    """A name with each letter one character: some disks keep the accents of letters apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+@cache
+def spelt(name: str) -> str:
+    """One spelling for all that mean the same: of case, of - _ and spaces, training for train."""
+    return "/".join(_word(part) for part in name.split("/"))
+
+
+def _word(part: str) -> str:
+    plain = composed(part).casefold()
+    return re.sub(r"[-_ ]", "", re.sub(r"^(train|test)ing(?![a-z])", r"\1", plain))
+
+
+class Place:
+    """A folder in which others are found however they are spelt."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._known: dict[str, list[Path]] = {}
+        for folder in below(root):
+            name = spelt(folder.relative_to(root).as_posix())
+            self._known.setdefault(name, []).append(folder)
+
+    def folders(self, name: str) -> list[Path]:
+        """All folders that `name` (relative to the root) may mean, by name."""
+        return self._known.get(spelt(name), [])
+
+    def folder(self, name: str) -> Path:
+        """The first of them; where it would be if there is none."""
+        return next(iter(self.folders(name)), self.root / name)
+
+
+def below(root: Path, depth: int = DEPTH) -> list[Path]:
+    """The folders in a folder, and those in them, by name; hidden ones do not count."""
+    with os.scandir(root) as entries:
+        found = sorted(Path(e) for e in entries if e.is_dir() and not e.name.startswith("."))
+    deeper = [inner for folder in found for inner in below(folder, depth - 1)] if depth > 1 else []
+    return found + deeper

@@ -1,0 +1,40 @@
+"""Folders are found by what their names mean, not by how they are written."""
+
+from pathlib import Path
+
+import pytest
+
+from pfafn.kit.spelling import Place, spelt
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["train/cloth-mask", "Train/Cloth_Mask", "TRAINING/cloth mask", "train/ClothMask"],
+)
+def test_spellings_of_one_name_are_one(name: str) -> None:
+    assert spelt(name) == spelt("train/cloth-mask")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("train", "test"), ("image", "images"), ("trainings", "train"), ("cloth/mask", "cloth-mask")],
+)
+def test_other_names_stay_other_names(one: str, other: str) -> None:
+    assert spelt(one) != spelt(other)
+
+
+def test_the_split_in_a_name_may_be_written_out() -> None:
+    assert spelt("Training_IMG") == spelt("train_img")
+
+
+def test_a_letter_and_its_accent_are_one_letter() -> None:
+    assert spelt("e\u0301te") == spelt("\u00e9te")
+
+
+def test_every_folder_that_is_meant_is_found(tmp_path: Path) -> None:
+    for name in ("train/cloth-mask", "Train/cloth_mask", "train/.cloth-mask", "test"):
+        (tmp_path / name).mkdir(parents=True)
+    place = Place(tmp_path)
+    found = [path.relative_to(tmp_path).as_posix() for path in place.folders("train/cloth-mask")]
+    assert found == ["Train/cloth_mask", "train/cloth-mask"]
+    assert place.folder("test/cloth") == tmp_path / "test/cloth"
