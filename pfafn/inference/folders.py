@@ -9,14 +9,17 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from pfafn.data.pairs import read_lines
 from pfafn.inference.tryon import EncodedGarment, TryOn
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
+from pfafn.kit.spelling import composed
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import Pixels, encode_png
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+WRITTEN = (".png", ".jpg", ".jpeg")
 JPEG_QUALITY = 95
 HELD = 8  # encoded garments in memory: about as much as one try-on itself takes
 
@@ -48,47 +51,74 @@ def jobs(
         if not path.exists():
             raise TryOnError(f"{path}: no such file or folder")
     if pairs is not None:
-        chosen = [(person / p, garment / g) for p, g in read_pairs(pairs, person, garment)]
+        chosen = read_pairs(pairs, person, garment)
     elif person.is_file() and garment.is_file() and not out.is_dir():
         return [Job(person, garment, mask_of(garment, mask), checked_format(out))]
     else:
         chosen = [(p, g) for p in pictures(person) for g in pictures(garment)]
-    named = [
+    if out.suffix.lower() in (*WRITTEN, *PICTURES) and not out.is_dir():
+        raise TryOnError(
+            f"{out} is the name of a picture, and the results of a folder or of --pairs are "
+            "several: name a folder, or one --person file and one --garment file"
+        )
+    todo = [
         Job(p, g, mask_of(g, mask), out / f"{p.stem}__{g.stem}.png")
         for p, g in dict.fromkeys(chosen)
     ]
     first: dict[Path, Job] = {}
-    for job in named:
+    for job in todo:
         other = first.setdefault(job.out, job)
         if other is not job:
             raise TryOnError(
                 f"{job.person} with {job.garment} and {other.person} with {other.garment} would "
                 f"both be {job.out.name}; rename one"
             )
-    return named
+    return todo
 
 
-def read_pairs(pairs: Path, person: Path, garment: Path) -> list[tuple[str, str]]:
-    """The lines "person.jpg garment.jpg" of a pairs file; names with spaces need a tab between."""
+def read_pairs(pairs: Path, person: Path, garment: Path) -> list[tuple[Path, Path]]:
+    """The files of persons and garments that the lines of a pairs file name, by its reader's rules.
+
+    Raises TryOnError naming the first line that is no pair.
+    """
     for folder in (person, garment):
         if not folder.is_dir():
             raise TryOnError(f"{folder}: with --pairs, --person and --garment are folders")
     listed = []
-    for number, line in enumerate(pairs.read_text(errors="replace").splitlines(), 1):
-        names = line.split("\t") if "\t" in line else line.split()
-        if names and len(names) != 2:
-            raise TryOnError(
-                f"{pairs}, line {number}: expected a person's and a garment's file name, "
-                f"got {line!r:.80}"
-            )
-        names = [name.strip() for name in names]
-        for name in names:
+    for line in read_lines(pairs):
+        if line.problem:
+            raise TryOnError(f"{pairs}, line {line.number}: {line.problem}")
+        for name in (line.person, line.garment):
             if Path(name).is_absolute() or ".." in Path(name).parts:
-                raise TryOnError(f"{pairs}, line {number}: {name!r:.80} leads out of the folder")
-        listed += [(names[0], names[1])] if names else []
+                raise TryOnError(
+                    f"{pairs}, line {line.number}: {name!r:.80} leads out of the folder"
+                )
+        listed.append((named(person, line.person), named(garment, line.garment)))
     if not listed:
         raise TryOnError(f"{pairs}: no pairs in it")
     return listed
+
+
+def named(folder: Path, name: str) -> Path:
+    """The file of a name in a folder; else the only one that differs in case or accents' coding."""
+    path = folder / name
+    if path.exists() or not path.parent.is_dir():
+        return path
+    alike = _alike(path.parent, path.parent.stat().st_mtime_ns).get(_plain(path.name), [])
+    return alike[0] if len(alike) == 1 else path
+
+
+@lru_cache(4)
+def _alike(folder: Path, changed: int) -> dict[str, list[Path]]:
+    """The files of a folder, last changed then, by their plain names."""
+    files: dict[str, list[Path]] = {}
+    for path in folder.iterdir():
+        files.setdefault(_plain(path.name), []).append(path)
+    return files
+
+
+def _plain(name: str) -> str:
+    return composed(name).casefold()
 
 
 def pictures(path: Path) -> list[Path]:
@@ -105,13 +135,14 @@ def mask_of(garment: Path, mask: Path | None) -> Path | None:
     """The mask file of a garment: mask itself, or in a folder the one of the same name."""
     if mask is None or not mask.is_dir():
         return mask
-    named = [mask / f"{garment.stem}{suffix}" for suffix in (".png", *PICTURES)]
-    return next((path for path in named if path.is_file()), named[0])
+    names = [f"{garment.stem}{suffix}" for suffix in (".png", *PICTURES)]
+    files = [named(mask, name) for name in names]
+    return next((path for path in files if path.is_file()), files[0])
 
 
 def checked_format(out: Path) -> Path:
     """The path itself, if its suffix is a format that is written."""
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+    if out.suffix.lower() not in WRITTEN:
         raise TryOnError(f"{out}: the result is written as .png or .jpg; choose one of these")
     return out
 

@@ -1,6 +1,7 @@
 """`pfafn tryon`: who is dressed in what, under which name, and what cannot be used."""
 
 import re
+import unicodedata
 
 import cv2
 import numpy as np
@@ -164,10 +165,10 @@ def test_a_tutor_cannot_be_used_without_parsing(shop):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("a.jpg", "pairs.txt, line 2: expected a person's and a garment's file name, got 'a.jpg'"),
+        ("a.jpg", "pairs.txt, line 2: expected a person's and a garment's file name"),
         ("../a.jpg x.png", "pairs.txt, line 2: '../a.jpg' leads out of the folder"),
         ("a.jpg /x.png", "pairs.txt, line 2: '/x.png' leads out of the folder"),
-        ("a.jpg x.png 1", "line 2: expected"),
+        ("a b.jpg x.png", "line 2: expected"),
     ],
 )
 def test_a_line_of_the_pairs_file_that_is_no_pair_is_named(shop, line, said):
@@ -181,6 +182,21 @@ def test_a_file_name_with_spaces_is_set_off_by_a_tab(shop):
     (shop / "pairs.txt").write_text("a b.jpg\tx.png\n")
     done("tryon", *folders(shop), "--pairs", shop / "pairs.txt")
     assert names(shop / "out") == ["a b__x.png"]
+
+
+@pytest.mark.parametrize("word", ["--person", "--garment"])
+def test_a_folder_makes_several_pictures_and_no_picture_is_a_folder(shop, word):
+    kind = word[2:]
+    said = refused("tryon", *one(shop, **{kind: shop / kind}))
+    assert "worn.png is the name of a picture" in said
+    assert not (shop / "worn.png").exists()
+
+
+def test_a_name_is_found_however_accents_and_case_are_written(shop):
+    (shop / "person/a.jpg").rename(shop / "person" / unicodedata.normalize("NFD", "ren\u00e9.jpg"))
+    (shop / "pairs.txt").write_text("ren\u00e9.jpg X.PNG upper_body\n", encoding="utf-8-sig")
+    done("tryon", *folders(shop), "--pairs", shop / "pairs.txt")
+    assert len(names(shop / "out")) == 1
 
 
 def test_two_results_of_the_same_name_are_refused(shop):
