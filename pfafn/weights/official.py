@@ -1,14 +1,12 @@
 """The official checkpoints: their key names, read into our networks and written back unchanged."""
 
-import re
 from pathlib import Path
-from pickle import UnpicklingError
 
-import torch
 from torch import Tensor
 
 from pfafn.models.generator import DOWNS
 from pfafn.models.tryon import CONDITION, TryOnNet
+from pfafn.weights.checkpoint import read_checkpoint
 from pfafn.weights.model_file import ModelError, load_strictly
 
 # Older training code kept this constant filter as if it were a weight.
@@ -49,28 +47,22 @@ def rename(key: str, names: tuple[tuple[str, str], ...]) -> str | None:
     return None
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """A state dict file as tensors only; `module.` prefixes are stripped.
-
-    Raises ModelError if the file is missing or holds anything but tensors.
-    """
-    if not path.is_file():
-        raise ModelError(f"no checkpoint at {path}")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise ModelError(f"{path}: not a checkpoint of plain tensors ({error})") from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ModelError(f"{path}: expected a state dict of tensors, got {type(state).__name__}")
-    return {re.sub(r"^module\.", "", key): tensor for key, tensor in state.items()}
+def without_prefix(
+    state: dict[str, Tensor], names: tuple[tuple[str, str], ...]
+) -> dict[str, Tensor]:
+    """The weights without what stands before all their official names, as Lightning puts it."""
+    first = f"{names[0][0]}."
+    prefix = next((key[: key.index(first)] for key in state if first in key), "")
+    return {key.removeprefix(prefix): tensor for key, tensor in state.items()}
 
 
 def import_official(warp: Path, generator: Path) -> TryOnNet:
     """A network from the two official files; role and widths are read off the weights."""
-    state = read_checkpoint(warp)
+    state = without_prefix(read_checkpoint(warp), WARP_NAMES)
     state.pop(FILTER, None)
     parts = {f"warp.{rename(key, WARP_NAMES) or key}": state[key] for key in state}
-    state, names = read_checkpoint(generator), generator_names()
+    names = generator_names()
+    state = without_prefix(read_checkpoint(generator), names)
     parts |= {f"generator.{rename(key, names) or key}": state[key] for key in state}
     net = empty_like(parts, f"{warp} and {generator}")
     load_strictly(net, parts, f"{warp} and {generator}")

@@ -7,8 +7,8 @@ import torch
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import file_hash
 from pfafn.models.vgg import VGG19
+from pfafn.weights.checkpoint import read_checkpoint
 from pfafn.weights.model_file import load_strictly
-from pfafn.weights.official import read_checkpoint
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 SHA256_PREFIX = "dcbb9e9d"  # torchvision's file names carry the first digits of their SHA-256

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -75,16 +76,31 @@ def test_what_was_imported_is_exported_bit_for_bit(tmp_path, checkpoints) -> Non
         assert_equal(*states)
 
 
+def in_lightning(state: dict) -> dict:
+    inner = {f"model.{key}": value for key, value in state.items()}
+    return {"epoch": 5, "state_dict": inner, "optimizer_states": [{"lr": 1.0}]}
+
+
 @pytest.mark.parametrize(
-    "change", [with_filter, with_module, lambda s: with_module(with_filter(s))]
+    "change",
+    [
+        with_module,
+        in_lightning,
+        lambda state: {"model": with_module(state), "epoch": 5},
+        lambda state: {"model": {"state_dict": state}},
+    ],
 )
-def test_the_constant_filter_and_the_parallel_prefix_make_no_difference(
-    checkpoints, change
-) -> None:
+def test_how_the_weights_are_wrapped_makes_no_difference(checkpoints, change) -> None:
     warp, gen, net = checkpoints
     rewrite(warp, change)
-    if change is with_module:
-        rewrite(gen, change)
+    rewrite(gen, change)
+    assert_equal(import_official(warp, gen).state_dict(), net.state_dict())
+
+
+@pytest.mark.parametrize("change", [with_filter, lambda s: with_module(with_filter(s))])
+def test_the_constant_filter_makes_no_difference(checkpoints, change) -> None:
+    warp, gen, net = checkpoints
+    rewrite(warp, change)
     assert_equal(import_official(warp, gen).state_dict(), net.state_dict())
 
 
@@ -129,6 +145,9 @@ def test_a_generator_of_the_other_role_is_refused(checkpoints, tmp_path) -> None
         import_official(warp, tmp_path / "other.pth")
 
 
+REFUSED = r"warp.pth: holds \S+, and objects other than tensors may run code"
+
+
 class Code:
     """Runs when unpickled."""
 
@@ -142,10 +161,10 @@ def test_a_file_that_carries_code_is_refused_and_not_run(
     warp, gen, _ = checkpoints
     monkeypatch.chdir(tmp_path)
     warp.write_bytes(pickle.dumps(Code(), protocol=2))
-    with pytest.raises(ModelError, match=r"warp.pth: not a checkpoint of plain tensors"):
+    with pytest.raises(ModelError, match=REFUSED):
         import_official(warp, gen)
     torch.save({"key": Code()}, warp)
-    with pytest.raises(ModelError, match=r"warp.pth: not a checkpoint of plain tensors"):
+    with pytest.raises(ModelError, match=REFUSED):
         import_official(warp, gen)
     assert not Path("pwned").exists()
 
@@ -155,8 +174,44 @@ def test_a_truncated_file_is_named(checkpoints, kept: float) -> None:
     warp, gen, _ = checkpoints
     content = warp.read_bytes()
     warp.write_bytes(content[: kept if isinstance(kept, int) else int(kept * len(content))])
-    with pytest.raises(ModelError, match=r"warp.pth: not a checkpoint"):
+    with pytest.raises(ModelError, match=r"warp.pth is (empty|cut off or damaged): fetch it again"):
         import_official(warp, gen)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<!DOCTYPE html><html>quota exceeded", "a web page.* save the file itself"),
+        (b"\n <HTML>", "a web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
+            "a Git LFS pointer.*git lfs pull",
+        ),
+        (b'{"error": "not found"}', """a text.*begins with '{"error": "not found"}'"""),
+        (bytes(2000), "empty: fetch it again"),
+    ],
+)
+def test_a_file_that_is_something_else_says_what(checkpoints, content: bytes, said: str) -> None:
+    warp, gen, _ = checkpoints
+    warp.write_bytes(content)
+    with pytest.raises(ModelError, match=f"warp.pth is {said}"):
+        import_official(warp, gen)
+
+
+def test_a_zip_of_other_things_says_what_is_in_it(checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    with zipfile.ZipFile(warp, "w") as archive:
+        archive.writestr("PFAFN/warp.pth", b"x")
+    with pytest.raises(ModelError, match=r"without a checkpoint in it, but PFAFN/warp.pth: unpack"):
+        import_official(warp, gen)
+
+
+def test_damage_that_torch_finds_is_told_without_its_advice(checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    warp.write_bytes(bytes(range(128, 256)) * 9)
+    with pytest.raises(ModelError, match=r"warp.pth: damaged, or no checkpoint") as told:
+        import_official(warp, gen)
+    assert "weights_only" not in str(told.value)
 
 
 @pytest.mark.parametrize("content", [[torch.zeros(1)], {"epoch": 3}, torch.zeros(2)])
