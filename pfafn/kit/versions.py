@@ -4,8 +4,10 @@ import subprocess
 from pathlib import Path
 
 from pfafn.kit.files import files_hash
+from pfafn.kit.progress import tell
 
 PACKAGE = Path(__file__).parents[1]
+OF_THE_CODE = ("--", ":/", ":(exclude)dvc.lock", ":(exclude)*.dvc")
 LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pyarrow", "torch")
 
 
@@ -15,10 +17,26 @@ def code_version() -> str:
 
 
 def git_commit() -> str | None:
-    """Commit of the code, with "+dirty" if the tree differs; None outside a repository."""
-    command = ["git", "-C", str(PACKAGE), "describe", "--always", "--exclude=*", "--abbrev=64"]
+    """Commit of the code, with "+dirty" if the tree differs; None outside a repository.
+
+    What DVC itself writes while it runs (dvc.lock, data.dvc) is no difference. A repository that
+    git will not read is told on standard error.
+    """
     try:
-        told = subprocess.run([*command, "--dirty=+dirty"], capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
+        head = _git("rev-parse", "HEAD")
+        return head + ("+dirty" if _git("status", "--porcelain", "-uno", *OF_THE_CODE) else "")
+    except (OSError, subprocess.CalledProcessError) as error:
+        if any((folder / ".git").exists() for folder in PACKAGE.parents):
+            why = (getattr(error, "stderr", "") or str(error)).strip().partition("\n")[0]
+            tell(f"warning: provenance will name no commit of the code: {why}")
         return None
-    return told.stdout.decode().strip()
+
+
+def _git(*words: str) -> str:
+    # Git refuses the repositories of other users, whose settings could run programs. The code
+    # that asks is of this very folder: whoever runs it trusts it already.
+    command = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", *words]
+    done = subprocess.run(
+        command, cwd=PACKAGE.resolve().parent, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()

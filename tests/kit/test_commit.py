@@ -15,12 +15,14 @@ def git(folder: Path, *words: str) -> None:
 
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A committed file of the package in a repository of its own."""
-    file = tmp_path / "code.py"
-    file.write_text("1")
-    for words in (["init"], ["add", "code.py"], ["commit", "-m", "a"]):
+    """A committed file of the package in a repository of its own, with what DVC writes."""
+    file = tmp_path / "package/code.py"
+    file.parent.mkdir()
+    for path in (file, tmp_path / "dvc.lock", tmp_path / "data.dvc", tmp_path / "dvc.yaml"):
+        path.write_text("1")
+    for words in (["init"], ["add", "."], ["commit", "-m", "a"]):
         git(tmp_path, *words)
-    monkeypatch.setattr(versions, "PACKAGE", tmp_path)
+    monkeypatch.setattr(versions, "PACKAGE", file.parent)
     return file
 
 
@@ -30,11 +32,43 @@ def test_a_commit_whose_code_is_unchanged_stands_alone(code: Path) -> None:
     assert commit and len(commit) == 40
 
 
+@pytest.mark.parametrize(("name", "dirty"), [("dvc.lock", 0), ("data.dvc", 0), ("dvc.yaml", 1)])
+def test_what_dvc_writes_while_it_runs_is_no_change_of_code(
+    code: Path, name: str, dirty: int
+) -> None:
+    (code.parents[1] / name).write_text("2")
+    assert str(versions.git_commit()).endswith("+dirty") == dirty
+
+
+@pytest.fixture
+def foreign(code: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, as git sees it when another user owns it."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    return code
+
+
+def test_a_clone_of_another_users_names_its_commit(
+    foreign: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        git(foreign.parent, "status")
+    assert len(versions.git_commit() or "") == 40
+    assert not capsys.readouterr().err
+
+
+def test_a_repository_that_git_will_not_read_is_told(
+    code: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code.parents[1] / ".git/HEAD").write_text("nothing")
+    assert versions.git_commit() is None
+    assert "warning: provenance will name no commit of the code" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("staged", [False, True])
 def test_code_that_differs_from_its_commit_makes_it_dirty(code: Path, staged: bool) -> None:
     code.write_text("2")
     if staged:
-        git(code.parent, "add", "code.py")
+        git(code.parent, "add", ".")
     assert str(versions.git_commit()).endswith("+dirty")
 
 
