@@ -224,8 +224,7 @@ def main() -> None:
     # A terminated run must stop its stage as Ctrl-C does, not leave it behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        if server.url():
-            server.check()
+        server.check()
         retrain(
             given.profile,
             given.set,

@@ -27,7 +27,18 @@ def url() -> str:
 
 
 def check() -> None:
-    """Ask the server for a sign of life, once. Raises ServerError if it gives none."""
+    """Ask the server for a sign of life, once; without one, whether a run may start its own.
+
+    Raises ServerError if there is none.
+    """
+    if not url():
+        if not get_current_settings().server.ephemeral.enabled:
+            raise ServerError(
+                "no PREFECT_API_URL is set, and PREFECT_SERVER_ALLOW_EPHEMERAL_MODE=false forbids "
+                "a run to start a server of its own: set the URL of one, or allow it "
+                "(`dvc repro` needs no server)"
+            )
+        return
     once = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: PATIENCE}
     with temporary_settings(once), get_client(sync_client=True) as client:
         error = client.api_healthcheck()

@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    temporary_settings,
+)
 
 from flows import deployments, retrain, server
 from flows.dvc import ROOT
@@ -59,6 +64,18 @@ def test_an_address_that_leads_nowhere_is_named(address: str) -> None:
     told = pytest.raises(server.ServerError, match=f"answers at PREFECT_API_URL={address}: ")
     with temporary_settings({PREFECT_API_URL: address}), told:
         server.check()
+
+
+def test_without_a_server_and_forbidden_to_start_one_a_run_says_so() -> None:
+    own_forbidden = {PREFECT_API_URL: None, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}
+    with temporary_settings(own_forbidden), pytest.raises(server.ServerError, match="or allow it"):
+        server.check()
+
+
+def test_a_run_may_start_its_own_server_whatever_profile_the_user_has() -> None:
+    """A new profile of Prefect's says nothing of it; the project's file does."""
+    settings = tomllib.loads((ROOT / "prefect.toml").read_text())
+    assert settings["server"]["ephemeral"]["enabled"] is True
 
 
 class Exited(Exception):
