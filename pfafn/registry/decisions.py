@@ -8,6 +8,7 @@ branches merge by themselves.
 
 import json
 import os
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +52,7 @@ class Decisions:
             path = self.folder / f"{name}.json"
             try:
                 facts.append(_parsed(name, path.read_text()))
-            except (ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError) as error:
                 problems.append(
                     f"{FOLDER}/{path.name} cannot be read and was left out ({error!r:.80}): "
                     "restore it with git, or delete it"
@@ -59,11 +60,14 @@ class Decisions:
         return facts, problems
 
     def add(self, kind: str, key: str, content: dict[str, Any]) -> Fact:
-        """Write a fact that is later than all others; it is on the disk when this returns."""
+        """Write a fact that is later than all others; it is on the disk when this returns.
+
+        A file whose name tells no time is none; `read` tells of it.
+        """
         at = datetime.now(UTC)
-        if names := self.names():  # one may come from a machine whose clock is ahead
-            newest = datetime.strptime(names[-1].partition("-")[0], TIME).replace(tzinfo=UTC)
-            at = max(at, newest + timedelta(microseconds=1))
+        for name in self.names():  # one may come from a machine whose clock is ahead
+            with suppress(ValueError):
+                at = max(at, _time(name) + timedelta(microseconds=1))
         fact = Fact(f"{at.strftime(TIME)}-{kind}-{key[:KEY_LENGTH]}", kind, at, content)
         written = {"format": FORMAT, "kind": kind, "at": at.isoformat(), **content}
         self.folder.mkdir(exist_ok=True)
@@ -73,10 +77,16 @@ class Decisions:
         return fact
 
 
+def _time(name: str) -> datetime:
+    """When a fact was written, by its name. Raises ValueError if that tells no time."""
+    return datetime.strptime(name.partition("-")[0], TIME).replace(tzinfo=UTC)
+
+
 def _parsed(name: str, text: str) -> Fact:
-    content = json.loads(text)
-    if content.pop("format") != FORMAT:
-        raise ValueError(f"its format is not {FORMAT}")
+    _time(name)
+    content = json.loads(text) if text.strip() else {}
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        raise ValueError(f"its format is not {FORMAT}" if text.strip() else "it is empty")
     return Fact(name, content.pop("kind"), datetime.fromisoformat(content.pop("at")), content)
 
 

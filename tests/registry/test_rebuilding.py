@@ -202,6 +202,24 @@ def test_a_file_that_cannot_be_read_is_named_and_left_out(history: Project) -> N
     assert outcome.champion == "1"
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("z.json", ""), ("20260101T000000.000000Z-decision-a.json", ""), ("0.json", "{}"),
+     ("20260101T000000.000000Z-decision-b.json", "[3]"), ("notes.json", "\0")],
+)  # fmt: skip
+def test_a_file_that_is_no_fact_is_named_and_keeps_none_from_being_written(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / "decisions").mkdir()
+    (tmp_path / "decisions" / name).write_text(content)
+    kept = Decisions(tmp_path)
+    fact = kept.add("decision", "a" * 64, {"by": "gate"})
+    facts, (problem,) = kept.read()
+    assert [one.name for one in facts] == [fact.name]
+    assert problem.startswith(f"decisions/{name} cannot be read and was left out")
+    assert problem.endswith("restore it with git, or delete it")
+
+
 def test_a_fact_is_later_than_those_of_a_clock_that_is_ahead(tmp_path: Path) -> None:
     kept = Decisions(tmp_path)
     first = kept.add("decision", "a" * 64, {"by": "gate"})
