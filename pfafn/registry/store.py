@@ -29,6 +29,10 @@ SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
 }
+NO_PROJECT = (
+    "this folder is in no project (it has no dvc.yaml). Change to the project's, name a model file "
+    f"(`pfafn tryon --model FILE.safetensors`), or set {VARIABLE} to a registry's address"
+)
 ITS_OWN = {"mlflow", "sqlalchemy", "sqlite3", "alembic", "requests"}  # whose errors are the store's
 
 
@@ -96,8 +100,10 @@ def connect(root: Path, *, create: bool = False) -> Store:
             "aside and run `registry sync`, which brings the folder back"
         )
     if own and not create and not database(root).is_file():
+        project = (root / "dvc.yaml").is_file()
         raise RegistryError(
-            f"no registry at {database(root)}: run `dvc repro` or `pfafn registry sync`"
+            f"no registry at {database(root)}: "
+            + ("run `dvc repro` or `pfafn registry sync`" if project else NO_PROJECT)
         )
     client = _open(uri(root))
     found = client.get_experiment_by_name(EXPERIMENT)

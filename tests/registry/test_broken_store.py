@@ -44,6 +44,18 @@ def test_an_own_database_that_fails_is_named_with_the_way_to_rebuild_it(root: Pa
     assert "move mlflow.db and mlartifacts aside and run `dvc repro`" in said
 
 
+def test_a_project_without_a_registry_says_how_to_make_it(root: Path) -> None:
+    with pytest.raises(RegistryError, match=r"run `dvc repro` or `pfafn registry sync`"):
+        registry.resolve("models:/pfafn-student@champion")
+
+
+def test_outside_a_project_a_model_is_to_be_named_and_nothing_to_be_made(root: Path) -> None:
+    (root / "dvc.yaml").unlink()
+    with pytest.raises(RegistryError, match=r"no project .* tryon --model FILE") as told:
+        registry.resolve("models:/pfafn-student@champion")
+    assert "dvc repro" not in str(told.value)
+
+
 def test_a_server_that_fails_is_named_without_its_password(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
