@@ -1,9 +1,10 @@
 """Where and how fast to compute: never a param, for it must not change what comes out.
 
 PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_PROCESSES = auto |
-how many processes train together; PFAFN_WORKERS = loader processes of each; PFAFN_RECOMPUTE = 1 to
-train in less memory; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall time,
-PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.kit.cluster`, which needs no torch.
+how many processes train together; PFAFN_WORKERS = auto | loader processes of each;
+PFAFN_RECOMPUTE = 1 to train in less memory; and, between two resume points,
+PFAFN_CHECKPOINT_SECONDS = wall time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work:
+`pfafn.kit.cluster`, which needs no torch.
 """
 
 import os
@@ -76,8 +77,10 @@ def repeat() -> None:
 
 
 def workers() -> int:
-    """PFAFN_WORKERS: loader processes beside the trainer; by default none on few cores."""
-    return count("PFAFN_WORKERS", 0 if (os.cpu_count() or 1) <= 2 else 4)
+    """PFAFN_WORKERS: loader processes beside the trainer; auto, the default: none on few cores."""
+    if os.environ.get("PFAFN_WORKERS", "auto") == "auto":
+        return 0 if (os.cpu_count() or 1) <= 2 else 4
+    return count("PFAFN_WORKERS", 0)
 
 
 def processes() -> int | None:

@@ -33,6 +33,8 @@ class Trainer:
 
     def begin(self) -> None:
         """Begin a phase: settle what learns from now on, with a new Adam."""
+        # NOTE: the weights of a frozen part stand still, which is all that the published schedule
+        # says; its batch norms go on with each batch. The tutor's do not: it is in eval mode.
         frozen = self.recipe.frozen if self.done < self.thaw else ()
         self.net.requires_grad_(True)
         for part in frozen:

@@ -1,7 +1,6 @@
 """What goes wrong in a training is stopped or told: numbers that are none, collapse, cost, room."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from pfafn.params.file import Params
 from pfafn.samples.sample import TutorSample
 from pfafn.training import pace, resume
 from pfafn.training.health import RECORD, TrainingDiverged
-from pfafn.training.pace import TELL_AFTER, Pace
+from pfafn.training.pace import Pace
 
 H, W = 6, 8
 PARAMS = Params.load(Path(__file__).parents[2] / "params.yaml")
@@ -178,12 +177,12 @@ def test_every_stage_that_takes_long_has_a_cost() -> None:
 def test_the_pace_is_told_once_without_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
     now, told = [0.0], []
     monkeypatch.setattr("pfafn.training.pace.time.monotonic", lambda: now[0])
-    pace = Pace(4, told.append)
+    pace = Pace(4, lambda each: told.append((now[0], each)))
     for took in [60.0] + [2.0] * 20:
         now[0] += took
         pace.step()
-    assert told == [0.5]
-    assert timedelta(seconds=now[0]) > timedelta(seconds=TELL_AFTER)
+    # TELL_AFTER is 15: of the steps of two seconds after the first, the eighth lies beyond it.
+    assert told == [(60 + 16, 0.5)]
 
 
 def test_what_other_stages_take_follows_from_what_they_cost() -> None:
