@@ -5,6 +5,7 @@ truth is known for a and b; its flow shifts the garment by SHIFT pixels.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def write_truth(prepare: Path) -> None:
     pd.DataFrame(table).to_parquet(prepare / "truth.parquet")
 
 
-def write_annotations(artifacts: Path, parsing: np.ndarray | None = None) -> None:
+def write_annotations(artifacts: Path, parsing: np.ndarray | None = None, **others: Any) -> None:
     columns = {"parsing": pa.binary(), "body_parts": pa.binary(),
                "keypoints": pa.list_(pa.float32()), "body_parts_source": pa.string()}  # fmt: skip
     row = {
@@ -97,7 +98,7 @@ def write_annotations(artifacts: Path, parsing: np.ndarray | None = None) -> Non
         "body_parts": encode_png(np.zeros(SIZE, np.uint8)),
         "keypoints": photoset.keypoints(SIZE).ravel().tolist(),
         "body_parts_source": "derived",
-    }
+    } | others
     rows(artifacts / "annotate" / "shards", columns, [row] * (SPLIT + 3))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -96,7 +97,7 @@ class TestSet:
         return Truth(**found)
 
     def protocol(self) -> dict[str, Any]:
-        """What must be equal to compare two evaluations: protocol, pair list, pictures."""
+        """What must be equal to compare two evaluations: protocol, pair list, what networks see."""
         prepare, annotate = self._folders
         shards = {name: Shards(prepare / name) for name in ("persons", "garments")}
         annotations = Shards(annotate / "shards")
@@ -104,7 +105,10 @@ class TestSet:
         ordered = sorted(self.pairs(), key=self._names)
         for pair in ordered:
             names.update("\t".join(self._names(pair)).encode() + b"\n")
-            stored = shards["persons"][pair.item] | {"parsing": annotations[pair.item]["parsing"]}
+            told = annotations[pair.item]  # moves tutor and baseline
+            keypoints = np.asarray(told["keypoints"], np.float32).tobytes()
+            stored = shards["persons"][pair.item] | {"keypoints": keypoints}
+            stored |= {name: told[name] for name in ("parsing", "body_parts")}
             row = self._truth_rows.get(pair)
             truth = self._truth[row] if row is not None else {}
             for part in (stored, shards["garments"][pair.garment], truth):

@@ -110,28 +110,27 @@ def _judge(
     evaluation: Stage,
     wanted: Register,
 ) -> Verdict:
-    """Compare with the champion, which is evaluated first if it was not on the same data."""
+    """Compare with the champion, evaluated first if it was on other data or by other code."""
     new = read(evaluation.folder / SAMPLES, wanted.metric)
     if champion is None:
         return first(new)
-    protocol = student.tags["evaluation.protocol"]
-    theirs = _samples(store, champion, protocol)
+    theirs = _samples(store, champion, student)
     if theirs is None:
         name = f"champion version {champion.version}"
-        tell(f"{name} has no scores of these photos: evaluating it first")
+        tell(f"{name} has no scores of these photos by this code: evaluating it first")
         try:
             champion = reevaluate.evaluate_again(
                 store, champion, evaluation, student.tags["evaluation.run"]
             )
         except UserError as error:
-            reason = f"{name} has no scores of these photos and could not be evaluated: {error}"
+            reason = f"{name} has no scores to compare with and could not be evaluated: {error}"
             return Verdict(False, reason)
-        theirs = _samples(store, champion, protocol)
+        theirs = _samples(store, champion, student)
     return compare(new, read(theirs, new.metric), wanted.margin)
 
 
-def _samples(store: Store, champion: ModelVersion, protocol: str) -> Path | None:
-    """The champion's per-sample scores under this protocol; None if there are none."""
-    if champion.tags.get("evaluation.protocol") != protocol:
+def _samples(store: Store, champion: ModelVersion, student: ModelVersion) -> Path | None:
+    """The champion's per-sample scores if they were made as the student's; None if not."""
+    if any(champion.tags.get(tag, "") != student.tags.get(tag, "") for tag in mirror.SCORED_BY):
         return None
     return mirror.samples(store, champion.tags["evaluation.run"])

@@ -106,9 +106,9 @@ def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> di
         note = "they have not two pairs in common"
         return {"metric": first.metric, "gain": None, "note": note}
     note = ""
-    if a.tags.get("evaluation.protocol") != b.tags.get("evaluation.protocol"):
+    if any(a.tags.get(tag, "") != b.tags.get(tag, "") for tag in mirror.SCORED_BY):
         note = (
-            "they were evaluated on other data or by another protocol: the difference is over the "
+            "they were evaluated on other data or by other code: the difference is over the "
             f"{over.pairs} pairs that have the same names in both, and says little"
         )
     elif not first.values.index.equals(second.values.index):

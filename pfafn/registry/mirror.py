@@ -22,6 +22,8 @@ from pfafn.registry.versions import Ref
 MODELS = {versions.TUTOR: "tutor_tryon", versions.STUDENT: "student_tryon"}
 KEY = "pfafn.key"
 PARENT = "mlflow.parentRunId"  # what MLflow itself nests runs by
+# Tags that must be equal to compare scores: photos and pairs, and the code that scored them.
+SCORED_BY = ("evaluation.protocol", "evaluation.code")
 MOST_RUNS = 50_000  # MLflow's limits
 METRICS_PER_CALL = 1000
 PARAMS_PER_CALL = 100
@@ -73,10 +75,11 @@ def mirror(
 def note_scores(
     store: Store, scored: list[ModelVersion], evaluation: Stage, evaluation_run: str
 ) -> None:
-    """Tag versions with their newest evaluation: its run, its protocol, their scores."""
+    """Tag versions with their newest evaluation: its run, its protocol and code, their scores."""
     common = {
         "evaluation.run": evaluation_run,
         "evaluation.protocol": content_key(evaluation.protocol),
+        "evaluation.code": evaluation.code,
     } | {f"evaluation.protocol.{name}": str(value) for name, value in evaluation.protocol.items()}
     for version in scored:
         model = versions.role(version)

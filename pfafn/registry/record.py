@@ -101,6 +101,11 @@ class Stage:
         return flatten(self._json("protocol.json"), ".")
 
     @property
+    def code(self) -> str:
+        """Version of the code that made it: two evaluations compare only if it is the same."""
+        return str(self.provenance.get("code") or "")
+
+    @property
     def files(self) -> list[Path]:
         """The small files a run keeps."""
         files = sorted(path for path in self.folder.iterdir() if path.is_file())

@@ -48,17 +48,20 @@ def evaluate_again(store: Store, student: ModelVersion, like: Stage, like_run: s
         raise NotEvaluated("its tutor is not in the registry")
     both = [student, tutor]
     models = {version.name: version.tags[versions.SHA] for version in both}
-    key = content_key([like.protocol, models])
+    key = content_key([like.protocol, like.code, models])
     folder = _folder(store, key)
     if not (folder / "artifacts" / like.name / SAMPLES).is_file():
         weights = {version.name: versions.weights_of(store, version) for version in both}
         _lay_out(folder, like.root, weights)
         _run(folder)
     entry = {"cmd": like.entry["cmd"], "models": models, "params": like.entry.get("params", {})}
-    stage = Stage(like.name, entry | {"protocol": like.protocol}, folder)
+    stage = Stage(like.name, entry | {"protocol": like.protocol, "code": like.code}, folder)
     if stage.protocol != like.protocol:
         shutil.rmtree(folder)
         raise NotEvaluated("the evaluation data is not what the new student was evaluated on")
+    if stage.code != like.code:
+        shutil.rmtree(folder)
+        raise NotEvaluated("the code is not what scored the new student: run `dvc repro evaluate`")
     beside = store.client.get_run(like_run).data.tags
     content = {
         "key": key,

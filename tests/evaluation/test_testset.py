@@ -110,9 +110,17 @@ def test_the_protocol_is_the_same_for_the_same_pictures_and_pairs(test_set, tmp_
     assert protocol_after(tmp_path, more_training_persons) == test_set.protocol()
 
 
-def another_parsing(artifacts) -> None:
-    shutil.rmtree(artifacts / "annotate/shards")
-    tinyset.write_annotations(artifacts, np.zeros(tinyset.SIZE, np.uint8))
+def annotated_otherwise(**others):
+    """A change of what tutor and baselines are told of every person."""
+
+    def change(artifacts) -> None:
+        shutil.rmtree(artifacts / "annotate/shards")
+        tinyset.write_annotations(artifacts, **others)
+
+    return change
+
+
+TORSO = encode_png(np.ones(tinyset.SIZE, np.uint8))
 
 
 def other_photos(artifacts) -> None:
@@ -126,7 +134,9 @@ def other_photos(artifacts) -> None:
     [
         (another_garment_name, "pairs"),
         (no_truth, "pictures"),
-        (another_parsing, "pictures"),
+        (annotated_otherwise(parsing=np.zeros(tinyset.SIZE, np.uint8)), "pictures"),
+        (annotated_otherwise(body_parts=TORSO), "pictures"),
+        (annotated_otherwise(keypoints=[1.0] * 54), "pictures"),
         (other_photos, "pictures"),
     ],
 )

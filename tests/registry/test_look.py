@@ -58,7 +58,7 @@ def test_only_what_differs_of_the_lineage_is_shown(three: Project) -> None:
 def test_other_photos_are_named_as_such(three: Project) -> None:
     found = registry.compare(f"{STUDENT}/3", f"{STUDENT}/1")
     assert found["gain"]["mean"] == pytest.approx(10)
-    assert "other data or by another protocol" in found["note"]
+    assert "other data or by other code" in found["note"]
     assert found["differs"]["data.md5"] == {"a": "p2", "b": "p1"}
 
 

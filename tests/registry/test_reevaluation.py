@@ -1,5 +1,6 @@
 """A champion that has no scores of the present photos gets them before it is compared."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Stage:
     def __init__(self) -> None:
         self.quality = 22.0
         self.photos = "p2"
+        self.code = ""
         self.error: str | None = None
         self.folders: list[Path] = []
 
@@ -38,6 +40,7 @@ class Stage:
             raise NotEvaluated(self.error)
         assert (folder / "artifacts/prepare/metrics.json").is_file()
         scores_of(folder / "artifacts/evaluate", self.quality, self.photos)
+        (folder / "artifacts/evaluate/provenance.json").write_text(json.dumps({"code": self.code}))
 
 
 @pytest.fixture
@@ -107,6 +110,36 @@ def test_it_is_done_once_for_the_same_photos(moved_on: Project, stage: Stage) ->
     assert len(stage.folders) == 1
 
 
+@pytest.fixture
+def scored_otherwise(project: Project) -> Project:
+    """Version 1 was made champion by old code; version 2 is scored by new code on equal photos."""
+    project.retrain("a", 20)
+    project.put_networks()
+    registry.sync()
+    project.retrain("b", 21)
+    path = project.root / "artifacts/evaluate/provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"code": "new"}))
+    project.relock()
+    return project
+
+
+def test_scores_that_other_code_gave_are_made_again(
+    scored_otherwise: Project, stage: Stage
+) -> None:
+    stage.photos, stage.code = "p1", "new"
+    assert "-1 against the champion over 12 pairs" in registry.sync().reason
+    assert registry.describe(f"{STUDENT}@champion")["lineage"]["evaluation.code"] == "new"
+
+
+def test_scores_by_still_other_code_are_not_believed(
+    scored_otherwise: Project, stage: Stage
+) -> None:
+    stage.photos, stage.code = "p1", "newest"
+    outcome = registry.sync()
+    assert outcome.champion == "1"
+    assert "the code is not what scored the new student: run `dvc repro" in outcome.reason
+
+
 def test_on_the_next_photos_it_is_evaluated_anew(moved_on: Project, stage: Stage) -> None:
     registry.sync()
     moved_on.retrain("c", 21, photos="p3")
@@ -136,7 +169,7 @@ def test_a_champion_that_cannot_be_evaluated_stays_and_the_reason_says_why(
     stage.error = "model.safetensors: not a readable safetensors file"
     outcome = registry.sync()
     assert outcome.champion == "1"
-    assert "has no scores of these photos and could not be evaluated" in outcome.reason
+    assert "has no scores to compare with and could not be evaluated" in outcome.reason
     assert stage.error in outcome.reason
 
 
