@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pfafn.adoption.archives import members
-from pfafn.data.layouts import Layout, recognise, signs_text
+from pfafn.data.layouts import SPLITS, Layout, recognise, signs_text
 from pfafn.kit.errors import UserError
 from pfafn.kit.spelling import spelt
 
@@ -21,11 +21,13 @@ class AdoptError(UserError, ValueError):
 class Plan:
     """Where the layout's root lies inside a source, and what is to be taken from there.
 
+    split: of which the root is the folder by its name, or the source by its own; "" if of none.
     beside: pairs files above the root, which has none of their names.
     """
 
     source: Path
     root: PurePosixPath
+    split: str
     beside: frozenset[PurePosixPath]
     bytes: int
 
@@ -33,8 +35,12 @@ class Plan:
         """Where a file of the source goes below data/; None if it is no part of the layout."""
         if name in self.beside:
             return PurePosixPath(name.name)
-        inside = name.relative_to(self.root) if name.is_relative_to(self.root) else None
-        return inside if inside and layout.knows(inside) else None
+        if not name.is_relative_to(self.root):
+            return None
+        inside = name.relative_to(self.root)
+        whole = PurePosixPath(self.split, inside)
+        places = [inside] if layout.pairs_of(name.name) else [whole, inside]
+        return next((place for place in places if layout.knows(place)), None)
 
 
 def tell(sources: Sequence[Path]) -> Layout:
@@ -90,7 +96,9 @@ def plan(source: Path, layout: Layout) -> Plan:
     own = {spelt(name.name) for name in pairs if name.parent == root}
     above = (name for name in pairs if name.parent in root.parents)
     beside = frozenset(name for name in above if spelt(name.name) not in own)
-    return Plan(source, root, beside, sizes[root] + sum(pairs[name] for name in beside))
+    name = spelt((root.name or source.resolve().name).partition(".")[0])
+    split = name if name in SPLITS else ""
+    return Plan(source, root, split, beside, sizes[root] + sum(pairs[name] for name in beside))
 
 
 def _root(
@@ -112,7 +120,7 @@ def _root(
     if len(equal) > 1:
         raise AdoptError(
             f"{source}: {len(equal)} folders in it are of layout {layout.name}: "
-            f"{', '.join(equal[:8])}. Give the one that is meant as the source, or all of them to "
-            "put them together; splits are folders called train and test"
+            f"{', '.join(equal[:8])}. If they are its splits, call them train and test; else give "
+            "the one that is meant as the source, or all of them to put them together"
         )
     return roots[0]

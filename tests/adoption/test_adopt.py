@@ -2,6 +2,7 @@ import io
 import shutil
 import tarfile
 import zipfile
+from pathlib import Path
 
 import photoset
 import pytest
@@ -101,6 +102,16 @@ def test_parts_that_might_each_be_the_data_set_are_not_guessed_between(data, tmp
         data, AdoptError, "2 folders in it are of layout viton-hd: testset, trainset",
         tmp_path / "S", layout="auto",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("packing", ["folders", "zips"])
+def test_splits_given_one_by_one_stay_splits(data, tmp_path, packing):
+    for split, n in (("Train", 1), ("Train", 2), ("Test", 3)):
+        photoset.viton_hd_sample(tmp_path / split, n)
+    sources = [tmp_path / "Train", tmp_path / "Test"]
+    if packing == "zips":
+        sources = [Path(shutil.make_archive(source, "zip", source)) for source in sources]
+    assert adopt("viton-hd", sources, data).persons == {"train": 2, "test": 1}
 
 
 def test_a_folder_within_the_data_set_is_no_other_data_set(source, data):
