@@ -84,6 +84,8 @@ def read_pairs(pairs: Path, person: Path, garment: Path) -> list[tuple[Path, Pat
     for folder in (person, garment):
         if not folder.is_dir():
             raise TryOnError(f"{folder}: with --pairs, --person and --garment are folders")
+    if not pairs.is_file():
+        raise TryOnError(f"{pairs} is a folder, and --pairs names a file of lines")
     listed = []
     for line in read_lines(pairs):
         if line.problem:

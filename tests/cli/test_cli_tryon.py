@@ -177,6 +177,11 @@ def test_a_line_of_the_pairs_file_that_is_no_pair_is_named(shop, line, said):
     assert not (shop / "out").exists()
 
 
+def test_a_folder_in_the_place_of_a_pairs_file_is_named(shop):
+    said = refused("tryon", *folders(shop), "--pairs", shop / "mask")
+    assert "mask is a folder, and --pairs names a file" in said
+
+
 def test_a_file_name_with_spaces_is_set_off_by_a_tab(shop):
     (shop / "person/a.jpg").rename(shop / "person/a b.jpg")
     (shop / "pairs.txt").write_text("a b.jpg\tx.png\n")
