@@ -1,14 +1,16 @@
 """Which photos of garments have a white background, and what is cut from the others."""
 
 import io
+import re
 
+import cv2
 import numpy as np
 import photoset
 import pytest
 from PIL import Image
 
 from pfafn.photos.images import decode_gray
-from pfafn.photos.masks import garment_mask
+from pfafn.photos.masks import doubt, garment_mask
 
 H, W = SIZE = (96, 64)
 
@@ -64,3 +66,56 @@ def test_a_mask_with_transparency_is_its_transparency() -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.dstack([gray, gray, gray, alpha])).save(buffer, "PNG")
     assert np.array_equal(decode_gray(buffer.getvalue()), alpha)
+
+
+@pytest.mark.parametrize("white", [247, 251])
+def test_a_white_garment_is_told_from_a_whiter_background(white: int) -> None:
+    rgb, truth = photo(255)
+    rgb[truth] = white
+    rgb[40:44, 20:44] = 90
+    mask, source = garment_mask(rgb)
+    assert source == "white"
+    # The outermost pixels might as well be a fringe.
+    assert ((mask > 0) & truth).sum() == (mask > 0).sum() > 0.8 * truth.sum()
+
+
+def test_a_fringe_of_compression_is_no_garment() -> None:
+    rgb, truth = photo(255)
+    fringed = cv2.dilate(truth.astype(np.uint8), np.ones((5, 5))) > 0
+    rgb[fringed & ~truth] = 247
+    assert (((garment_mask(rgb)[0] > 0) == truth).mean()) > 0.99
+
+
+def test_a_white_background_may_be_lit_unevenly() -> None:
+    rgb, truth = photo(255)
+    light = np.repeat(np.linspace(247, 255, W).astype(np.uint8)[None], H, axis=0)
+    rgb[~truth] = light[~truth][:, None]
+    assert ((garment_mask(rgb)[0] > 0) == truth).mean() > 0.99
+
+
+def comb(teeth: int) -> np.ndarray:
+    """A mask of one piece with so many slits."""
+    mask = np.zeros((96, 128), np.uint8)
+    mask[8:88, 8:120] = 255
+    for n in range(teeth):
+        mask[16:88, 10 + 10 * n : 14 + 10 * n] = 0
+    return mask
+
+
+DOUBTED = {
+    "in 2 pieces": np.concatenate([comb(0), comb(0)]),
+    "ragged .* squared is 651 times": comb(11),
+    "covers 4.0% of the picture": np.pad(np.full((16, 16), 255, np.uint8), 32),
+}
+
+
+@pytest.mark.parametrize("why", DOUBTED)
+def test_an_estimate_that_is_hardly_one_garment_is_doubted_with_a_number(why: str) -> None:
+    said = doubt(DOUBTED[why])
+    assert said and re.search(why, said)
+    assert "give a mask" in said
+
+
+@pytest.mark.parametrize("mask", [comb(0), comb(2), np.zeros(SIZE, np.uint8)])
+def test_one_smooth_piece_is_not_doubted_nor_is_what_is_refused_anyway(mask: np.ndarray) -> None:
+    assert doubt(mask) is None
