@@ -6,9 +6,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-
 from pfafn.data.pairs import read_lines
 from pfafn.inference.tryon import EncodedGarment, TryOn
 from pfafn.kit.errors import UserError
@@ -16,11 +13,10 @@ from pfafn.kit.progress import Progress
 from pfafn.kit.spelling import composed
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.images import Pixels, encode_png
+from pfafn.photos.images import Pixels, encode_shown
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 WRITTEN = (".png", ".jpg", ".jpeg")
-JPEG_QUALITY = 95
 HELD = 8  # encoded garments in memory: about as much as one try-on itself takes
 
 
@@ -194,18 +190,12 @@ def write_picture(path: Path, image: Pixels) -> None:
     """Write a PNG or JPEG atomically, making the folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    content = encode_png(image) if path.suffix.lower() == ".png" else encode_jpeg(image)
+    content = encode_shown(image, "PNG" if path.suffix.lower() == ".png" else "JPEG")
     try:
         scratch.write_bytes(content)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
-
-
-def encode_jpeg(image: Pixels) -> bytes:
-    """JPEG bytes of RGB [H, W, 3]."""
-    bgr = np.ascontiguousarray(image[..., ::-1])
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
 def report(failures: Mapping[Job, str]) -> str:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from pfafn.kit.errors import UserError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.images import Pixels, decode_gray, decode_ids, encode_png, read_bytes
+from pfafn.photos.images import Pixels, decode_gray, decode_ids, encode_shown, read_bytes
 
 PATHS = "PFAFN_SERVED_PATHS"  # environment: the folder whose files may be named in a request
 LONGEST_PATH = 1024
@@ -84,7 +84,7 @@ class Served(PythonModel):
                 image = self._wear(Row(row))
             except UserError as error:
                 raise RequestError(f"row {number}, {error}") from error
-            images.append(base64.b64encode(encode_png(image)).decode())
+            images.append(base64.b64encode(encode_shown(image, "PNG")).decode())
         return pd.DataFrame({"image": images})
 
     def _wear(self, row: "Row") -> Pixels:

@@ -4,14 +4,17 @@ Arrays are uint8: RGB pictures [H, W, 3], masks and id maps [H, W]. Pixel centre
 """
 
 import math
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from PIL import Image
 
+from pfafn.photos.colours import in_srgb, srgb_profile, to_srgb
 from pfafn.photos.opening import (
     LOSSY,
     MAX_PIXELS,
@@ -27,6 +30,8 @@ Pixels = NDArray[np.uint8]
 WHITE = 255
 
 PNG_COMPRESSION = 6
+SHOWN_COMPRESSION = 4  # of a photo: as small as with 6, a third sooner
+JPEG_QUALITY = 95
 PACKING = pa.Codec("zstd")
 PACKED_SHARE = 0.75  # size of a packed photo, of its pixels' bytes, about
 
@@ -34,9 +39,10 @@ PACKED_SHARE = 0.75  # size of a packed photo, of its pixels' bytes, about
 class Picture(NamedTuple):
     """A decoded photo."""
 
-    rgb: Pixels  # [H, W, 3], transparent pixels shown over white
+    rgb: Pixels  # [H, W, 3] in sRGB, transparent pixels shown over white
     alpha: Pixels | None = None  # [H, W], None for an opaque picture
-    original: bytes | None = None  # what was decoded, if it is an upright 8-bit RGB JPEG or PNG
+    original: bytes | None = None  # what was decoded, if it is an upright 8-bit sRGB JPEG or PNG
+    note: str | None = None  # what of its colours cannot be told
 
 
 def decode_picture(
@@ -44,20 +50,24 @@ def decode_picture(
 ) -> Picture:
     """Decode a photo with its transparency.
 
-    EXIF rotation is applied; palettes, gray, CMYK and 16 bits become 8-bit RGB; transparent pixels
-    show white. Raises ImageError naming `name` if the bytes cannot be decoded to the last row, are
-    in none of FORMATS, larger than most_pixels or animated.
+    EXIF rotation is applied; colours become sRGB as the profile says; palettes, gray, CMYK and 16
+    bits become 8-bit RGB; transparent pixels show white. Raises ImageError naming `name` if the
+    bytes cannot be decoded to the last row, are in none of FORMATS, larger than most_pixels or
+    animated.
     """
     with decoding(name):
         image, plain = open_picture(content, name, most_pixels)
-        if not image.has_transparency_data:
-            rgb = np.array(eight_bit(image, name).convert("RGB"))
-            return Picture(rgb, None, content if plain else None)
-        rgba = np.asarray(eight_bit(image, name).convert("RGBA"))
-    alpha = rgba[..., 3]
+        eight, alpha = eight_bit(image, name), None
+        transform, note = to_srgb(image)
+        if image.has_transparency_data:
+            eight = eight.convert("RGBA")
+            alpha = np.array(eight.getchannel("A"))
+        rgb = np.array(in_srgb(eight, transform))
+    if alpha is None:
+        return Picture(rgb, None, content if plain and transform is None else None, note)
     weight = alpha[..., None].astype(np.uint16)
-    over = (rgba[..., :3] * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE
-    return Picture(over.astype(np.uint8), alpha.copy())
+    over = (rgb * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE
+    return Picture(over.astype(np.uint8), alpha, None, note)
 
 
 def decode_rgb(content: bytes, name: str = "picture") -> Pixels:
@@ -141,6 +151,14 @@ def encode_png(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     if not done:
         raise ImageError(f"cannot encode an array of {array.dtype} {array.shape} as PNG")
     return buffer.tobytes()
+
+
+def encode_shown(image: Pixels, kind: Literal["PNG", "JPEG"]) -> bytes:
+    """PNG or JPEG bytes of RGB [H, W, 3] for people's eyes, with the profile that says sRGB."""
+    buffer = BytesIO()
+    options = {"compress_level": SHOWN_COMPRESSION} if kind == "PNG" else {"quality": JPEG_QUALITY}
+    Image.fromarray(image).save(buffer, kind, icc_profile=srgb_profile(), **options)
+    return buffer.getvalue()
 
 
 def pack(array: Pixels) -> bytes:

@@ -1,0 +1,83 @@
+"""Colours of a photo: whatever its colour profile says, behind the entrance they are sRGB.
+
+So they are in what is written: `srgb_profile` goes with it.
+"""
+
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+
+# As browsers and photo programs convert.
+INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+MODES = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}  # of pictures, by the space of their profile
+SAME = 2  # shades by which profiles of sRGB differ among themselves
+DATE = slice(24, 36)  # of a profile's header: when it was made
+ADOBE_RGB = "R03"  # how EXIF says it
+
+Transform = ImageCms.ImageCmsTransform
+
+
+@lru_cache
+def srgb_profile() -> bytes:
+    """The profile of sRGB, the same bytes every time."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[DATE] = bytes(len(profile[DATE]))
+    return bytes(profile)
+
+
+def to_srgb(image: Image.Image) -> tuple[Transform | None, str | None]:
+    """What brings a picture's colours to sRGB, None if they are that; and what cannot be told.
+
+    A profile that is broken, or is one for pictures of another kind, counts as none.
+    """
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            return _transform(profile, _kind(image)), None
+        except (OSError, ImageCms.PyCMSError) as error:
+            return None, f"its colour profile cannot be used ({error}) and counts as none"
+    if image.mode == "CMYK":
+        return None, "CMYK without a colour profile; its colours are guessed: save it as sRGB"
+    shot = image.getexif().get_ifd(ExifTags.IFD.Interop)
+    if shot.get(ExifTags.Interop.InteropIndex) == ADOBE_RGB:
+        return None, "Adobe RGB without a colour profile; taken as sRGB: save it as that"
+    return None, None
+
+
+def in_srgb(image: Image.Image, transform: Transform | None) -> Image.Image:
+    """An 8-bit picture of any mode as RGB, in sRGB."""
+    if transform is None:
+        return image.convert("RGB")
+    return ImageCms.applyTransform(image.convert(transform.input_mode), transform)
+
+
+def _kind(image: Image.Image) -> str:
+    """The mode in which a picture's profile would describe it."""
+    if image.mode == "CMYK":
+        return "CMYK"
+    return "L" if Image.getmodebase(image.mode) == "L" else "RGB"
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, kind: str) -> Transform | None:
+    """From a profile's colours to sRGB; None if no colour moves.
+
+    Raises OSError or PyCMSError if there is no way.
+    """
+    source = ImageCms.ImageCmsProfile(BytesIO(profile))
+    space = source.profile.xcolor_space
+    mode = MODES.get(space)
+    # Gray is colours as well, of equal channels.
+    if mode != kind and (mode, kind) != ("RGB", "L"):
+        raise ImageCms.PyCMSError(f"it is for {space.strip()} pictures, this one is {kind}")
+    target = ImageCms.ImageCmsProfile(BytesIO(srgb_profile()))
+    transform = ImageCms.buildTransform(source, target, mode, "RGB", INTENT, FLAGS)
+    steps = np.arange(0, 256, 15, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, len(steps), 3)
+    before = Image.fromarray(colours).convert(mode)
+    after = np.asarray(in_srgb(before, transform), np.int16)
+    moved = np.abs(after - np.asarray(before.convert("RGB"))).max()
+    return transform if moved > SAME else None
