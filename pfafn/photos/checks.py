@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from pfafn.kit.errors import UserError
 from pfafn.models.parts import Keypoint
 
+MIN_SIDE = 32  # pixels: less is a single one at the networks' coarsest level, 1/32 of their size
+MAX_ASPECT = 4  # letterboxed among pictures of 4:3, what is longer fills less than a third of one
+
 
 class PictureError(UserError, ValueError):
     """A picture, mask or annotation cannot be used; the message says which, expected and found."""
@@ -18,6 +21,21 @@ def check_picture(name: str, picture: Any) -> None:
     fits = isinstance(picture, np.ndarray) and picture.ndim == 3 and picture.shape[2] == 3
     if not fits or picture.dtype != np.uint8 or not picture.size:
         raise PictureError(f"{name} must be a uint8 RGB array (H, W, 3), got {describe(picture)}")
+
+
+def check_size(name: str, height: int, width: int) -> None:
+    """PictureError if a picture of this size can show no person and no garment."""
+    if not is_photo_size(height, width):
+        raise PictureError(
+            f"{name}: {width}x{height} pixels are no photo's size; take one of at least "
+            f"{MIN_SIDE} on each side, neither more than {MAX_ASPECT} times the other"
+        )
+
+
+def is_photo_size(height: int, width: int) -> bool:
+    """Whether a picture of this size can show a person or a garment."""
+    short, long = sorted((height, width))
+    return short >= MIN_SIDE and long <= MAX_ASPECT * short
 
 
 def check_mask(

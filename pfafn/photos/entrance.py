@@ -1,7 +1,8 @@
 """The one entrance for photos: however a picture comes in, it is a PersonPhoto or a GarmentPhoto.
 
-`read` takes files, `decode` their bytes, `of` arrays. Behind the entrance nothing is decoded,
-turned upright, thresholded or estimated again; only `fitted` brings a photo to another size.
+`read` takes files, `decode` their bytes, `of` arrays; a file must have a photo's size, an array may
+have any. Behind the entrance nothing is decoded, turned upright, brought to sRGB, thresholded or
+estimated again; only `fitted` brings a photo to another size.
 """
 
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from pfafn.photos.checks import check_mask, check_picture
+from pfafn.photos.checks import check_mask, check_picture, check_size
 from pfafn.photos.fitting import fit
 from pfafn.photos.images import (
     WHITE,
@@ -22,7 +23,7 @@ from pfafn.photos.images import (
     encode_png,
     quick_rgb,
 )
-from pfafn.photos.masks import OFF, MaskSource, binary, garment_mask
+from pfafn.photos.masks import ESTIMATED, OFF, MaskSource, binary, doubt, garment_mask
 from pfafn.photos.opening import MAX_PIXELS, read_bytes
 
 
@@ -31,6 +32,7 @@ class PersonPhoto(NamedTuple):
 
     rgb: Pixels  # [H, W, 3]
     original: bytes | None = None  # its file, if that is a plain JPEG or PNG
+    note: str | None = None  # what of its colours cannot be told
 
     @classmethod
     def of(cls, rgb: Any) -> Self:
@@ -40,13 +42,17 @@ class PersonPhoto(NamedTuple):
 
     @classmethod
     def decode(cls, content: bytes, name: str = "person", *, most_pixels: int = MAX_PIXELS) -> Self:
-        """The bytes of a picture; raises ImageError as `decode_picture` does."""
+        """The bytes of a picture.
+
+        Raises ImageError as `decode_picture` does, PictureError if it has no photo's size.
+        """
         picture = decode_picture(content, name, most_pixels=most_pixels)
-        return cls(picture.rgb, picture.original)
+        check_size(name, *picture.rgb.shape[:2])
+        return cls(picture.rgb, picture.original, picture.note)
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """A picture's file; raises ImageError naming it."""
+        """A picture's file; raises ImageError or PictureError naming it."""
         return cls.decode(read_bytes(path), str(path))
 
     def fitted(self, size: tuple[int, int]) -> Self:
@@ -63,6 +69,12 @@ class GarmentPhoto(NamedTuple):
     mask: Pixels  # [H, W], 255 on the garment and 0 beside it
     mask_source: MaskSource
     original: bytes | None = None  # the photo's file, if that is a plain JPEG or PNG
+    note: str | None = None  # what of its colours cannot be told
+
+    @property
+    def doubt(self) -> str | None:
+        """Why its mask is hardly one garment, if it was estimated."""
+        return doubt(self.mask) if self.mask_source in ESTIMATED else None
 
     @classmethod
     def of(cls, rgb: Any, mask: Any = None) -> Self:
@@ -84,9 +96,12 @@ class GarmentPhoto(NamedTuple):
     ) -> Self:
         """The bytes of a picture and, if there is one, its mask: gray uint8 [H, W].
 
-        Raises ImageError as `decode_picture` does, PictureError if the mask has another size.
+        Raises ImageError as `decode_picture` does, PictureError if it has no photo's size or the
+        mask another one.
         """
-        return cls.masked(decode_picture(content, name, most_pixels=most_pixels), mask, name)
+        picture = decode_picture(content, name, most_pixels=most_pixels)
+        check_size(name, *picture.rgb.shape[:2])
+        return cls.masked(picture, mask, name)
 
     @classmethod
     def read(cls, path: Path, mask: Path | None = None) -> Self:
@@ -99,9 +114,9 @@ class GarmentPhoto(NamedTuple):
         """A decoded picture with its mask: the given one, its transparency, or an estimate."""
         if mask is None:
             solid, source = garment_mask(picture.rgb, picture.alpha)
-            return cls(picture.rgb, solid, source, picture.original)
+            return cls(picture.rgb, solid, source, picture.original, picture.note)
         check_mask(f"{name}: mask", mask, picture.rgb.shape[:2])
-        return cls(picture.rgb, binary(mask), "file", picture.original)
+        return cls(picture.rgb, binary(mask), "file", picture.original, picture.note)
 
     def fitted(self, size: tuple[int, int]) -> Self:
         """Photo and mask letterboxed into size = (height, width); itself if it has it."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 MaskSource = Literal["file", "alpha", "white", "grabcut"]  # file: given with the photo
+ESTIMATED = ("white", "grabcut")  # the others are told
 
 SOLID = 127  # a mask's pixel counts above this value, so JPEG noise does not
 ON, OFF = 255, 0

@@ -19,7 +19,7 @@ from pfafn.inference.folders import (
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import encode_png, read_rgb
 
-SIZE = (6, 8)
+SIZE = (36, 48)
 
 
 class Pasting:
@@ -40,7 +40,7 @@ def shop(tmp_path: Path) -> Path:
     """Even pictures, each of its own gray; `half` and `whole` are masks."""
     for number, name in enumerate(["a.jpg", "a.png", "x.jpg", "x.png"]):
         (tmp_path / name).write_bytes(encode_png(np.full((*SIZE, 3), 50 * number, np.uint8)))
-    for name, columns in (("half", 4), ("whole", 8)):
+    for name, columns in (("half", 24), ("whole", 48)):
         mask = np.zeros(SIZE, np.uint8)
         mask[:, :columns] = 255
         (tmp_path / f"{name}.png").write_bytes(encode_png(mask))

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
 ]
-H, W = 6, 8
+H, W = 36, 48
 
 
 class Mirror:
@@ -75,7 +75,8 @@ def text(array: np.ndarray) -> str:
 
 
 ROW = {"person": text(picture(0)), "garment": text(picture(1))}
-MASK = np.repeat(np.array([[0], [100], [127], [128], [200], [255]], np.uint8), W, axis=1)
+SHADES = [0, 100, 127, 128, 200, 255]
+MASK = np.repeat(np.repeat(np.array(SHADES, np.uint8)[:, None], H // 6, axis=0), W, axis=1)
 
 
 def test_the_answer_is_a_png_for_each_row(student: Any) -> None:
@@ -95,12 +96,12 @@ def test_the_model_sees_the_pixels_that_were_sent(student: Any) -> None:
 
 def test_a_mask_is_garment_where_it_is_brighter_than_the_middle(student: Any) -> None:
     student.predict(None, pd.DataFrame([{**ROW, "garment_mask": text(MASK)}]))
-    assert Mirror.asked[1].mask[:, 0].tolist() == [0, 0, 0, 255, 255, 255]
+    assert Mirror.asked[1].mask[:: H // 6, 0].tolist() == [0, 0, 0, 255, 255, 255]
 
 
 def test_a_mask_of_another_size_is_named_with_its_row(student: Any) -> None:
     row = {**ROW, "garment_mask": text(MASK[:, 1:])}
-    with pytest.raises(served_error(), match=r"row 0, garment: mask must be .*\(6, 8\).*\(6, 7\)"):
+    with pytest.raises(served_error(), match=r"row 0, garment: mask must .*\(36, 48\).*\(36, 47\)"):
         student.predict(None, pd.DataFrame([row]))
 
 
@@ -181,7 +182,7 @@ def test_a_picture_with_too_many_pixels_is_named_before_it_is_decoded(
     large = text(np.zeros((H, W + 1, 3), np.uint8))[:-20] + 20 * "A"  # not to be decoded
     monkeypatch.setattr(served, "MOST_PIXELS", H * W)
     with pytest.raises(
-        served_error(), match=f"row 0, {column}: 9x6 is more than 48 pixels; shrink it"
+        served_error(), match=f"row 0, {column}: 49x36 is more than 1728 pixels; shrink it"
     ):
         student.predict(None, pd.DataFrame([{**ROW, column: large}]))
 

@@ -1,11 +1,12 @@
 """Whatever way a photo comes in, it is the same photo behind the entrance."""
 
-from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import photoset
 import pytest
+from iccprofiles import encoded
 from PIL import Image
 
 from pfafn.photos import entrance
@@ -13,15 +14,8 @@ from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto, stored
 from pfafn.photos.images import ImageError, encode_png, quick_rgb
 
-H, W = SIZE = (40, 24)
-PHOTO = np.random.default_rng(3).integers(0, 256, (6, 8, 3), np.uint8)
-
-
-def encoded(image: np.ndarray | Image.Image, kind: str = "PNG", **options) -> bytes:
-    buffer = BytesIO()
-    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
+H, W = SIZE = (40, 32)
+PHOTO = np.random.default_rng(3).integers(0, 256, (36, 48, 3), np.uint8)
 
 
 def cut_out(n: int = 1) -> tuple[bytes, np.ndarray]:
@@ -88,9 +82,9 @@ def test_a_mask_that_cannot_be_read_is_named_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("photo", [PersonPhoto, GarmentPhoto])
 def test_a_photo_with_too_many_pixels_is_refused(photo: type[PersonPhoto | GarmentPhoto]) -> None:
     content = encode_png(PHOTO)
-    assert photo.decode(content, most_pixels=48).rgb.shape == PHOTO.shape
-    with pytest.raises(ImageError, match="shirt: 8x6 is more than 47 pixels"):
-        photo.decode(content, "shirt", most_pixels=47)
+    assert photo.decode(content, most_pixels=36 * 48).rgb.shape == PHOTO.shape
+    with pytest.raises(ImageError, match="shirt: 48x36 is more than 1727 pixels"):
+        photo.decode(content, "shirt", most_pixels=1727)
 
 
 def test_a_turned_photo_stands_upright_with_its_mask() -> None:
@@ -128,8 +122,8 @@ def test_a_mask_stays_hard_whatever_size_it_is_brought_to() -> None:
 @pytest.mark.parametrize("kind", [PersonPhoto, GarmentPhoto])
 def test_a_photo_that_fits_is_not_touched(kind: type[PersonPhoto | GarmentPhoto]) -> None:
     photo = kind.decode(encode_png(PHOTO))
-    assert photo.fitted((6, 8)) is photo
-    for other in ((6, 9), (7, 8)):
+    assert photo.fitted((36, 48)) is photo
+    for other in ((36, 49), (37, 48)):
         assert photo.fitted(other).rgb.shape == (*other, 3)
 
 
@@ -154,14 +148,14 @@ def test_the_quick_decoder_sees_in_what_is_stored_what_the_strict_one_saw(kind: 
     np.testing.assert_array_equal(quick_rgb(kept), photo.rgb)
 
 
-@pytest.mark.parametrize("mask", [None, np.full((6, 8), 255, np.uint8)])
+@pytest.mark.parametrize("mask", [None, np.full((36, 48), 255, np.uint8)])
 def test_a_garments_own_file_is_kept_wherever_its_mask_comes_from(mask: np.ndarray | None) -> None:
     content = encoded(PHOTO, "JPEG")
     assert stored(GarmentPhoto.decode(content, mask=mask)) == content
 
 
 def test_a_photo_of_another_size_is_stored_as_it_was_fitted() -> None:
-    fitted = PersonPhoto.decode(encode_png(PHOTO)).fitted((12, 16))
+    fitted = PersonPhoto.decode(encode_png(PHOTO)).fitted((48, 64))
     np.testing.assert_array_equal(quick_rgb(stored(fitted)), fitted.rgb)
 
 
@@ -178,3 +172,36 @@ def test_a_photo_that_the_quick_decoder_cannot_read_is_stored_as_png(monkeypatch
     photo = PersonPhoto.decode(encoded(PHOTO, "JPEG"))
     monkeypatch.setattr(entrance, "quick_rgb", refuse)
     assert stored(photo) == encode_png(photo.rgb)
+
+
+@pytest.mark.parametrize("photo", [PersonPhoto, GarmentPhoto])
+@pytest.mark.parametrize("size", [(12, 10), (31, 40), (40, 1000), (129, 32)])
+def test_a_file_without_a_photos_size_is_refused(photo: Any, size: tuple[int, int]) -> None:
+    height, width = size
+    content = encode_png(np.zeros((*size, 3), np.uint8))
+    with pytest.raises(PictureError, match=f"shop/a.png: {width}x{height} pixels .* at least 32"):
+        photo.decode(content, "shop/a.png")
+
+
+@pytest.mark.parametrize("size", [(32, 32), (128, 32), (32, 128)])
+def test_the_smallest_and_the_longest_photo_are_read(size: tuple[int, int]) -> None:
+    content = encode_png(np.zeros((*size, 3), np.uint8))
+    assert PersonPhoto.decode(content).rgb.shape[:2] == size
+    assert GarmentPhoto.decode(content, mask=np.zeros(size, np.uint8)).mask.shape == size
+
+
+def test_only_an_estimated_mask_is_doubted() -> None:
+    rgb = np.full((*SIZE, 3), 255, np.uint8)
+    rgb[4:12, 4:-4] = rgb[-12:-4, 4:-4] = 90
+    pieces = np.where(rgb[..., 0] < 255, 255, 0).astype(np.uint8)
+    doubt = GarmentPhoto.of(rgb).doubt
+    assert doubt and "in 2 pieces" in doubt
+    assert GarmentPhoto.of(rgb, pieces).doubt is None
+    assert GarmentPhoto.decode(encoded(np.dstack([rgb, pieces]))).doubt is None
+
+
+def test_a_photo_carries_what_cannot_be_told_of_its_colours() -> None:
+    content = encoded(PHOTO, icc_profile=b"no profile" * 30)
+    for photo in (PersonPhoto.decode(content), GarmentPhoto.decode(content)):
+        assert photo.note and "colour profile cannot be used" in photo.note
+    assert PersonPhoto.decode(encoded(PHOTO)).note is None
