@@ -26,16 +26,22 @@ def tryon(
 
     With --pairs, each of its lines; else every person in every garment. Results in a folder are
     named PERSON__GARMENT.png. Without --mask the garment is told from its background. Pictures that
-    cannot be used are named at the end, with exit code 1; the others are done.
+    cannot be used are named at the end, with exit code 1; the others are done. A note says what is
+    doubtful or was left out.
     """
     from pfafn.inference import TryOn
-    from pfafn.inference.folders import dress_all, jobs, report
+    from pfafn.inference.folders import dress_all, jobs, left_out, report
     from pfafn.kit.heap import weights_apart
 
     todo = jobs(person, garment, mask, out, pairs)
     with weights_apart():
         loaded = TryOn.load(model)
-    failures = dress_all(loaded, todo)
+    notes: dict[str, None] = {}
+    failures = dress_all(loaded, todo, notes.setdefault)
+    if pairs is None:
+        notes |= dict.fromkeys(filter(None, map(left_out, (person, garment))))
+    for text in notes:
+        typer.echo(f"note: {text}", err=True)
     typer.echo(f"{len(todo) - len(failures)} of {len(todo)} written to {out}")
     if failures:
         typer.echo(report(failures), err=True)

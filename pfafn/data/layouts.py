@@ -15,9 +15,9 @@ from pfafn.kit.errors import UserError
 from pfafn.kit.files import MissingInput
 from pfafn.kit.spelling import below, spelt
 from pfafn.models.parts import Category
+from pfafn.photos.opening import SUFFIXES
 
 SPLITS = ("train", "test")
-PICTURES = (".jpg", ".png", ".jpeg")
 # Files of pairs: what a person of test tries on first is in the first of them.
 TEST_PAIRS = (
     "test_pairs_unpaired.txt", "test_unpaired_pairs.txt", "test_unpaired.txt", "test_pairs.txt",
@@ -41,7 +41,7 @@ class Role:
 
     folders: tuple[str, ...]
     suffix: str = ""
-    extensions: tuple[str, ...] = PICTURES
+    extensions: tuple[str, ...] = SUFFIXES
 
     def fits(self, name: str) -> bool:
         """Whether a file name is one of this role's."""

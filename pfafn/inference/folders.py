@@ -1,21 +1,21 @@
 """Try-on over files: pictures in, one picture per pair out; a bad one never stops the others."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from pfafn.data.pairs import read_lines
-from pfafn.inference.tryon import EncodedGarment, TryOn
+from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
 from pfafn.kit.spelling import composed
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import Pixels, encode_shown
+from pfafn.photos.opening import SUFFIXES, is_picture_name
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 WRITTEN = (".png", ".jpg", ".jpeg")
 HELD = 8  # encoded garments in memory: about as much as one try-on itself takes
 
@@ -52,7 +52,7 @@ def jobs(
         return [Job(person, garment, mask_of(garment, mask), checked_format(out))]
     else:
         chosen = [(p, g) for p in pictures(person) for g in pictures(garment)]
-    if out.suffix.lower() in (*WRITTEN, *PICTURES) and not out.is_dir():
+    if out.suffix.lower() in (*WRITTEN, *SUFFIXES) and not out.is_dir():
         raise TryOnError(
             f"{out} is the name of a picture, and the results of a folder or of --pairs are "
             "several: name a folder, or one --person file and one --garment file"
@@ -123,17 +123,29 @@ def pictures(path: Path) -> list[Path]:
     """The file itself, or the pictures of a folder by name."""
     if path.is_file():
         return [path]
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+    files = sorted(p for p in path.iterdir() if is_picture_name(p.name))
     if not files:
-        raise TryOnError(f"{path}: no pictures in it ({', '.join(PICTURES)})")
+        raise TryOnError(f"{path}: no pictures in it ({', '.join(SUFFIXES)})")
     return files
+
+
+def left_out(path: Path) -> str | None:
+    """What of a folder's files and folders `pictures` takes for none, in a sentence.
+
+    Hidden ones go without saying.
+    """
+    names = sorted(p.name for p in path.iterdir()) if path.is_dir() else []
+    names = [name for name in names if not name.startswith(".") and not is_picture_name(name)]
+    if not names:
+        return None
+    return f"{path}: {len(names)} left out, no pictures by their names: {', '.join(names)}"
 
 
 def mask_of(garment: Path, mask: Path | None) -> Path | None:
     """The mask file of a garment: mask itself, or in a folder the one of the same name."""
     if mask is None or not mask.is_dir():
         return mask
-    names = [f"{garment.stem}{suffix}" for suffix in (".png", *PICTURES)]
+    names = [f"{garment.stem}{suffix}" for suffix in (".png", *SUFFIXES)]
     files = [named(mask, name) for name in names]
     return next((path for path in files if path.is_file()), files[0])
 
@@ -145,14 +157,17 @@ def checked_format(out: Path) -> Path:
     return out
 
 
-def dress_all(model: TryOn, todo: list[Job]) -> dict[Job, str]:
+def dress_all(
+    model: TryOn, todo: list[Job], note: Callable[[str], object] = lambda text: None
+) -> dict[Job, str]:
     """Do all jobs; return those that failed, and why. Each result appears whole or not at all.
 
-    A picture is decoded and encoded once for all jobs that lie near each other; how many are held
-    does not grow with their number.
+    note(text) is called with what of a picture is doubtful, perhaps more than once. A picture is
+    decoded and encoded once for all jobs that lie near each other; how many are held does not grow
+    with their number.
     """
-    person = lru_cache(1)(lambda path: model.encode_person(PersonPhoto.read(path)))
-    garment = lru_cache(HELD)(partial(encode_garment, model))
+    person = lru_cache(1)(partial(encode_person, model, note))
+    garment = lru_cache(HELD)(partial(encode_garment, model, note))
     failures = {}
     with Progress("tryon", len(todo), unit="pictures") as progress:
         for job in in_blocks(todo):
@@ -177,9 +192,21 @@ def in_blocks(todo: list[Job]) -> list[Job]:
     return sorted(todo, key=places.__getitem__)
 
 
-def encode_garment(model: TryOn, path: Path, mask: Path | None) -> EncodedGarment:
+def encode_person(model: TryOn, note: Callable[[str], object], path: Path) -> EncodedPerson:
+    """A person from a photo's file; a UserError that names it if unusable."""
+    photo = PersonPhoto.read(path)
+    if photo.note:
+        note(f"{path}: {photo.note}")
+    return model.encode_person(photo)
+
+
+def encode_garment(
+    model: TryOn, note: Callable[[str], object], path: Path, mask: Path | None
+) -> EncodedGarment:
     """A garment from the files of photo and mask; a UserError that names the file if unusable."""
     photo = GarmentPhoto.read(path, mask)
+    for text in filter(None, (photo.note, photo.doubt)):
+        note(f"{path}: {text}")
     try:
         return model.encode_garment(photo)
     except PictureError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -17,8 +18,13 @@ from pfafn.kit.errors import UserError
 # What is decoded; whatever a file is called. Pillow knows many more formats, and for some of them
 # (EPS) it starts other programs on the file.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
+# How the names of such files end, in small letters.
+SUFFIXES = (".jpg", ".png", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif",
+            ".heic", ".heif")  # fmt: skip
+HEIF_OPENER = "pillow_heif:register_heif_opener"  # by name: who has no such photos needs none of it
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx")
 SEVERAL_ALLOWED = ("MPO",)  # a camera's JPEG with a preview beside the photo; opened as JPEG
-LOSSY = ("JPEG", "MPO", "WEBP", "AVIF")
+LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")
 MAX_PIXELS = 80_000_000
 MAX_BYTES = 256 * 2**20  # of an encoded file
 PNG_DEPTH = 24  # where a PNG file says its bits per channel
@@ -26,6 +32,11 @@ PNG_DEPTH = 24  # where a PNG file says its bits per channel
 
 class ImageError(UserError, ValueError):
     """A picture cannot be used; the message names the file and what is wrong with it."""
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name is a picture; hidden ones, as macOS's `._NAME`, are none."""
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -68,7 +79,7 @@ def open_picture(content: bytes, name: str, most_pixels: int) -> tuple[Image.Ima
     """
     if not content:
         raise ImageError(f"{name}: the file is empty (0 bytes); replace it")
-    image = Image.open(BytesIO(content), formats=FORMATS)
+    image = Image.open(BytesIO(content), formats=(*FORMATS, *_heif(content, name)))
     if image.width * image.height > most_pixels:
         raise ImageError(
             f"{name}: {image.width}x{image.height} is more than {most_pixels} pixels; shrink it"
@@ -82,6 +93,21 @@ def open_picture(content: bytes, name: str, most_pixels: int) -> tuple[Image.Ima
     plain = image.mode == "RGB" and image.format in ("JPEG", "PNG") and not deep
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     return upright, plain and not turned and not image.has_transparency_data
+
+
+def _heif(content: bytes, name: str) -> tuple[str, ...]:
+    """The format of a phone's HEIC photo if the bytes are one; ImageError if it cannot be read."""
+    brands = content[8:40]
+    if content[4:8] != b"ftyp" or not any(brand in brands for brand in HEIF_BRANDS):
+        return ()
+    try:
+        resolve_name(HEIF_OPENER)()
+    except ImportError as error:
+        raise ImageError(
+            f"{name}: a HEIC photo, for which pillow-heif is not installed; "
+            "run `pip install pillow-heif`, or save the photo as JPEG"
+        ) from error
+    return ("HEIF",)
 
 
 def eight_bit(image: Image.Image, name: str) -> Image.Image:

@@ -8,10 +8,12 @@ import numpy as np
 import photoset
 import pytest
 import tinyset
+from PIL import Image
 from verbs import done, names, refused, run
 
 from pfafn.inference import TryOn
 from pfafn.inference.folders import HELD, Job, TryOnError, in_blocks, jobs
+from pfafn.photos.colours import srgb_profile
 from pfafn.photos.images import read_rgb
 
 SIZE = (64, 96)
@@ -124,6 +126,40 @@ def test_a_bad_picture_is_named_and_the_others_are_done(shop):
     assert len(failed) == 2
     assert all(line.startswith("failed: a.jpg with ") and "damaged" in line for line in failed)
     assert "2 of 4 written" in result.stdout
+
+
+def test_every_picture_of_a_folder_is_tried_and_what_is_none_is_named(shop):
+    for name in ("c.avif", "d.tif", "e.webp"):
+        Image.fromarray(photoset.person(3, SIZE)).save(shop / "person" / name)
+    for name in ("._a.jpg", "notes.txt", "f.HEIC"):
+        (shop / "person" / name).write_bytes(b"\0\0\0\x18ftypheic")
+    result = run("tryon", *one(shop, person=shop / "person", out=shop / "out"))
+    assert result.exit_code == 1
+    assert "5 of 6 written" in result.stdout
+    assert names(shop / "out") == [f"{name}__x.png" for name in "abcde"]
+    assert (
+        "failed: f.HEIC with x.png" in result.stderr and "pip install pillow-heif" in result.stderr
+    )
+    assert (
+        f"note: {shop}/person: 1 left out, no pictures by their names: notes.txt" in result.stderr
+    )
+
+
+def test_a_note_is_given_once_and_is_no_failure(shop):
+    rgb = np.full((*SIZE, 3), 255, np.uint8)
+    rgb[4:20, 8:-8] = rgb[-20:-4, 8:-8] = 90
+    photoset.write_rgb(shop / "garment/x.png", rgb)
+    result = done("tryon", *folders(shop))
+    assert "4 of 4 written" in result.stdout
+    assert result.stderr.count("note: ") == 1
+    assert "x.png: the mask estimated from it is in 2 pieces" in result.stderr
+
+
+def test_a_result_says_that_its_colours_are_srgb(shop):
+    for name in ("worn.png", "worn.jpg"):
+        done("tryon", *one(shop, out=shop / name))
+        with Image.open(shop / name) as image:
+            assert image.info["icc_profile"] == srgb_profile()
 
 
 def test_a_missing_mask_fails_its_garment_only(shop):

@@ -220,6 +220,8 @@ def test_dresscode_takes_splits_from_its_pairs_and_categories_from_folders(tmp_p
     [
         (VITON, "train_img/000001_0.jpg", True),
         (VITON, "test_clothes/000001_1.JPG", True),
+        (VITON, "test_clothes/000001_1.webp", True),
+        (VITON, "test_clothes/._000001_1.jpg", False),
         (VITON, "test_pairs.txt", True),
         (VITON, "truth/test_flow/a__b.png", True),
         (VITON, "train_img/000001_1.jpg", False),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from iccprofiles import encoded
 
 from pfafn.inference.folders import (
     HELD,
@@ -12,6 +13,7 @@ from pfafn.inference.folders import (
     dress_all,
     in_blocks,
     jobs,
+    left_out,
     mask_of,
     pictures,
     write_picture,
@@ -73,9 +75,33 @@ def test_a_garment_with_another_mask_is_another_garment(shop: Path) -> None:
 
 
 def test_a_folders_pictures_are_told_by_any_spelling_of_their_suffix(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "c.Jpeg", "notes.txt"):
+    for name in ("b.JPG", "a.png", "c.Jpeg", "d.HEIC", "e.avif", "f.tif", "notes.txt"):
         (tmp_path / name).touch()
-    assert [path.name for path in pictures(tmp_path)] == ["a.png", "b.JPG", "c.Jpeg"]
+    assert [path.name[0] for path in pictures(tmp_path)] == ["a", "b", "c", "d", "e", "f"]
+
+
+def test_what_of_a_folder_is_no_picture_is_named_and_counted(tmp_path: Path) -> None:
+    assert left_out(tmp_path) is None
+    for name in ("a.png", "notes.txt", "._a.png", ".DS_Store", "b.psd"):
+        (tmp_path / name).touch()
+    (tmp_path / "more").mkdir()
+    said = left_out(tmp_path)
+    assert said and said.startswith(f"{tmp_path}: 3 left out")
+    assert said.endswith(": b.psd, more, notes.txt")
+    assert [path.name for path in pictures(tmp_path)] == ["a.png"]
+    assert left_out(tmp_path / "a.png") is None
+
+
+def test_what_is_doubtful_of_a_picture_is_said_with_its_file(shop: Path) -> None:
+    rgb = np.full((*SIZE, 3), 255, np.uint8)
+    rgb[2:12, 4:-4] = rgb[-12:-2, 4:-4] = 90
+    (shop / "g.png").write_bytes(encoded(rgb, icc_profile=b"no profile" * 30))
+    notes: list[str] = []
+    todo = [Job(shop / "g.png", shop / "g.png", None, shop / "out/g.png")]
+    assert not dress_all(Pasting(), todo, notes.append)  # type: ignore[arg-type]
+    assert all(note.startswith(f"{shop}/g.png: ") for note in notes)
+    profile, again, mask = notes
+    assert "colour profile" in profile and profile == again and "in 2 pieces" in mask
 
 
 def test_a_mask_as_png_wins_over_a_photo_of_its_name_beside_it(tmp_path: Path) -> None:

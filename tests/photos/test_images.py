@@ -1,11 +1,13 @@
+import sys
 from io import BytesIO
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from pfafn.photos import fitting, images
+from pfafn.photos import fitting, images, opening
 from pfafn.photos.images import ImageError
 
 H, W = 6, 8
@@ -201,3 +203,38 @@ def test_packed_pixels_come_back_exactly(shape):
 def test_packed_pixels_of_another_shape_are_refused(content):
     with pytest.raises(ImageError, match="fake in row 3: no packed picture of"):
         images.unpack(content, (H, W, 3), "fake in row 3")
+
+
+HEIC = b"\0\0\0\x18ftypmif1\0\0\0\0heicmif1" + bytes(8)
+
+
+def test_a_heic_photo_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match="IMG_1.HEIC: a HEIC photo, .*pip install pillow-heif"):
+        images.decode_rgb(HEIC, "IMG_1.HEIC")
+
+
+def test_a_heic_photo_is_read_where_pillow_can(monkeypatch):
+    for table in ("OPEN", "ID"):
+        monkeypatch.setattr(Image, table, Image.__dict__[table].copy())
+    red = Image.new("RGB", (W, H), "red")
+    opener = SimpleNamespace(
+        register_heif_opener=lambda: Image.register_open("HEIF", lambda file, name: red)
+    )
+    monkeypatch.setitem(sys.modules, "pillow_heif", opener)
+    np.testing.assert_array_equal(images.decode_rgb(HEIC), np.asarray(red))
+
+
+def test_an_avif_is_no_heic(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    content = encoded(Image.new("RGB", (W, H), "white"), "AVIF")
+    assert images.decode_rgb(content).shape == (H, W, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_picture"),
+    [("a.JPG", True), ("b.heic", True), ("._a.jpg", False), (".hidden.png", False),
+     ("a.jpg.txt", False), ("jpg", False)],
+)  # fmt: skip
+def test_a_picture_is_told_by_its_name(name, is_picture):
+    assert opening.is_picture_name(name) is is_picture
