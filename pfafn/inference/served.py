@@ -1,8 +1,9 @@
 """The model as MLflow serves it: rows of pictures in, a PNG out. Stored as code, never as a pickle.
 
 Student: columns person, garment, optional garment_mask. Tutor: also parsing, keypoints, optional
-body_parts. A picture is base64 of a PNG or JPEG; keypoints are JSON of 54 numbers (18 x [x, y,
-score], pixels of the person picture). Answer: column image, base64 PNG.
+body_parts. A picture is base64 of its file, however that is spelt; keypoints are JSON of 54 numbers
+(18 x [x, y, score], pixels of the person picture). Answer: columns image, base64 PNG, and note,
+what is doubtful of the photos if anything.
 
 Whoever asks may be a stranger. A request has at most MOST_ROWS rows, MOST_BYTES of text in all and
 SECONDS to be answered in, asked before each row; a picture has at most MOST_PIXELS. Files of this
@@ -11,20 +12,22 @@ the path of a file below it.
 """
 
 import base64
-import binascii
 import json
+import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
@@ -39,19 +42,26 @@ MOST_BYTES = 64 * 2**20
 MOST_PIXELS = 25_000_000
 MOST_KEYPOINTS = 10_000  # characters
 SECONDS = 60.0
+OF_URLS = str.maketrans("-_", "+/")  # base64's other alphabet
+LOG = logging.getLogger("pfafn.served")
 
 Photo = TypeVar("Photo")
 
 
 class RequestError(UserError, MlflowException):
-    """A request or a row of it cannot be used; the message names what was expected and what to do.
+    """A request or a row of it cannot be answered; the message says why and what to do.
 
     Of a row it names number and column. MLflow's server answers with the message, where any other
     exception would give it nothing but the traceback.
     """
 
-    def __init__(self, message: str) -> None:
-        MlflowException.__init__(self, message, error_code=INVALID_PARAMETER_VALUE)
+    def __init__(self, message: str, code: int = INVALID_PARAMETER_VALUE) -> None:
+        MlflowException.__init__(self, message, error_code=code)
+
+    def serialize_as_json(self) -> str:
+        """The server's answer: the message, before which it has put the whole request."""
+        self.message = str(self)
+        return super().serialize_as_json()
 
 
 class Served(PythonModel):
@@ -73,7 +83,7 @@ class Served(PythonModel):
         began = time.monotonic()
         rows = model_input.to_dict(orient="records")
         check_amount(rows)
-        images = []
+        answers = []
         for number, row in enumerate(rows):
             if time.monotonic() - began > SECONDS:
                 raise RequestError(
@@ -81,16 +91,25 @@ class Served(PythonModel):
                     "at a time, or smaller pictures"
                 )
             try:
-                image = self._wear(Row(row))
+                answers.append(self._answer(Row(row)))
             except UserError as error:
                 raise RequestError(f"row {number}, {error}") from error
-            images.append(base64.b64encode(encode_shown(image, "PNG")).decode())
-        return pd.DataFrame({"image": images})
+            except Exception as error:  # what it says may be nobody's business
+                LOG.exception("row %d", number)
+                hint = f"row {number} failed on the server, whose log says why"
+                raise RequestError(hint, INTERNAL_ERROR) from error
+        return pd.DataFrame(answers, columns=["image", "note"])
 
-    def _wear(self, row: "Row") -> Pixels:
+    def _answer(self, row: "Row") -> tuple[str, str]:
         person = row.picture("person", PersonPhoto.decode)
         mask = row.optional("garment_mask", decode_gray)
         garment = row.picture("garment", partial(GarmentPhoto.decode, mask=mask))
+        worn = encode_shown(self._wear(row, person, garment), "PNG")
+        told = [("person", person.note), ("garment", garment.note), ("garment", garment.doubt)]
+        note = "; ".join(f"{column}: {text}" for column, text in told if text)
+        return base64.b64encode(worn).decode(), note
+
+    def _wear(self, row: "Row", person: PersonPhoto, garment: GarmentPhoto) -> Pixels:
         if not self.is_tutor:
             return self.model.try_on(person, garment)
         parsing, keypoints = row.picture("parsing", decode_ids), row.keypoints()
@@ -108,6 +127,18 @@ def check_amount(rows: list[dict[str, Any]]) -> None:
             f"expected at most {MOST_BYTES} bytes in all rows, got {size}: send fewer rows at a "
             "time, or smaller pictures"
         )
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes that a text stands for; ValueError if it is no base64.
+
+    It may be a data URL, have line breaks, be of the alphabet for URLs, have lost its padding, or
+    have gone through a form, which makes a space of every plus.
+    """
+    text = unquote(text).partition("base64,")[2] or text
+    text = re.sub(r"\s*[\r\n]\s*", "", text.strip()).replace(" ", "+").rstrip("=")
+    text = text.translate(OF_URLS) + "=" * (-len(text) % 4)
+    return base64.b64decode(text, validate=True)
 
 
 class Row:
@@ -146,8 +177,8 @@ class Row:
         if file := self._file(text):
             return read_bytes(file)
         try:
-            return base64.b64decode(text.partition("base64,")[2] or text, validate=True)
-        except (binascii.Error, ValueError) as error:
+            return from_base64(text)
+        except ValueError as error:
             wanted = "base64 of a PNG or JPEG"
             if folder := os.environ.get(PATHS):
                 wanted += f", or the path of a file below {folder}"

@@ -41,6 +41,7 @@ REQUIREMENTS = (
 )
 INPUTS = {STUDENT: ("person", "garment"), TUTOR: ("person", "garment", "parsing", "keypoints")}
 OPTIONAL = {STUDENT: ("garment_mask",), TUTOR: ("garment_mask", "body_parts")}
+ANSWER = ("image", "note")
 URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 
@@ -131,6 +132,7 @@ def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
     """Weights and today's code as a pyfunc model made from code: no pickle anywhere."""
     columns = [ColSpec("string", column) for column in INPUTS[name]]
     columns += [ColSpec("string", column, required=False) for column in OPTIONAL[name]]
+    answer = [ColSpec("string", column) for column in ANSWER]
     with warnings.catch_warnings():
         # An example would be run through the model here, which the signature makes needless.
         warnings.filterwarnings("ignore", message=".*input example was not provided")
@@ -140,7 +142,7 @@ def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
             "model_config": {"model": name},
             "code_paths": [str(PACKAGE)],
             "pip_requirements": requirements(),
-            "signature": ModelSignature(Schema(columns), Schema([ColSpec("string", "image")])),
+            "signature": ModelSignature(Schema(columns), Schema(answer)),
         }
 
 

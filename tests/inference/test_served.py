@@ -1,15 +1,21 @@
 """The served model: rows of pictures in, a PNG out, and clear words for a bad row."""
 
 import base64
+import io
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import pytest
+from iccprofiles import encoded
+from PIL import Image
 
+from pfafn.photos.colours import srgb_profile
 from pfafn.photos.entrance import PersonPhoto
 from pfafn.photos.images import decode_rgb, encode_png
 
@@ -105,10 +111,63 @@ def test_a_mask_of_another_size_is_named_with_its_row(student: Any) -> None:
         student.predict(None, pd.DataFrame([row]))
 
 
-def test_a_picture_may_be_a_data_uri(student: Any) -> None:
-    row = {**ROW, "person": f"data:image/png;base64,{ROW['person']}"}
+SPELLINGS = {
+    "line breaks": lambda content: base64.encodebytes(content).decode(),
+    "line breaks of Windows": lambda content: wrapped(content, "\r\n"),
+    "indented lines": lambda content: wrapped(content, "\n    "),
+    "a trailing newline": lambda content: base64.b64encode(content).decode() + "\n",
+    "the alphabet for URLs": lambda content: base64.urlsafe_b64encode(content).decode(),
+    "no padding": lambda content: base64.b64encode(content).decode().rstrip("="),
+    "pluses made spaces": lambda content: base64.b64encode(content).decode().replace("+", " "),
+    "a data URL": lambda content: f"data:image/png;base64,{base64.b64encode(content).decode()}",
+    "a quoted data URL": lambda content: (
+        f"data:image/png;base64,{quote(base64.b64encode(content).decode())}"
+    ),
+}
+
+
+def wrapped(content: bytes, line_break: str) -> str:
+    return base64.encodebytes(content).decode().replace("\n", line_break)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_base64_may_be_spelt_as_any_tool_spells_it(student: Any, spelling: str) -> None:
+    # Of all rests by 3, so with every padding; pixels at random, so with every letter.
+    for cut in range(3):
+        content = encode_png(picture(0)) + bytes(cut)
+        row = {**ROW, "person": SPELLINGS[spelling](content)}
+        student.predict(None, pd.DataFrame([row]))
+        np.testing.assert_array_equal(Mirror.asked[0].rgb, picture(0))
+
+
+@pytest.mark.parametrize("garbage", ["x", "a.b", "ab=cd", "https://shop/shirt.png", "\u00e4"])
+def test_what_is_no_base64_is_named(student: Any, garbage: str) -> None:
+    with pytest.raises(served_error(), match="row 0, person: expected base64 .*, got") as refused:
+        student.predict(None, pd.DataFrame([{**ROW, "person": garbage}]))
+    assert repr(garbage) in str(refused.value)
+
+
+def test_a_photos_transparency_is_its_mask(student: Any) -> None:
+    cut_out = np.dstack([picture(1), MASK])
+    row = {**ROW, "garment": base64.b64encode(encoded(cut_out)).decode()}
     student.predict(None, pd.DataFrame([row]))
-    np.testing.assert_array_equal(Mirror.asked[0].rgb, picture(0))
+    assert Mirror.asked[1].mask_source == "alpha"
+    np.testing.assert_array_equal(Mirror.asked[1].mask, np.where(MASK > 127, 255, 0))
+
+
+def test_what_is_doubtful_of_the_photos_is_said_beside_the_answer(student: Any) -> None:
+    rgb = np.full((H, W, 3), 255, np.uint8)
+    rgb[2:12, 4:-4] = rgb[-12:-2, 4:-4] = 90
+    odd = base64.b64encode(encoded(rgb, icc_profile=b"no profile" * 30)).decode()
+    answer = student.predict(None, pd.DataFrame([ROW | {"garment": odd}, ROW]))
+    assert re.match("garment: its colour profile .*; garment: .* in 2 pieces", answer["note"][0])
+    assert list(answer) == ["image", "note"]
+
+
+def test_an_answer_says_that_its_colours_are_srgb(student: Any) -> None:
+    answer = student.predict(None, pd.DataFrame([ROW]))["image"][0]
+    with Image.open(io.BytesIO(base64.b64decode(answer))) as image:
+        assert image.info["icc_profile"] == srgb_profile()
 
 
 @pytest.fixture
@@ -239,3 +298,27 @@ def test_a_row_that_cannot_be_used_is_the_callers_error_not_the_servers(student:
         student.predict(None, pd.DataFrame([ROW, {**ROW, "garment": "no picture"}]))
     assert refused.value.get_http_status_code() == 400
     assert "row 1, garment" in refused.value.message
+
+
+def test_what_the_server_says_is_the_sentence_and_nothing_of_the_request(student: Any) -> None:
+    with pytest.raises(served_error()) as refused:
+        student.predict(None, pd.DataFrame([{**ROW, "garment": text(picture(1))[:200]}]))
+    # As MLflow's server does before it answers.
+    refused.value.message = f"Failed to predict data '{ROW}'. \nError: {refused.value.message}"
+    said = json.loads(refused.value.serialize_as_json())
+    assert said["message"].startswith("row 0, garment: damaged picture")
+    assert "stack_trace" not in said
+
+
+def test_a_fault_of_the_server_is_told_to_its_log_alone(
+    student: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("/secret/path")
+
+    monkeypatch.setattr(Mirror, "try_on", broken)
+    with pytest.raises(served_error(), match="row 0 failed on the server") as failed:
+        student.predict(None, pd.DataFrame([ROW]))
+    assert failed.value.get_http_status_code() == 500
+    assert "/secret/path" not in failed.value.serialize_as_json()
+    assert "/secret/path" in caplog.text
