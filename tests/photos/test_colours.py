@@ -5,9 +5,11 @@ from io import BytesIO
 import iccprofiles
 import numpy as np
 import pytest
-from iccprofiles import WIDE, encoded
+from iccprofiles import encoded
 from PIL import ExifTags, Image
 
+from benchmarks import icc
+from benchmarks.icc import WIDE
 from pfafn.photos.colours import srgb_profile
 from pfafn.photos.entrance import PersonPhoto, stored
 from pfafn.photos.images import decode_picture, encode_png, encode_shown, quick_rgb
@@ -21,7 +23,7 @@ PHOTO = np.random.default_rng(4).integers(90, 216, (H, W, 3), np.uint8)
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_the_same_colours_in_another_space_are_the_same_photo(space: str, kind: str) -> None:
     lossless = {"lossless": True} if kind == "WEBP" else {}
-    wide = iccprofiles.in_wide(PHOTO, space)
+    wide = icc.in_wide(PHOTO, space)
     assert np.abs(wide.astype(int) - PHOTO).max() > 10
     found = decode_picture(encoded(wide, kind, icc_profile=WIDE[space], **lossless))
     np.testing.assert_allclose(found.rgb.astype(int), PHOTO, atol=2)
@@ -30,15 +32,13 @@ def test_the_same_colours_in_another_space_are_the_same_photo(space: str, kind: 
 
 @pytest.mark.parametrize("space", WIDE)
 def test_what_is_stored_is_the_converted_photo(space: str) -> None:
-    wide = iccprofiles.in_wide(PHOTO, space)
+    wide = icc.in_wide(PHOTO, space)
     photo = PersonPhoto.decode(encoded(wide, "JPEG", quality=98, icc_profile=WIDE[space]))
     assert stored(photo) == encode_png(photo.rgb)
     np.testing.assert_array_equal(quick_rgb(stored(photo)), photo.rgb)
 
 
-@pytest.mark.parametrize(
-    "profile", [srgb_profile(), iccprofiles.matrix(iccprofiles.SRGB, iccprofiles.SRGB_CURVE)]
-)
+@pytest.mark.parametrize("profile", [srgb_profile(), icc.matrix(icc.SRGB, icc.SRGB_CURVE)])
 def test_a_photo_that_says_srgb_is_kept_to_the_byte(profile: bytes) -> None:
     content = encoded(PHOTO, icc_profile=profile)
     photo = PersonPhoto.decode(content)
@@ -49,7 +49,7 @@ def test_a_photo_that_says_srgb_is_kept_to_the_byte(profile: bytes) -> None:
 def test_transparency_stays_beside_converted_colours() -> None:
     alpha = np.full(SIZE, 255, np.uint8)
     alpha[:, ::2] = 0
-    wide = iccprofiles.in_wide(PHOTO, "Adobe RGB")
+    wide = icc.in_wide(PHOTO, "Adobe RGB")
     found = decode_picture(encoded(np.dstack([wide, alpha]), icc_profile=WIDE["Adobe RGB"]))
     np.testing.assert_array_equal(found.alpha, alpha)
     np.testing.assert_allclose(found.rgb[:, 1::2].astype(int), PHOTO[:, 1::2], atol=2)
@@ -57,7 +57,7 @@ def test_transparency_stays_beside_converted_colours() -> None:
 
 
 def test_a_palette_is_converted_colour_by_colour() -> None:
-    wide = iccprofiles.in_wide(np.full((H, W, 3), (60, 170, 80), np.uint8), "Display P3")
+    wide = icc.in_wide(np.full((H, W, 3), (60, 170, 80), np.uint8), "Display P3")
     palette = Image.fromarray(wide).quantize(2)
     found = decode_picture(encoded(palette, icc_profile=WIDE["Display P3"]))
     np.testing.assert_allclose(found.rgb[0, 0].astype(int), (60, 170, 80), atol=2)
@@ -78,7 +78,7 @@ def test_sixteen_bit_gray_is_converted_as_well() -> None:
 
 def test_a_gray_photo_may_have_a_profile_of_rgb() -> None:
     light = Image.new("L", (W, H), 128)
-    profile = iccprofiles.matrix(iccprofiles.SRGB, iccprofiles.gamma(1.0))
+    profile = icc.matrix(icc.SRGB, icc.gamma(1.0))
     found = decode_picture(encoded(light, icc_profile=profile))
     assert found.note is None
     assert np.abs(found.rgb.astype(int) - 188).max() <= 1
