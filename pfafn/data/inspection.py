@@ -18,19 +18,12 @@ from pfafn.data.layouts import Layout
 from pfafn.data.parsing import ParsingError, canonical
 from pfafn.kit.errors import UserError
 from pfafn.models.parts import BodyPart
+from pfafn.photos.checks import is_photo_size
 from pfafn.photos.entrance import GarmentPhoto
-from pfafn.photos.images import (
-    ImageError,
-    Picture,
-    decode_gray,
-    decode_ids,
-    decode_picture,
-    read_bytes,
-)
+from pfafn.photos.images import Picture, decode_gray, decode_ids, decode_picture
 from pfafn.photos.masks import MaskSource, area
+from pfafn.photos.opening import ImageError, read_bytes
 
-MIN_SIDE = 32  # pixels
-MAX_ASPECT = 4.0
 Value = str | float | int | None
 THUMB = (16, 12)  # height, width of the picture's small copy, for finding near duplicates
 
@@ -55,6 +48,8 @@ class Reason(StrEnum):
     PAIRS = "pairs"
     NO_OTHER_GARMENT = "no_other_garment"
     SEVERAL_PEOPLE = "several_people"
+    COLOURS = "colours"
+    MASK_DOUBTFUL = "mask_doubtful"
     STRAY_FILE = "stray_file"
     UNUSED_FOLDER = "unused_folder"
 
@@ -121,6 +116,7 @@ class Inspector:
         picture = None if files.image in files.absent else found.run(files.image, _picture)
         if picture is None:
             return Report(tuple(found.findings))
+        found.note(files.image, Reason.COLOURS, picture.note)
         size = picture.rgb.shape[:2]
         if files.parsing:
             found.run(files.parsing, lambda path: self._parsing(path, size))
@@ -140,6 +136,7 @@ class Inspector:
         picture = found.run(files.image, _picture)
         if picture is None:
             return Report(tuple(found.findings))
+        found.note(files.image, Reason.COLOURS, picture.note)
         told = files.mask or files.image
         photo = found.run(told, lambda _: _masked(files, picture))
         if photo is not None:
@@ -148,6 +145,7 @@ class Inspector:
                 found.add(told, Reason.MASK_EMPTY, share)
             elif share > self.max_mask:
                 found.add(told, Reason.MASK_FULL, share)
+            found.note(told, Reason.MASK_DOUBTFUL, photo.doubt)
         source = photo and photo.mask_source
         size = picture.rgb.shape[:2]
         return Report(tuple(found.findings), digest(picture.rgb), b"", size, source)
@@ -175,6 +173,11 @@ class _Collector:
         file = path.relative_to(self.root).as_posix()
         self.findings.append(Finding(file, reason, value, self.split, self.sample, rejects))
 
+    def note(self, path: Path, reason: Reason, text: str | None) -> None:
+        """A finding for which nothing is left out, if there is one."""
+        if text:
+            self.add(path, reason, text, rejects=False)
+
     def run(self, path: Path, check: Callable[[Path], Any], otherwise: Any = None) -> Any:
         """check(path), or `otherwise` and a finding if it raises."""
         try:
@@ -196,7 +199,7 @@ def _picture(path: Path) -> Picture:
     """Decode a photo and check that its size and content are a photo's."""
     picture = decode_picture(read_bytes(path), path.name)
     height, width = picture.rgb.shape[:2]
-    if min(height, width) < MIN_SIDE or max(height, width) > MAX_ASPECT * min(height, width):
+    if not is_photo_size(height, width):
         raise Problem(Reason.IMPLAUSIBLE_SIZE, f"{width}x{height}")
     if (picture.rgb == picture.rgb[0, 0]).all():
         raise Problem(Reason.BLANK, "#{:02x}{:02x}{:02x}".format(*picture.rgb[0, 0]))

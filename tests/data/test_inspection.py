@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from iccprofiles import encoded
 
 from pfafn.data.catalogue import GarmentFiles
 from pfafn.data.inspection import Inspector, Problem, Reason, decode_body_parts, digest
@@ -46,6 +47,17 @@ def test_only_a_picture_of_one_colour_is_blank(tmp_path: Path) -> None:
     assert reasons(tmp_path, plain) == [Reason.BLANK]
     plain[39, 63] = 0
     assert reasons(tmp_path, plain) == []
+
+
+def test_what_is_doubtful_is_noted_and_rejects_nothing(tmp_path: Path) -> None:
+    rgb = np.full((40, 64, 3), 255, np.uint8)
+    rgb[4:16, 8:-8] = rgb[-16:-4, 8:-8] = 90
+    (tmp_path / "g.png").write_bytes(encoded(rgb, icc_profile=b"no profile" * 30))
+    files = GarmentFiles("g", "train", Category.UPPER, tmp_path / "g.png", None)
+    report = Inspector(tmp_path, LAYOUTS["viton"], 0.02, 0.9).garment(files)
+    assert report.usable
+    assert [f.reason for f in report.findings] == [Reason.COLOURS, Reason.MASK_DOUBTFUL]
+    assert "in 2 pieces" in str(report.findings[1].value)
 
 
 def test_pictures_of_the_same_bytes_in_another_shape_are_others() -> None:

@@ -11,6 +11,7 @@ import pytest
 import tinyset
 from PIL import Image
 
+from benchmarks.icc import WIDE, in_wide
 from pfafn.data.catalogue import GarmentFiles
 from pfafn.data.check import Garment
 from pfafn.data.inspection import Inspector
@@ -73,7 +74,16 @@ def turned_with_a_noisy_mask(folder: Path) -> Shop:
         return Shop(*paths, np.rot90(np.asarray(stored), -1), mask)
 
 
-@pytest.fixture(params=[cut_out, cut_out_with_a_mask, turned_with_a_noisy_mask])
+def in_another_space(folder: Path) -> Shop:
+    """Saved in Adobe RGB, as its profile says."""
+    rgb, mask = photoset.garment(2, SIZE)
+    path = save(folder / "g.png", in_wide(rgb, "Adobe RGB"), icc_profile=WIDE["Adobe RGB"])
+    shown = read_rgb(path)
+    np.testing.assert_allclose(shown.astype(int), rgb, atol=4)
+    return Shop(path, save(folder / "mask.png", mask), shown, mask)
+
+
+@pytest.fixture(params=[cut_out, cut_out_with_a_mask, turned_with_a_noisy_mask, in_another_space])
 def shop(request, tmp_path: Path) -> Shop:
     return request.param(tmp_path)
 
