@@ -136,7 +136,7 @@ def from_base64(text: str) -> bytes:
     have gone through a form, which makes a space of every plus.
     """
     text = unquote(text).partition("base64,")[2] or text
-    text = re.sub(r"\s*[\r\n]\s*", "", text.strip()).replace(" ", "+").rstrip("=")
+    text = re.sub(r"\s*[\r\n]\s*", "", text.strip()).replace(" ", "+")
     text = text.translate(OF_URLS) + "=" * (-len(text) % 4)
     return base64.b64decode(text, validate=True)
 

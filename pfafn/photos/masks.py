@@ -75,7 +75,7 @@ def doubt(mask: Pixels) -> str | None:
 def _white_background(shade: Pixels, least: float) -> NDArray[np.bool_]:
     """Background of a picture by its pixels' darkest channel [H, W]: at least so light, and beside
     that whatever is near white, as compression leaves it around a garment."""
-    sure = _touching_border(shade >= max(NEAR_WHITE, least))
+    sure = _touching_border(shade >= least)
     beside = cv2.dilate(sure.astype(np.uint8), np.ones((2 * FRINGE + 1, 2 * FRINGE + 1)))
     return _touching_border((beside > 0) & (shade >= NEAR_WHITE))
 

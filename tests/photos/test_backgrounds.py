@@ -93,6 +93,22 @@ def test_a_white_background_may_be_lit_unevenly() -> None:
     assert ((garment_mask(rgb)[0] > 0) == truth).mean() > 0.99
 
 
+def test_a_white_background_may_be_a_little_darker_around_the_garment() -> None:
+    rgb, truth = photo(255)
+    around = cv2.dilate(truth.astype(np.uint8), np.ones((15, 15))) > 0
+    rgb[around & ~truth] = 252
+    assert ((garment_mask(rgb)[0] > 0) == truth).mean() > 0.99
+
+
+def test_a_white_garment_may_touch_the_border() -> None:
+    rgb, truth = photo(255)
+    truth[50:60] = True
+    rgb[truth] = 249
+    mask = garment_mask(rgb)[0]
+    assert mask[55].all()
+    assert (mask[truth] > 0).mean() > 0.75 and not mask[~truth].any()
+
+
 def comb(teeth: int) -> np.ndarray:
     """A mask of one piece with so many slits."""
     mask = np.zeros((96, 128), np.uint8)

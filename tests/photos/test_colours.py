@@ -34,6 +34,7 @@ def test_the_same_colours_in_another_space_are_the_same_photo(space: str, kind: 
 def test_what_is_stored_is_the_converted_photo(space: str) -> None:
     wide = icc.in_wide(PHOTO, space)
     photo = PersonPhoto.decode(encoded(wide, "JPEG", quality=98, icc_profile=WIDE[space]))
+    assert photo.original is None
     assert stored(photo) == encode_png(photo.rgb)
     np.testing.assert_array_equal(quick_rgb(stored(photo)), photo.rgb)
 
@@ -44,6 +45,14 @@ def test_a_photo_that_says_srgb_is_kept_to_the_byte(profile: bytes) -> None:
     photo = PersonPhoto.decode(content)
     np.testing.assert_array_equal(photo.rgb, PHOTO)
     assert stored(photo) == content
+
+
+def test_a_small_shift_of_the_colours_is_one_as_well() -> None:
+    profile = icc.matrix(icc.SRGB, icc.gamma(2.2))
+    found = decode_picture(encoded(np.full((H, W, 3), 16, np.uint8), icc_profile=profile))
+    expected = 255 * icc.shown(np.array((16 / 255) ** 2.2))
+    assert abs(expected - 16) > 5
+    np.testing.assert_allclose(found.rgb, np.full((H, W, 3), expected), atol=1)
 
 
 def test_transparency_stays_beside_converted_colours() -> None:
@@ -118,6 +127,10 @@ def test_colours_that_cannot_be_told_are_taken_as_srgb_with_a_note(note: str) ->
     assert picture.note and note.replace("used .", "used (") in picture.note
     with Image.open(BytesIO(UNTOLD[note])) as image:
         np.testing.assert_array_equal(picture.rgb, np.asarray(image.convert("RGB")))
+
+
+def test_the_profile_of_srgb_does_not_say_when_it_was_made() -> None:
+    assert srgb_profile()[24:36] == bytes(12)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])

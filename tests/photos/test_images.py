@@ -218,11 +218,14 @@ def test_a_heic_photo_is_read_where_pillow_can(monkeypatch):
     for table in ("OPEN", "ID"):
         monkeypatch.setattr(Image, table, Image.__dict__[table].copy())
     red = Image.new("RGB", (W, H), "red")
+    red.format = "HEIF"
     opener = SimpleNamespace(
         register_heif_opener=lambda: Image.register_open("HEIF", lambda file, name: red)
     )
     monkeypatch.setitem(sys.modules, "pillow_heif", opener)
     np.testing.assert_array_equal(images.decode_rgb(HEIC), np.asarray(red))
+    with pytest.raises(ImageError, match="HEIF does not keep ids exactly"):
+        images.decode_ids(HEIC)
 
 
 def test_an_avif_is_no_heic(monkeypatch):
