@@ -37,7 +37,7 @@ def to_srgb(image: Image.Image) -> tuple[Transform | None, str | None]:
     if profile:
         try:
             return _transform(profile, _kind(image)), None
-        except (OSError, ImageCms.PyCMSError) as error:
+        except (OSError, ValueError, ImageCms.PyCMSError) as error:
             return None, f"its colour profile cannot be used ({error}) and counts as none"
     if image.mode == "CMYK":
         return None, "CMYK without a colour profile; its colours are guessed: save it as sRGB"
@@ -65,7 +65,7 @@ def _kind(image: Image.Image) -> str:
 def _transform(profile: bytes, kind: str) -> Transform | None:
     """From a profile's colours to sRGB; None if no colour moves.
 
-    Raises OSError or PyCMSError if there is no way.
+    Raises OSError, ValueError or PyCMSError if there is no way.
     """
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     space = source.profile.xcolor_space

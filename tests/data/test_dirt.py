@@ -7,6 +7,7 @@ import struct
 import zlib
 from typing import Any
 
+import iccprofiles
 import numpy as np
 import photoset
 import pytest
@@ -17,6 +18,7 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.icc import WIDE
 from pfafn.data.inspection import Problem, decode_body_parts
 from pfafn.data.keypoints import KeypointError, count_people, read_keypoints
 from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, ParsingError, canonical
@@ -36,6 +38,7 @@ MODES = {
     "TIFF": ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "I", "F", "CMYK", "YCbCr", "LAB"],
 }
 FILES = [(kind, mode) for kind, modes in MODES.items() for mode in modes]
+PROFILES = [*WIDE.values(), iccprofiles.gray(1.0), iccprofiles.ink((100, 0, 0), (54, 81, 70))]
 each_file = pytest.mark.parametrize(("kind", "mode"), FILES, ids=[f"{k}-{m}" for k, m in FILES])
 each_decoder = pytest.mark.parametrize("decode", DECODERS)
 
@@ -84,6 +87,15 @@ def test_a_damaged_picture_is_read_or_refused(kind: str, mode: str, data: Any) -
     content = data.draw(damaged(picture(kind, mode)))
     for decode in DECODERS:
         read_or_refused(decode, content)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@examples(12)
+@given(data=st.data())
+def test_a_damaged_colour_profile_damages_no_picture(profile: bytes, data: Any) -> None:
+    image = Image.new("CMYK" if profile == PROFILES[-1] else "RGB", (W, H))
+    content = encoded(image, "TIFF", icc_profile=data.draw(damaged(profile)))
+    assert read_or_refused(decode_picture, content) == READ
 
 
 @each_file

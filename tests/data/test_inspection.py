@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from iccprofiles import encoded
 
-from pfafn.data.catalogue import GarmentFiles
+from pfafn.data.catalogue import GarmentFiles, PersonFiles
 from pfafn.data.inspection import Inspector, Problem, Reason, decode_body_parts, digest
 from pfafn.data.layouts import LAYOUTS
 from pfafn.data.parsing import Atr, Lip
@@ -58,6 +58,15 @@ def test_what_is_doubtful_is_noted_and_rejects_nothing(tmp_path: Path) -> None:
     assert report.usable
     assert [f.reason for f in report.findings] == [Reason.COLOURS, Reason.MASK_DOUBTFUL]
     assert "in 2 pieces" in str(report.findings[1].value)
+
+
+def test_colours_of_a_person_that_cannot_be_told_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "p.png").write_bytes(encoded(noise(40, 32), icc_profile=b"no profile" * 30))
+    alone = dict.fromkeys(("garment", "parsing", "keypoints", "body_parts"))
+    files = PersonFiles("p", "test", Category.UPPER, tmp_path / "p.png", **alone)
+    report = Inspector(tmp_path, LAYOUTS["viton"], 0.02, 0.9).person(files)
+    assert report.usable
+    assert [f.reason for f in report.findings] == [Reason.COLOURS]
 
 
 def test_pictures_of_the_same_bytes_in_another_shape_are_others() -> None:

@@ -109,9 +109,11 @@ def adobe_by_exif() -> bytes:
     return encoded(PHOTO, "JPEG", exif=exif)
 
 
+STRANGE = WIDE["Adobe RGB"][:16] + b"\xff\xfe\xfd\xfc" + WIDE["Adobe RGB"][20:]
 UNTOLD = {
     "profile cannot be used .cannot open": encoded(PHOTO, icc_profile=b"no profile" * 30),
     "profile cannot be used .cannot build": encoded(PHOTO, icc_profile=WIDE["Adobe RGB"][:300]),
+    "profile cannot be used": encoded(PHOTO, icc_profile=STRANGE),
     "it is for GRAY pictures, this one is RGB": encoded(PHOTO, icc_profile=iccprofiles.gray(1.0)),
     "it is for RGB pictures, this one is CMYK": encoded(
         Image.fromarray(PHOTO).convert("CMYK"), "JPEG", icc_profile=WIDE["Adobe RGB"]
