@@ -70,14 +70,23 @@ def check(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per finding and line.")
     ] = False,
+    params: Annotated[
+        Path | None, typer.Option(help="Whose `prepare` decides; ./params.yaml if there is one.")
+    ] = None,
 ) -> None:
     """Look into every file of a data set and say what `prepare` would leave out, and why.
 
-    Exit code 1 if anything would be rejected.
+    Exit code 1 if anything would be rejected, or if no person can be used.
     """
+    from pfafn.data.check import DEFAULTS
     from pfafn.data.check import check as examine
+    from pfafn.params.file import FILE, Params
 
-    findings = examine(data)
+    rules, seed = DEFAULTS, 0
+    if params is not None or FILE.is_file():
+        read = Params.load(params or FILE)
+        rules, seed = read.prepare, read.seed
+    findings = examine(data, rules, seed)
     for finding in findings:
         if as_json:
             typer.echo(json.dumps(finding.as_json(), sort_keys=True))

@@ -1,35 +1,29 @@
 """Validate a whole data folder: what `prepare` takes, and what it leaves out and why."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pfafn.annotations.systematic import of_garments, of_persons
 from pfafn.data.catalogue import Catalogue, GarmentFiles, PersonFiles, read_catalogue, shown
-from pfafn.data.inspection import Finding, Inspector, Reason, Report
+from pfafn.data.findings import Finding, Reason, Report
+from pfafn.data.inspection import Inspector
 from pfafn.data.layouts import SPLITS
 from pfafn.data.pairing import unusable_pairs
 from pfafn.data.reports import reports
+from pfafn.data.thumbs import nearest_thumbs
 from pfafn.models.parts import Category
 from pfafn.params.sections import Limit, Prepare
 
 # Root mean square difference of two thumbnails (0..255) below which they show the same photo,
 # recompressed or resized.
 SAME_THUMB = 6.0
-THUMB_BLOCK = 512
-# The rules of `check`, which reads no params file; a test holds them equal to params.yaml.
+# The rules of `check` where there is no params file; a test holds them equal to params.yaml.
 DEFAULTS = Prepare(
-    max_rejected=0.2,
-    limit=Limit(train=None, test=None),
-    test_fraction=0.1,
-    unpaired=2,
-    min_mask=0.02,
-    max_mask=0.9,
-)
+    max_rejected=0.2, limit=Limit(train=None, test=None), test_fraction=0.1, unpaired=1,
+    min_mask=0.02, max_mask=0.9, parsing="auto", implausible="reject",
+)  # fmt: skip
 # Left out to keep train and test clean, not because the files are bad.
 DEDUPLICATION = (Reason.DUPLICATE, Reason.LEAK, Reason.NEAR_LEAK)
 
@@ -97,9 +91,14 @@ class Review:
 def check(data: Path, rules: Prepare = DEFAULTS, seed: int = 0) -> list[Finding]:
     """What `prepare` would find in a data folder, without writing anything.
 
-    Raises MissingInput if there is no data and LayoutError if it is in no known layout.
+    A finding rejects if `prepare` would stop or leave something out. Raises MissingInput if there
+    is no data and LayoutError if it is in no known layout.
     """
-    return review(data, rules, seed).findings
+    result = review(data, rules, seed)
+    if any(result.persons.values()):
+        return result.findings
+    said = f"none of {result.examined} persons can be used"
+    return [*result.findings, Finding(".", Reason.NOBODY, said, "", None)]
 
 
 def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> Review:
@@ -113,29 +112,45 @@ def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> R
     """
     data = data.absolute()  # workers elsewhere may stand in another folder
     catalogue = read_catalogue(data, seed=seed, test_fraction=rules.test_fraction)
-    inspector = Inspector(data, catalogue.layout, rules.min_mask, rules.max_mask)
+    inspector = Inspector(
+        data, catalogue.layout, rules.min_mask, rules.max_mask, rules.scheme, rules.strict
+    )
     result = Review(catalogue)
     _strays_and_lines(result)
     for split in SPLITS:
         persons = catalogue.splits[split].persons
         garments = _garments(catalogue, split, persons)
-        looked = reports(inspector.garment, garments, f"garments of {split}", data, work)
-        for files, report in zip(garments, looked, strict=True):
+        pictures = list(reports(inspector.garment, garments, f"garments of {split}", data, work))
+        for files, report in zip(garments, pictures, strict=True):
             result.findings += report.findings
             if report.usable:
                 result.garments[split][files.name] = Garment(files, report)
-        looked = reports(inspector.person, persons, f"persons of {split}", data, work)
-        for files, report in zip(persons, looked, strict=True):
+        people = list(reports(inspector.person, persons, f"persons of {split}", data, work))
+        for files, report in zip(persons, people, strict=True):
             result.findings += report.findings
             if report.usable and (not files.garment or files.garment in result.garments[split]):
                 result.persons[split].append(Person(files, report))
         result.examined += len(persons)
+        looked = [*map(Garment, garments, pictures), *map(Person, persons, people)]
+        _systematic(result, split, looked, rules.strict)
     _drop_repeated(result)
     _usable_pairs(result)
     _limit(result, rules.limit)
     _drop_lonely(result)
     _garment_leaks(result)
     return result
+
+
+def _systematic(result: Review, split: str, looked: list[Person | Garment], rejects: bool) -> None:
+    """Add what is implausible in most persons or garments of a category, naming their folder."""
+    for category in Category:
+        ours = [one for one in looked if one.files.category is category]
+        persons = [one.report.agreement for one in ours if one.report.agreement]
+        borders = [one.report.border for one in ours if one.report.border is not None]
+        for doubt in filter(None, (of_persons(persons), of_garments(borders))):
+            paths = (getattr(one.files, doubt.role, None) for one in ours)
+            folder = next(path for path in paths if path).parent
+            result.note(folder, Reason.SYSTEMATIC, doubt.text, split, rejects)
 
 
 def _limit(result: Review, limit: Limit) -> None:
@@ -186,35 +201,14 @@ def _drop_repeated(result: Review) -> None:
         result.persons[split] = kept
     kept = []
     train, test = result.persons["train"], result.persons["test"]
-    for person, (nearest, distance) in zip(train, nearest_thumbs(train, test), strict=True):
+    thumbs = ([person.report.thumb for person in split] for split in (train, test))
+    for person, (nearest, distance) in zip(train, nearest_thumbs(*thumbs), strict=True):
         if distance >= SAME_THUMB:
             kept.append(person)
         else:
             other = result.name(test[nearest].files.image)
             result.drop(person, Reason.NEAR_LEAK, f"{other}, differs by {distance:.2f} of 255")
     result.persons["train"] = kept
-
-
-def nearest_thumbs(queries: list[Person], others: list[Person]) -> Iterator[tuple[int, float]]:
-    """Index in `others` of each query's most similar thumbnail, and their RMS difference.
-
-    Infinitely far where there are no others. Works in blocks, so memory stays small.
-    """
-    if not others:
-        yield from ((-1, np.inf) for _ in queries)
-        return
-    reference = _thumbs(others)
-    norms = (reference**2).sum(axis=1)
-    for start in range(0, len(queries), THUMB_BLOCK):
-        block = _thumbs(queries[start : start + THUMB_BLOCK])
-        squared = (block**2).sum(axis=1)[:, None] - 2 * block @ reference.T + norms
-        for query, index in zip(block, squared.argmin(axis=1), strict=True):
-            # Once more by difference: the expanded square is not exact near zero.
-            yield int(index), float(np.sqrt(np.mean((query - reference[index]) ** 2)))
-
-
-def _thumbs(persons: list[Person]) -> NDArray[np.float32]:
-    return np.stack([np.frombuffer(p.report.thumb, np.uint8) for p in persons]).astype(np.float32)
 
 
 def _drop_lonely(result: Review) -> None:

@@ -1,112 +1,50 @@
 """Look into the files of one person or one garment and say what is wrong with them."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pfafn.annotations.agreement import Agreement, agreement
+from pfafn.annotations.keypoints import KeypointError, people, placed, who
+from pfafn.annotations.parsing import SCHEMES, Ids, ParsingError, canonical
+from pfafn.annotations.plausibility import Doubt, doubts, doubts_of_mask, hint
 from pfafn.data.catalogue import GarmentFiles, PersonFiles
-from pfafn.data.keypoints import KeypointError, count_people, read_keypoints
+from pfafn.data.findings import Finding, Problem, Reason, Report, Value
 from pfafn.data.layouts import Layout
-from pfafn.data.parsing import ParsingError, canonical
-from pfafn.kit.errors import UserError
 from pfafn.models.parts import BodyPart
 from pfafn.photos.checks import is_photo_size
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.images import Picture, decode_gray, decode_ids, decode_picture
-from pfafn.photos.masks import MaskSource, area
+from pfafn.photos.masks import area, border
 from pfafn.photos.opening import ImageError, read_bytes
 
-Value = str | float | int | None
 THUMB = (16, 12)  # height, width of the picture's small copy, for finding near duplicates
-
-
-class Reason(StrEnum):
-    """Why something is not taken."""
-
-    MISSING_FILE = "missing_file"
-    UNDECODABLE = "undecodable"
-    IMPLAUSIBLE_SIZE = "implausible_size"
-    BLANK = "blank"
-    SIZE_MISMATCH = "size_mismatch"
-    MASK_EMPTY = "mask_empty"
-    MASK_FULL = "mask_full"
-    PARSING_IDS = "parsing_ids"
-    KEYPOINTS = "keypoints"
-    BODY_PARTS = "body_parts"
-    DUPLICATE = "duplicate"
-    LEAK = "leak"
-    NEAR_LEAK = "near_leak"
-    GARMENT_LEAK = "garment_leak"
-    PAIRS = "pairs"
-    NO_OTHER_GARMENT = "no_other_garment"
-    SEVERAL_PEOPLE = "several_people"
-    COLOURS = "colours"
-    MASK_DOUBTFUL = "mask_doubtful"
-    STRAY_FILE = "stray_file"
-    UNUSED_FOLDER = "unused_folder"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found wrong, with the file's name relative to the data folder.
-
-    rejects: whether `prepare` leaves the sample (or pair) out because of it.
-    """
-
-    file: str
-    reason: Reason
-    value: Value
-    split: str
-    sample: str | None
-    rejects: bool = True
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-class Report(NamedTuple):
-    """What looking into one person or garment gave."""
-
-    findings: tuple[Finding, ...]
-    digest: str = ""  # of the picture's decoded pixels; "" if it cannot be decoded
-    thumb: bytes = b""  # uint8 RGB [*THUMB, 3] of a person; b"" otherwise
-    size: tuple[int, int] = (0, 0)  # height, width of the picture
-    mask_source: MaskSource | None = None
-
-    @property
-    def usable(self) -> bool:
-        """Whether nothing was found that rejects it."""
-        return not any(finding.rejects for finding in self.findings)
-
-
-class Problem(UserError, ValueError):
-    """A file cannot be used; carries reason and value to where the finding is made."""
-
-    def __init__(self, reason: Reason, value: Value) -> None:
-        super().__init__(f"{reason}: {value}")
-        self.reason = reason
-        self.value = value
 
 
 class Inspector:
     """Checks of one data set; pickles to pool workers.
 
-    min_mask, max_mask: share of a garment picture below which its mask is empty, above full.
+    scheme: of the parsing maps' ids, the layout's if None. min_mask, max_mask: share of a garment
+    picture below which its mask is empty, above full. strict: whether what is implausible is
+    rejected, or only noted.
     """
 
-    def __init__(self, root: Path, layout: Layout, min_mask: float, max_mask: float) -> None:
+    def __init__(
+        self, root: Path, layout: Layout, min_mask: float, max_mask: float,
+        scheme: str | None = None, strict: bool = True,
+    ) -> None:  # fmt: skip
         self.root = root
         self.layout = layout
         self.min_mask = min_mask
         self.max_mask = max_mask
+        self.scheme = scheme or layout.scheme
+        self.strict = strict
 
     def person(self, files: PersonFiles) -> Report:
         """Check the picture of a person and all annotations the data set has for it."""
@@ -118,17 +56,15 @@ class Inspector:
             return Report(tuple(found.findings))
         found.note(files.image, Reason.COLOURS, picture.note)
         size = picture.rgb.shape[:2]
-        if files.parsing:
-            found.run(files.parsing, lambda path: self._parsing(path, size))
-        if files.keypoints and found.run(files.keypoints, lambda p: self._people(p, size), 1) > 1:
-            found.add(files.keypoints, Reason.SEVERAL_PEOPLE, "the first counts", rejects=False)
+        measured = self._annotations(files, picture.rgb, found)
         if files.body_parts:
             found.run(
                 files.body_parts,
                 lambda path: decode_body_parts(read_bytes(path), path.suffix, size),
             )
         small = cv2.resize(picture.rgb, THUMB[::-1], interpolation=cv2.INTER_AREA)
-        return Report(tuple(found.findings), digest(picture.rgb), small.tobytes(), size)
+        findings = tuple(found.findings)
+        return Report(findings, digest(picture.rgb), small.tobytes(), size, agreement=measured)
 
     def garment(self, files: GarmentFiles) -> Report:
         """Check a garment's picture and its mask, given or estimated."""
@@ -139,27 +75,55 @@ class Inspector:
         found.note(files.image, Reason.COLOURS, picture.note)
         told = files.mask or files.image
         photo = found.run(told, lambda _: _masked(files, picture))
+        covered = None
         if photo is not None:
+            covered = border(photo.mask)
             share = round(area(photo.mask), 4)
             if share < self.min_mask:
                 found.add(told, Reason.MASK_EMPTY, share)
             elif share > self.max_mask:
                 found.add(told, Reason.MASK_FULL, share)
+            elif files.mask:
+                self._doubt(files, doubts_of_mask(covered), found)
             found.note(told, Reason.MASK_DOUBTFUL, photo.doubt)
         source = photo and photo.mask_source
         size = picture.rgb.shape[:2]
-        return Report(tuple(found.findings), digest(picture.rgb), b"", size, source)
+        findings = tuple(found.findings)
+        return Report(findings, digest(picture.rgb), b"", size, source, border=covered)
 
-    def _parsing(self, path: Path, size: tuple[int, int]) -> None:
-        ids = decode_ids(read_bytes(path), path.name)
-        _same_size(ids.shape, size)
-        canonical(ids, self.layout.table)
+    def _annotations(self, files: PersonFiles, rgb: Ids, found: "_Collector") -> Agreement | None:
+        """Look into parsing map and keypoints, and whether they and the photo agree."""
+        size, frame = rgb.shape[:2], self.layout.drawn_in
+        table = SCHEMES[self.scheme]
+        ids = everybody = points = measured = None
+        if files.parsing:
+            ids = found.run(files.parsing, lambda path: _parsing(path, size))
+        if files.keypoints:
+            everybody = found.run(files.keypoints, lambda path: people(read_bytes(path)))
+        if everybody:
+            person = None if ids is None else canonical(ids, table, strict=False)
+            number = who(everybody, size, frame, person)
+            points = everybody[number]
+            if len(everybody) > 1:
+                said = f"number {number + 1} of {len(everybody)} counts, being on the parsed person"
+                found.add(files.keypoints, Reason.SEVERAL_PEOPLE, said, rejects=False)
+        if ids is not None:
+            measured = agreement(ids, table, points, frame or size, rgb, files.category)
+        looks = hint(measured.better) if measured else ""
+        if ids is not None:
+            found.run(files.parsing, lambda _: canonical(ids, table), looks)
+        if points is not None:
+            found.run(files.keypoints, lambda _: placed(points, size, frame), looks)
+        if measured and not any(finding.rejects for finding in found.findings):
+            self._doubt(files, doubts(measured, files.category), found)
+        return measured
 
-    def _people(self, path: Path, size: tuple[int, int]) -> int:
-        """How many people a keypoint file holds, the first of them usable."""
-        content = read_bytes(path)
-        read_keypoints(content, size, self.layout.drawn_in)
-        return count_people(content)
+    def _doubt(
+        self, files: PersonFiles | GarmentFiles, doubted: Iterable[Doubt], found: "_Collector"
+    ) -> None:
+        for doubt in doubted:
+            path = getattr(files, doubt.role)
+            found.add(path, Reason.IMPLAUSIBLE, doubt.text, rejects=doubt.rejects and self.strict)
 
 
 class _Collector:
@@ -178,21 +142,21 @@ class _Collector:
         if text:
             self.add(path, reason, text, rejects=False)
 
-    def run(self, path: Path, check: Callable[[Path], Any], otherwise: Any = None) -> Any:
-        """check(path), or `otherwise` and a finding if it raises."""
+    def run(self, path: Path, check: Callable[[Path], Any], hint: str = "") -> Any:
+        """check(path), or None and a finding if it raises; hint: goes on its sentence."""
         try:
             return check(path)
         except Problem as problem:
             self.add(path, problem.reason, problem.value)
         except ParsingError as error:
-            self.add(path, Reason.PARSING_IDS, str(error))
+            self.add(path, Reason.PARSING_IDS, f"{error}{hint}")
         except KeypointError as error:
-            self.add(path, Reason.KEYPOINTS, str(error))
+            self.add(path, Reason.KEYPOINTS, f"{error}{hint}")
         except ImageError as error:
             # The finding names the file, and where the data set lies is not told.
             value = str(error).removeprefix(f"{path}: ").removeprefix(f"{path.name}: ")
             self.add(path, Reason.UNDECODABLE, value)
-        return otherwise
+        return None
 
 
 def _picture(path: Path) -> Picture:
@@ -204,6 +168,12 @@ def _picture(path: Path) -> Picture:
     if (picture.rgb == picture.rgb[0, 0]).all():
         raise Problem(Reason.BLANK, "#{:02x}{:02x}{:02x}".format(*picture.rgb[0, 0]))
     return picture
+
+
+def _parsing(path: Path, size: tuple[int, int]) -> Ids:
+    ids = decode_ids(read_bytes(path), path.name)
+    _same_size(ids.shape, size)
+    return ids
 
 
 def _same_size(found: tuple[int, ...], expected: tuple[int, int]) -> None:

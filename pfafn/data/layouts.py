@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Table
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import MissingInput
 from pfafn.kit.spelling import below, spelt
@@ -57,7 +56,7 @@ class Layout:
     name: str
     signs: tuple[tuple[str, ...], ...]  # a root has all folders of one of these
     roles: Mapping[str, Role]  # person, garment, mask, parsing, keypoints, if any body_parts
-    table: Table  # of the parsing ids
+    scheme: str  # of the parsing maps' ids
     # Folder of each garment category; "" where there is only one.
     categories: Mapping[str, Category] = field(default_factory=lambda: {"": Category.UPPER})
     drawn_in: tuple[int, int] | None = None  # (height, width) in which keypoints count
@@ -162,7 +161,7 @@ VITON = Layout(
         "keypoints": Role(("{split}_pose",), "_0_keypoints", JSON),
         "body_parts": Role(("{split}_densepose",), "_0", (".npy",)),
     },
-    table=IDENTITY,
+    scheme="viton",
     every_person_has_a_garment=True,
     extra=("truth/test_tryon", "truth/test_flow", "truth/train_flow"),  # of the synthetic studio
 )
@@ -176,7 +175,7 @@ VITON_RESIZE = Layout(
         "parsing": Role(_split_folders("image-parse"), "_0", (".png",)),
         "keypoints": Role(_split_folders("pose"), "_0_keypoints", JSON),
     },
-    table=LIP,
+    scheme="lip",
     every_person_has_a_garment=True,
 )
 VITON_HD = Layout(
@@ -190,7 +189,7 @@ VITON_HD = Layout(
         "keypoints": Role(_split_folders("openpose_json", "openpose-json"), "_keypoints", JSON),
         # NOTE: image-densepose/ holds colour pictures, whose ids cannot be told
     },
-    table=LIP_HD,
+    scheme="viton-hd",
 )
 DRESSCODE = Layout(
     name="dresscode",
@@ -203,7 +202,7 @@ DRESSCODE = Layout(
         "keypoints": Role(("keypoints",), "_2", JSON),
         "body_parts": Role(("dense",), "_5", (".png",)),
     },
-    table=ATR,
+    scheme="atr",
     categories={
         "upper_body": Category.UPPER,
         "lower_body": Category.LOWER,

@@ -9,12 +9,17 @@ import pyarrow as pa
 from pydantic import ConfigDict, TypeAdapter
 
 from pfafn.data.catalogue import GarmentFiles, PersonFiles
-from pfafn.data.inspection import Report
+from pfafn.data.findings import Report
 from pfafn.kit.pool import ordered_map
 from pfafn.samples.shards import Shards, ShardWriter
 
 SCHEMA = pa.schema([("report", pa.string())])
-STORED = TypeAdapter(Report, config=ConfigDict(ser_json_bytes="base64", val_json_bytes="base64"))
+STORED = TypeAdapter(
+    Report,
+    config=ConfigDict(
+        ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants"
+    ),
+)
 
 Files = TypeVar("Files", PersonFiles, GarmentFiles)
 

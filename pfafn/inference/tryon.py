@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pfafn.data.body_parts import derive_body_parts
+from pfafn.annotations.body_parts import derive_body_parts
 from pfafn.fast.deploy import PersonLevel
 from pfafn.inference.deployed import DeployedTryOn
 from pfafn.kit.machine import autocast

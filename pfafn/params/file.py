@@ -12,6 +12,8 @@ from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 from pfafn.params import sections
 from pfafn.params.section import ParamsError, Section
 
+FILE = Path("params.yaml")
+
 
 class Params(Section):
     """The whole of params.yaml."""
@@ -44,7 +46,7 @@ class Params(Section):
         return self
 
     @classmethod
-    def load(cls, path: Path = Path("params.yaml")) -> "Params":
+    def load(cls, path: Path = FILE) -> "Params":
         """Read and check a params file.
 
         Raises ParamsError naming the file and every bad key with its value.

@@ -61,6 +61,17 @@ class Prepare(Section):
     unpaired: PositiveInt  # garments drawn for each training person
     min_mask: Fraction  # garment mask area / image area below which a mask is "empty"
     max_mask: Fraction  # and above which it is "full"
+    # Whose class ids the parsing maps have; auto = the layout's.
+    parsing: Literal["auto", "viton", "lip", "viton-hd", "atr", "groups"]
+    implausible: Literal["reject", "note"]  # what to do about annotations that cannot be true
+
+    @property
+    def scheme(self) -> str | None:
+        return None if self.parsing == "auto" else self.parsing
+
+    @property
+    def strict(self) -> bool:
+        return self.implausible == "reject"
 
 
 class Annotate(Section):

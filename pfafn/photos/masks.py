@@ -35,6 +35,12 @@ def area(mask: Pixels) -> float:
     return float((mask == ON).mean())
 
 
+def border(mask: Pixels) -> float:
+    """Share of the picture's border that a mask [H, W] in {0, 255} covers."""
+    sides = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+    return area(sides)
+
+
 def garment_mask(rgb: Pixels, alpha: Pixels | None = None) -> tuple[Pixels, MaskSource]:
     """Estimate which pixels of a garment photo [H, W, 3] are garment: mask [H, W] {0, 255}.
 

@@ -17,11 +17,11 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pfafn.data.body_parts import derive_body_parts
+from pfafn.annotations.body_parts import derive_body_parts
+from pfafn.annotations.keypoints import read_keypoints
+from pfafn.annotations.parsing import SCHEMES, canonical
 from pfafn.data.inspection import decode_body_parts
-from pfafn.data.keypoints import read_keypoints
 from pfafn.data.layouts import LAYOUTS, detect
-from pfafn.data.parsing import canonical
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import MissingInput, require, write_json
 from pfafn.kit.pool import ordered_map
@@ -59,6 +59,7 @@ class Person(NamedTuple):
     keypoints: Path | None
     body_parts: Path | None
     size: tuple[int, int]
+    scheme: str  # of the parsing map's ids
 
 
 def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float]:
@@ -105,7 +106,7 @@ def counts(persons: list[Person], source: BodyPartsFrom) -> dict[str, float]:
 def _person(row: Any, data: Path) -> Person:
     names = (getattr(row, f"{feature}_file") for feature in FEATURES)
     paths = (data / name if isinstance(name, str) else None for name in names)
-    return Person(row.person, *paths, (row.height, row.width))
+    return Person(row.person, *paths, (row.height, row.width), row.scheme)
 
 
 def _need_body_parts(persons: list[Person], data: Path) -> None:
@@ -127,18 +128,19 @@ def annotate_person(
     """
     parsing = np.full(size, Parsing.BACKGROUND, np.uint8)
     points = np.zeros((len(Keypoint), 3), np.float32)
-    form = LAYOUTS[layout]
+    drawn_in, whole = LAYOUTS[layout].drawn_in, None
     fitted = partial(fit, size=size, interpolation="nearest")
     if person.parsing is not None:
         ids = _read(person.parsing, lambda content: decode_ids(content, "parsing"))
-        parsing = fitted(canonical(ids, form.table), fill=Parsing.BACKGROUND)
+        whole = canonical(ids, SCHEMES[person.scheme])
+        parsing = fitted(whole, fill=Parsing.BACKGROUND)
     if person.keypoints is not None:
-        found = _read(person.keypoints, lambda c: read_keypoints(c, person.size, form.drawn_in))
+        found = _read(person.keypoints, lambda c: read_keypoints(c, person.size, drawn_in, whole))
         points = fit_points(found, person.size, size)
     if person.body_parts is not None and source != "derived":
         path = person.body_parts
-        whole = _read(path, lambda content: decode_body_parts(content, path.suffix, person.size))
-        body_parts, origin = fitted(whole, fill=BodyPart.BACKGROUND), "file"
+        parts = _read(path, lambda content: decode_body_parts(content, path.suffix, person.size))
+        body_parts, origin = fitted(parts, fill=BodyPart.BACKGROUND), "file"
     else:
         body_parts, origin = derive_body_parts(points, parsing), "derived"
     return {

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
-from pfafn.data.inspection import Reason
+from pfafn.data.findings import Reason
 from pfafn.data.layouts import SPLITS, detect
 from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
 from pfafn.data.truth import NO_GARMENT, pairs_of_test, write_truth
@@ -41,7 +41,7 @@ Size = tuple[int, int]
 
 
 class RejectedError(UserError, ValueError):
-    """Too much of the data is damaged; the message says how much and why."""
+    """Too much of the data is damaged or cannot be true; the message says how much and why."""
 
 
 def run(params: Params, data: Path, out: Path) -> dict[str, float]:
@@ -49,12 +49,14 @@ def run(params: Params, data: Path, out: Path) -> dict[str, float]:
 
     The result depends on data and params alone, not on the number of processes. Raises
     MissingInput without data, LayoutError for an unknown layout, RejectedError if more than
-    params.prepare.max_rejected of the persons are damaged; then nothing is written.
+    params.prepare.max_rejected of the persons are damaged, or if most annotations of one kind
+    cannot be true; then nothing is written.
     """
     detect(data)  # says so at once if there is nothing to read
     params = params.only(*PARAMS)
     with stage_output(out, [data], params) as output:
         reviewed = review(data, params.prepare, params.seed, output.work)
+        _refuse_implausible(reviewed)
         _refuse_damaged(reviewed, params.prepare)
         output.samples = reviewed.examined
         _write(output, reviewed, params)
@@ -62,6 +64,17 @@ def run(params: Params, data: Path, out: Path) -> dict[str, float]:
         write_json(output / "report.json", _report(reviewed, metrics))
         write_json(output / "metrics.json", metrics)
     return metrics
+
+
+def _refuse_implausible(reviewed: Review) -> None:
+    """Stop if most of the annotations of one kind cannot be true."""
+    bad = [f for f in reviewed.findings if f.rejects and f.reason is Reason.SYSTEMATIC]
+    if bad:
+        root = reviewed.catalogue.root
+        raise RejectedError(
+            "\n".join(f"{root / finding.file}: {finding.value}" for finding in bad)
+            + "\nIf they are right all the same, set prepare.implausible to note in params.yaml"
+        )
 
 
 def _refuse_damaged(reviewed: Review, rules: Prepare) -> None:
@@ -122,6 +135,7 @@ def _number(garments: dict[str, list[Garment]]) -> dict[str, list[Offer]]:
 def _manifest(reviewed: Review, offers: dict[str, list[Offer]], params: Params) -> pd.DataFrame:
     """One row per person: who it is, what it wears, what it tries on, where its files are."""
     root = reviewed.catalogue.root
+    scheme = params.prepare.scheme or reviewed.catalogue.layout.scheme
     rows: list[dict[str, Any]] = []
     for split in SPLITS:
         people = [p.files for p in reviewed.persons[split]]
@@ -145,6 +159,7 @@ def _manifest(reviewed: Review, offers: dict[str, list[Offer]], params: Params) 
                     "parsing_file": _relative(files.parsing, root),
                     "keypoints_file": _relative(files.keypoints, root),
                     "body_parts_file": _relative(files.body_parts, root),
+                    "scheme": scheme,
                     "width": width,
                     "height": height,
                 }

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import photoset
 import pytest
@@ -96,6 +97,20 @@ def test_check_succeeds_if_there_is_nothing_but_notes(tmp_path):
     said = done("check", tmp_path / "data").stdout
     assert "note: train_img/notes.txt: stray_file" in said
     assert "note: masks: unused_folder (1 files that layout viton does not know)" in said
+
+
+def test_check_judges_by_the_params_of_the_project(tmp_path, monkeypatch):
+    photoset.viton(tmp_path / "data")
+    yaml = Path("params.yaml").read_text()
+    strict = yaml.replace("min_mask: 0.02", "min_mask: 0.5")
+    (tmp_path / "other.yaml").write_text(strict)
+    assert (
+        "mask_empty" in run("check", tmp_path / "data", "--params", tmp_path / "other.yaml").stdout
+    )
+    done("check", tmp_path / "data")
+    (tmp_path / "params.yaml").write_text(strict)
+    monkeypatch.chdir(tmp_path)
+    assert "mask_empty" in run("check", "data").stdout
 
 
 def test_check_names_a_folder_without_data(tmp_path):

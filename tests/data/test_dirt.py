@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.icc import WIDE
-from pfafn.data.inspection import Problem, decode_body_parts
-from pfafn.data.keypoints import KeypointError, count_people, read_keypoints
-from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, ParsingError, canonical
+from pfafn.annotations.keypoints import KeypointError, people, read_keypoints
+from pfafn.annotations.parsing import ATR, IDENTITY, LIP, LIP_HD, ParsingError, canonical
+from pfafn.data.findings import Problem
+from pfafn.data.inspection import decode_body_parts
 from pfafn.models.parts import Parsing
 from pfafn.photos.images import ImageError, decode_gray, decode_ids, decode_picture, read_bytes
 from pfafn.photos.opening import MAX_PIXELS
@@ -230,7 +231,7 @@ def points_or_refused(content: bytes, drawn_in: tuple[int, int] | None) -> str:
     assert found[:, :2].any()
     assert (found[:, 0] <= 1.1 * W).all()
     assert (found[:, 1] <= 1.1 * H).all()
-    assert count_people(content) >= 1
+    assert len(people(content)) >= 1
     return READ
 
 

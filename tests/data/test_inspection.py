@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from iccprofiles import encoded
 
+from pfafn.annotations.parsing import SCHEMES, Atr, Lip
 from pfafn.data.catalogue import GarmentFiles, PersonFiles
-from pfafn.data.inspection import Inspector, Problem, Reason, decode_body_parts, digest
+from pfafn.data.findings import Problem, Reason
+from pfafn.data.inspection import Inspector, decode_body_parts, digest
 from pfafn.data.layouts import LAYOUTS
-from pfafn.data.parsing import Atr, Lip
 from pfafn.models.parts import Category, Parsing
 from pfafn.photos.images import encode_png
 
@@ -87,7 +88,7 @@ def test_pictures_of_the_same_bytes_in_another_shape_are_others() -> None:
 def test_each_layout_reads_parsing_by_its_own_table(
     layout: str, source: int, target: Parsing
 ) -> None:
-    assert LAYOUTS[layout].table[source] == target
+    assert SCHEMES[LAYOUTS[layout].scheme][source] == target
 
 
 SIZE = (4, 6)

@@ -80,3 +80,12 @@ def test_the_same_photo_gives_the_same_mask():
 
 def test_an_all_white_photo_has_an_empty_mask():
     assert not masks.garment_mask(np.full((*SIZE, 3), 255, np.uint8))[0].any()
+
+
+def test_a_masks_border_is_counted_once_around() -> None:
+    mask = np.zeros((4, 6), np.uint8)
+    mask[:, :3] = 255  # 4 + 2 + 2 of 16 pixels of the border
+    assert masks.border(mask) == 0.5
+    assert masks.border(255 - mask) == 0.5
+    mask[0, 3] = 255
+    assert masks.border(mask) == pytest.approx(9 / 16)

@@ -43,6 +43,7 @@ FLOORS = (
     {"training"},
     {"adoption"},
     {"data", "studio"},
+    {"annotations"},
     {"samples"},
     {"fast", "weights", "photos"},
     {"models", "params"},
@@ -91,7 +92,7 @@ def test_commands_start_without_torch_and_mlflow(module: str) -> None:
 def test_a_served_model_brings_along_only_what_dresses_people() -> None:
     """No loss and no training; nor the registry, which is asked by name where there is one."""
     folders = {folder(module) for module in reached("pfafn.inference.served")} - {"pfafn"}
-    assert folders == {"inference", "data", "fast", "weights", "photos", "models", "kit"}
+    assert folders == {"inference", "annotations", "fast", "weights", "photos", "models", "kit"}
 
 
 def test_what_the_served_model_needs_is_pinned_with_it() -> None:

@@ -64,6 +64,20 @@ def test_files_of_the_right_size_come_through_unchanged(data):
     np.testing.assert_allclose(found["keypoints"], photoset.keypoints(SIZE), rtol=1e-5)
 
 
+def test_maps_of_a_named_scheme_are_read_by_it(data):
+    for file in data.glob("*_label/*"):
+        photoset.write_gray(file, photoset.recoded(photoset.parsing(SIZE), photoset.LIP))
+    found = first(run(data, parsing="lip"))
+    np.testing.assert_array_equal(found["parsing"], photoset.parsing(SIZE))
+
+
+def test_the_person_on_the_parsing_map_is_taken_of_several(data):
+    crowd = photoset.openpose(photoset.keypoints(SIZE))
+    crowd["people"].insert(0, photoset.openpose(photoset.keypoints(SIZE) * 0.5)["people"][0])
+    photoset.write_json(data / "train_pose/000000_0_keypoints.json", crowd)
+    np.testing.assert_allclose(first(run(data))["keypoints"], photoset.keypoints(SIZE), rtol=1e-5)
+
+
 def test_annotations_follow_the_picture_to_the_networks_size(tmp_path):
     data = photoset.viton(tmp_path / "data", size=(2 * H, 2 * W))
     found = first(run(data))
@@ -181,9 +195,9 @@ def test_nobody_tries_on_a_garment_of_another_category(tmp_path):
 def test_annotations_are_counted_by_where_they_come_from(source: str, from_files: int) -> None:
     file = Path("a")
     persons = [
-        annotate.Person("a", file, None, file, SIZE),
-        annotate.Person("b", None, None, file, SIZE),
-        annotate.Person("c", file, file, None, SIZE),
+        annotate.Person("a", file, None, file, SIZE, "viton"),
+        annotate.Person("b", None, None, file, SIZE, "viton"),
+        annotate.Person("c", file, file, None, SIZE, "viton"),
     ]
     assert annotate.counts(persons, source) == {
         "persons": 3, "body_parts_from_files": from_files, "body_parts_derived": 3 - from_files,

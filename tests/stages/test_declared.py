@@ -107,7 +107,7 @@ def test_it_goes_on_after_an_edit_that_decides_nothing(
 @pytest.mark.parametrize(
     ("stage", "file"),
     [
-        ("prepare", "data/pairing.py"), ("annotate", "data/body_parts.py"),
+        ("prepare", "data/pairing.py"), ("annotate", "annotations/body_parts.py"),
         ("tutor_warp", "models/warp.py"), ("tutor_tryon", "training/loop.py"),
         ("fakes", "learning/fakes.py"), ("student_warp", "samples/augment.py"),
     ],

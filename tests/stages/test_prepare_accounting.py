@@ -111,12 +111,14 @@ def test_a_file_with_an_odd_name_harms_nobody(tmp_path: Path, name: str) -> None
     assert bool(told) == (not name.startswith("."))
 
 
-def test_several_people_in_a_keypoint_file_are_noted_and_the_first_counts(tmp_path: Path) -> None:
+def test_several_people_in_a_keypoint_file_are_noted_and_who_counts(tmp_path: Path) -> None:
     data = photoset.viton(tmp_path / "data", size=SIZE)
     crowd = photoset.openpose(photoset.keypoints(SIZE))
-    crowd["people"] *= 3
+    passer_by = photoset.openpose(photoset.keypoints(SIZE) * [0.5, 0.5, 1])
+    crowd["people"] = passer_by["people"] + crowd["people"]
     photoset.write_json(data / "train_pose/000001_0_keypoints.json", crowd)
     out = run(data)
     assert set(manifest(out)["person"]) == PERSONS
     assert report(out)["reasons"] == {"several_people": 1}
     assert report(out)["notes"][0]["file"] == "train_pose/000001_0_keypoints.json"
+    assert report(out)["notes"][0]["value"].startswith("number 2 of 2 counts")

@@ -8,6 +8,7 @@ import pytest
 from prepared import PARAMS, SIZE, manifest, reasons, report, run
 
 from pfafn.data.check import DEFAULTS, check
+from pfafn.models.parts import Parsing
 from pfafn.stages.prepare import RejectedError
 
 
@@ -74,6 +75,16 @@ def points(**changes):
     return array
 
 
+def undressed(data):
+    ids = photoset.parsing(SIZE)
+    ids[ids == Parsing.UPPER_CLOTHES] = Parsing.SOCKS
+    photoset.write_gray(data / LABEL, ids)
+
+
+def inverted_mask(data):
+    photoset.write_gray(data / EDGE, 255 - photoset.garment(1, SIZE)[1])
+
+
 def body_parts(array):
     def spoil(data):
         (data / "train_densepose").mkdir()
@@ -111,11 +122,16 @@ DAMAGE = {
     "nobody": (pose({"people": []}), POSE, "keypoints"),
     "not an object": (pose([1, 2]), POSE, "keypoints"),
     "all missing": (pose(photoset.openpose(points() * 0)), POSE, "keypoints"),
+    "half as far from the corner": (
+        pose(photoset.openpose(points() * [0.5, 0.5, 1])), POSE, "implausible",
+    ),
+    "no upper clothes": (undressed, LABEL, "implausible"),
+    "mask black on white": (inverted_mask, EDGE, "implausible"),
     "body part 25": (body_parts(np.full(SIZE, 25.0)), DENSE, "body_parts"),
     "body parts in an archive": (body_parts_archive, DENSE, "body_parts"),
     "half a body part": (body_parts(np.full(SIZE, 0.5)), DENSE, "body_parts"),
     "body parts of another size": (body_parts(np.zeros((5, 4))), DENSE, "size_mismatch"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("spoil", "file", "reason"), DAMAGE.values(), ids=DAMAGE)
@@ -142,8 +158,15 @@ def test_good_data_has_no_findings(data):
 
 
 def test_checks_rules_are_those_of_params_yaml():
-    rules, used = PARAMS.prepare, DEFAULTS
-    assert (used.min_mask, used.max_mask) == (rules.min_mask, rules.max_mask)
+    assert PARAMS.prepare == DEFAULTS
+
+
+def test_check_says_so_where_nobody_can_be_used(data):
+    for picture in (data / "train_color").iterdir():
+        picture.unlink()
+    for person in (data / "test_img").iterdir():
+        person.write_bytes(b"")
+    assert check(data)[-1].reason == "nobody"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from pfafn.data.parsing import ATR, IDENTITY, LIP, LIP_HD, Atr, Lip, ParsingError, canonical
+from pfafn.annotations.parsing import (
+    ATR,
+    GROUPS,
+    IDENTITY,
+    LIP,
+    LIP_HD,
+    Atr,
+    Lip,
+    ParsingError,
+    canonical,
+)
 from pfafn.models.parts import Parsing
 
 H, W = 3, 8
@@ -48,3 +58,13 @@ def test_every_class_of_a_source_has_a_target(table):
 def test_strange_ids_are_named(table, strange):
     with pytest.raises(ParsingError, match=rf"ids \[{strange}\]"):
         canonical(ids(0, strange), table)
+
+
+def test_an_id_that_is_not_there_becomes_background_if_asked() -> None:
+    ids = np.array([[4, 99, 255], [0, 12, 14]], np.uint8)
+    assert canonical(ids, IDENTITY, strict=False).tolist() == [[4, 0, 0], [0, 12, 0]]
+
+
+def test_the_13_groups_are_read_by_their_names() -> None:
+    ids = np.arange(13, dtype=np.uint8)[None]
+    assert canonical(ids, GROUPS).tolist() == [[0, 1, 12, 4, 8, 11, 13, 10, 9, 6, 5, 3, 0]]

@@ -4,7 +4,7 @@ import numpy as np
 import photoset
 import pytest
 
-from pfafn.data.body_parts import derive_body_parts
+from pfafn.annotations.body_parts import derive_body_parts
 from pfafn.models.parts import BodyPart, Keypoint, Parsing
 
 H, W = SIZE = (256, 192)

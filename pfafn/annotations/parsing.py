@@ -63,6 +63,24 @@ class Atr(IntEnum):
     SCARF = 17
 
 
+class Grouped(IntEnum):
+    """The 13 groups into which VITON-HD's own code puts LIP's classes."""
+
+    BACKGROUND = 0
+    HAIR = 1
+    FACE = 2
+    UPPER_CLOTHES = 3
+    LOWER_CLOTHES = 4
+    LEFT_ARM = 5
+    RIGHT_ARM = 6
+    LEFT_LEG = 7
+    RIGHT_LEG = 8
+    LEFT_SHOE = 9
+    RIGHT_SHOE = 10
+    SOCKS = 11
+    NOISE = 12
+
+
 class ParsingError(UserError, ValueError):
     """A parsing map holds ids its source does not have."""
 
@@ -83,18 +101,30 @@ ATR: Table = _table(
     Atr,
     {"PANTS": Parsing.LOWER_CLOTHES, "SKIRT": Parsing.LOWER_CLOTHES, "HEAD": Parsing.FACE},
 )
+GROUPS: Table = _table(Grouped, {})
+# By name; LIP's ids stand for those of CIHP too, whose 10 is the skin of the torso.
+SCHEMES: dict[str, Table] = {
+    "viton": IDENTITY,
+    "lip": LIP,
+    "viton-hd": LIP_HD,
+    "atr": ATR,
+    "groups": GROUPS,
+}
 
 
-def canonical(ids: Ids, table: Table) -> Ids:
+def canonical(ids: Ids, table: Table, *, strict: bool = True) -> Ids:
     """Map source ids uint8 [H, W] to the 14 classes of `Parsing`, uint8 [H, W].
 
-    Raises ParsingError naming the ids that the source does not have.
+    Raises ParsingError naming the ids that the source does not have; not strict, they become
+    background.
     """
     lookup = np.full(256, UNKNOWN, np.uint8)
     for source, target in table.items():
         lookup[source] = target
     mapped = lookup[ids]
-    if (mapped == UNKNOWN).any():
+    if not strict:
+        mapped[mapped == UNKNOWN] = Parsing.BACKGROUND
+    elif (mapped == UNKNOWN).any():
         strange: list[Any] = np.unique(ids[mapped == UNKNOWN]).tolist()
         raise ParsingError(f"ids {strange} are not among 0..{max(table)}")
     return mapped

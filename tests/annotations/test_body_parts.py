@@ -2,7 +2,7 @@ import numpy as np
 import photoset
 import pytest
 
-from pfafn.data.body_parts import derive_body_parts
+from pfafn.annotations.body_parts import derive_body_parts
 from pfafn.models.parts import ARM_PARTS, BodyPart, Keypoint, Parsing
 from pfafn.samples.augment import swap_sides
 

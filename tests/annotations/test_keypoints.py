@@ -4,7 +4,7 @@ import numpy as np
 import photoset
 import pytest
 
-from pfafn.data.keypoints import KeypointError, read_keypoints
+from pfafn.annotations.keypoints import KeypointError, read_keypoints
 from pfafn.models.parts import Keypoint
 
 SIZE = (256, 192)
@@ -46,10 +46,37 @@ def test_missing_points_are_zero_whatever_their_score():
     assert (found[Keypoint.LEFT_EAR] == 0).all()
 
 
-def test_the_first_person_counts():
-    crowd = photoset.openpose(photoset.keypoints(SIZE))
-    crowd["people"] += photoset.openpose(photoset.keypoints(SIZE) * 0.5)["people"]
-    np.testing.assert_allclose(read_keypoints(encoded(crowd), SIZE), photoset.keypoints(SIZE))
+def crowd(*shares: float) -> bytes:
+    """People whose points are at these shares of where the person's are."""
+    people = [photoset.openpose(photoset.keypoints(SIZE) * [s, s, 1])["people"] for s in shares]
+    return encoded({"people": sum(people, [])})
+
+
+@pytest.mark.parametrize("shares", [(1, 0.5), (0.5, 1), (0.2, 0.6, 1), (1.9, 1)])
+def test_of_several_people_the_one_on_the_parsed_person_counts(shares):
+    found = read_keypoints(crowd(*shares), SIZE, person=photoset.parsing(SIZE))
+    np.testing.assert_allclose(found, photoset.keypoints(SIZE), rtol=1e-6)
+
+
+def test_the_first_counts_where_nothing_tells():
+    for person in (None, np.zeros(SIZE, np.uint8)):
+        found = read_keypoints(crowd(0.5, 1), SIZE, person=person)
+        np.testing.assert_allclose(found[:, :2], photoset.keypoints(SIZE)[:, :2] / 2, rtol=1e-6)
+
+
+def test_people_are_looked_for_in_the_frame_the_file_counts_in():
+    large = (2 * SIZE[0], 2 * SIZE[1])
+    found = read_keypoints(crowd(0.5, 1), large, SIZE, photoset.parsing(large))
+    np.testing.assert_allclose(found, photoset.keypoints(large), rtol=1e-6)
+
+
+def test_a_missing_point_is_on_nobody():
+    corner = np.zeros(SIZE, np.uint8)
+    corner[0, 0] = 1
+    nobody = photoset.openpose(photoset.keypoints(SIZE) * 0)["people"]
+    somebody = photoset.openpose(photoset.keypoints(SIZE))["people"]
+    found = read_keypoints(encoded({"people": somebody + nobody}), SIZE, person=corner)
+    np.testing.assert_allclose(found, photoset.keypoints(SIZE))
 
 
 def test_a_point_outside_is_named():
@@ -68,6 +95,10 @@ def test_a_point_outside_is_named():
         (encoded({"people": [{"pose_keypoints": [1e300] * 54}]}), "finite"),
         (encoded({"people": []}), "no people"),
         (encoded({"people": [3]}), "expected a person"),
+        (
+            encoded({"people": photoset.openpose(photoset.keypoints())["people"] + [3]}),
+            "expected a",
+        ),
         (encoded({"people": [{"face": []}]}), "expected one of"),
         (encoded({"people": [{"pose_keypoints": [1.0] * 51}]}), "found 17"),
         (encoded({"people": [{"pose_keypoints": [1.0] * 53}]}), "rows of 3 numbers"),

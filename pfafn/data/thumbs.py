@@ -1,0 +1,32 @@
+"""Which pictures are nearly the same, by their thumbnails."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 512
+
+
+def nearest_thumbs(queries: list[bytes], others: list[bytes]) -> Iterator[tuple[int, float]]:
+    """Index in `others` of each thumbnail's most similar one, and their RMS difference (0..255).
+
+    Thumbnails are uint8, all of one size.
+
+    Infinitely far where there are no others. Works in blocks, so memory stays small.
+    """
+    if not others:
+        yield from ((-1, np.inf) for _ in queries)
+        return
+    reference = _thumbs(others)
+    norms = (reference**2).sum(axis=1)
+    for start in range(0, len(queries), BLOCK):
+        block = _thumbs(queries[start : start + BLOCK])
+        squared = (block**2).sum(axis=1)[:, None] - 2 * block @ reference.T + norms
+        for query, index in zip(block, squared.argmin(axis=1), strict=True):
+            # Once more by difference: the expanded square is not exact near zero.
+            yield int(index), float(np.sqrt(np.mean((query - reference[index]) ** 2)))
+
+
+def _thumbs(thumbs: list[bytes]) -> NDArray[np.float32]:
+    return np.stack([np.frombuffer(thumb, np.uint8) for thumb in thumbs]).astype(np.float32)
