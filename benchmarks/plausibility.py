@@ -19,12 +19,12 @@ import numpy as np
 from pfafn.annotations.agreement import OTHER_SIDE, Agreement, agreement
 from pfafn.annotations.keypoints import KeypointError, Points, people, placed, who
 from pfafn.annotations.parsing import SCHEMES, Ids, ParsingError, canonical
-from pfafn.annotations.plausibility import Doubt, doubts, doubts_of_mask
+from pfafn.annotations.plausibility import Doubt, doubts
 from pfafn.annotations.systematic import of_garments, of_persons
 from pfafn.data.catalogue import read_catalogue
 from pfafn.models.parts import Category, Parsing
 from pfafn.photos.images import decode_gray, decode_ids, decode_picture, read_bytes
-from pfafn.photos.masks import binary, border
+from pfafn.photos.masks import BORDER, binary, border
 from pfafn.studio.dataset import synthesise
 
 TEN, DRAWS = 10, 200
@@ -191,7 +191,7 @@ def of_looked(looked: Sequence[tuple[Agreement, str]]) -> Tally:
 
 def of_masks(masks: Sequence[Ids], fault: Callable[[Ids], Ids]) -> Tally:
     borders = [border(binary(fault(mask))) for mask in masks]
-    return tally([any(doubts_of_mask(covered)) for covered in borders], borders, of_garments)
+    return tally([covered > BORDER for covered in borders], borders, of_garments)
 
 
 def table(title: str, rows: Iterable[tuple[str, Tally]]) -> None:

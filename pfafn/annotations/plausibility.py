@@ -1,4 +1,4 @@
-"""What is implausible in one person's annotations or one garment's mask, in words.
+"""What is implausible in one person's annotations, in words.
 
 The limits are set on VITON's 7,032 samples and on the studio: docs/robustness.md says what they
 find there, `python -m benchmarks.plausibility` measures it again.
@@ -14,13 +14,11 @@ from pfafn.models.parts import Category
 Role = Literal["parsing", "keypoints", "mask"]
 
 # Least and most on VITON: fit 0.53 (a parsing map without the garment, the only one below 0.6),
-# head beside the face 0.06, clothes 0.30 of the person, edges 1.17. A mask's border is covered by
-# at most 0.1, or by 0.46 and more: six close-ups of a garment, and all-white masks.
+# head beside the face 0.06, clothes 0.30 of the person, edges 1.17.
 FIT = 0.6
 BESIDE = 0.08  # of the picture's width or height
 CLOTHES = 0.02  # of the person
 EDGES = 0.8
-BORDER = 0.5
 MANY = 3  # elbows and wrists, of four
 
 HINTS = {
@@ -90,10 +88,3 @@ def bare(found: Agreement) -> bool:
 def mirrored(found: Agreement) -> bool:
     """Whether the parsing map is another photo's, as like as not this one's mirror image."""
     return found.edges < EDGES
-
-
-def doubts_of_mask(covered: float) -> Iterator[Doubt]:
-    """What is implausible in a garment's mask that covers so much of the picture's border."""
-    if covered > BORDER:
-        said = f"{covered:.0%} of the picture's border is garment"
-        yield Doubt("mask", f"{said}: black on white, or only a detail of it?")

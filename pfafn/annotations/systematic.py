@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 from pfafn.annotations.agreement import BETTER, Agreement, Reading
 from pfafn.annotations.parsing import SCHEMES
-from pfafn.annotations.plausibility import BORDER, Doubt, bare, hint, mirrored, off
+from pfafn.annotations.plausibility import Doubt, bare, hint, mirrored, off
 from pfafn.annotations.probes import median
+from pfafn.photos.masks import BORDER
 
 FEW = 3  # samples from which something is concluded
 MOST = 0.5

@@ -1,7 +1,7 @@
 """Look into the files of one person or one garment and say what is wrong with them."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pfafn.annotations.agreement import Agreement, agreement
 from pfafn.annotations.keypoints import KeypointError, people, placed, who
 from pfafn.annotations.parsing import SCHEMES, Ids, ParsingError, canonical
-from pfafn.annotations.plausibility import Doubt, doubts, doubts_of_mask, hint
+from pfafn.annotations.plausibility import doubts, hint
 from pfafn.data.catalogue import GarmentFiles, PersonFiles
 from pfafn.data.findings import Finding, Problem, Reason, Report, Value
 from pfafn.data.layouts import Layout
@@ -83,9 +83,10 @@ class Inspector:
                 found.add(told, Reason.MASK_EMPTY, share)
             elif share > self.max_mask:
                 found.add(told, Reason.MASK_FULL, share)
-            elif files.mask:
-                self._doubt(files, doubts_of_mask(covered), found)
-            found.note(told, Reason.MASK_DOUBTFUL, photo.doubt)
+            elif photo.doubt and files.mask:
+                found.add(told, Reason.IMPLAUSIBLE, photo.doubt, rejects=self.strict)
+            elif photo.doubt:
+                found.add(told, Reason.MASK_DOUBTFUL, photo.doubt, rejects=False)
         source = photo and photo.mask_source
         size = picture.rgb.shape[:2]
         findings = tuple(found.findings)
@@ -115,15 +116,10 @@ class Inspector:
         if points is not None:
             found.run(files.keypoints, lambda _: placed(points, size, frame), looks)
         if measured and not any(finding.rejects for finding in found.findings):
-            self._doubt(files, doubts(measured, files.category), found)
+            for doubt in doubts(measured, files.category):
+                rejects = doubt.rejects and self.strict
+                found.add(getattr(files, doubt.role), Reason.IMPLAUSIBLE, doubt.text, rejects)
         return measured
-
-    def _doubt(
-        self, files: PersonFiles | GarmentFiles, doubted: Iterable[Doubt], found: "_Collector"
-    ) -> None:
-        for doubt in doubted:
-            path = getattr(files, doubt.role)
-            found.add(path, Reason.IMPLAUSIBLE, doubt.text, rejects=doubt.rejects and self.strict)
 
 
 class _Collector:

@@ -6,7 +6,7 @@ import pytest
 
 from pfafn.annotations.agreement import OTHER_SIDE, Agreement, agreement
 from pfafn.annotations.parsing import SCHEMES
-from pfafn.annotations.plausibility import doubts, doubts_of_mask, hint
+from pfafn.annotations.plausibility import doubts, hint
 from pfafn.models.parts import Category, Keypoint, Parsing
 
 H, W = SIZE = (256, 192)
@@ -166,11 +166,6 @@ def test_a_large_picture_is_measured_as_a_small_one() -> None:
     )
     assert found.fit == measured().fit
     np.testing.assert_allclose([found.x, found.y], [measured().x, measured().y], atol=0.001)
-
-
-def test_a_mask_that_covers_most_of_the_border_is_doubted() -> None:
-    assert not list(doubts_of_mask(0.5))
-    assert [doubt.role for doubt in doubts_of_mask(0.51)] == ["mask"]
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,13 @@ def test_a_masks_border_is_counted_once_around() -> None:
     assert masks.border(255 - mask) == 0.5
     mask[0, 3] = 255
     assert masks.border(mask) == pytest.approx(9 / 16)
+
+
+def test_a_given_mask_that_covers_most_of_the_border_is_doubted():
+    _, mask = photoset.garment(1, SIZE)
+    assert masks.doubt_given(mask) is None
+    assert "black on white" in masks.doubt_given(255 - mask)
+    half = np.zeros(SIZE, np.uint8)
+    half[:, : W // 2] = 255
+    assert masks.border(half) == 0.5
+    assert masks.doubt_given(half) is None
