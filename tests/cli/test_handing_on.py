@@ -8,8 +8,8 @@ import pytest
 from verbs import done, refused, run
 
 from pfafn import registry
-from pfafn.data.adopt import Adopted
-from pfafn.data.inspection import Finding, Reason
+from pfafn.adoption.adopt import Adopted
+from pfafn.data.findings import Finding, Reason
 from pfafn.registry.aliases import Change
 from pfafn.registry.store import RegistryError
 
@@ -63,14 +63,16 @@ def test_what_no_set_can_have_is_refused(monkeypatch: Patch, words: str) -> None
 
 
 def test_what_was_adopted_is_counted_by_split(monkeypatch: Patch, tmp_path: Path) -> None:
-    taken = Adopted("viton", 12, 3, 99, {}, {"train": 4, "test": 2}, {"train": 5, "test": 1})
-    calls = noted(monkeypatch, "pfafn.data.adopt.adopt", taken)
+    taken = Adopted(
+        "viton", 12, {"notes": 3}, 99, {}, {"train": 4, "test": 2}, {"train": 5, "test": 1}
+    )
+    calls = noted(monkeypatch, "pfafn.adoption.adopt.adopt", taken)
     said = done("adopt", "auto", tmp_path / "a", tmp_path / "b", "--out", "new").stdout
     assert calls[0][0][:3] == ("auto", [tmp_path / "a", tmp_path / "b"], Path("new"))
     assert said.splitlines() == [
         "new: train: 4 persons, 5 garments",
         "new: test: 2 persons, 1 garments",
-        "12 files of layout viton; 3 others left out",
+        "12 files of layout viton; 3 others left out: notes (3)",
     ]
 
 

@@ -1,15 +1,11 @@
 """Who is left out of sound photos: whoever has nothing to try on, and what shows test persons."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import photoset
-import pytest
 from prepared import copy
 
-from pfafn.data import check as module
-from pfafn.data.check import DEFAULTS, check, nearest_thumbs, review
+from pfafn.data.check import DEFAULTS, check, review
 
 SIZE = (64, 48)
 
@@ -43,24 +39,3 @@ def test_a_person_without_a_garment_of_her_own_is_taken_into_test(tmp_path: Path
     photoset.viton_hd_garment(tmp_path / "data", 9)
     taken = review(tmp_path / "data", DEFAULTS, seed=0)
     assert "00000_00" in [person.files.name for person in taken.persons["test"]]
-
-
-def persons(*shades: int) -> list[SimpleNamespace]:
-    """Persons whose small pictures are of one shade."""
-    return [
-        SimpleNamespace(report=SimpleNamespace(thumb=np.full(12, shade, np.uint8).tobytes()))
-        for shade in shades
-    ]
-
-
-@pytest.mark.parametrize("block", [1, 2, 512])
-def test_the_nearest_picture_and_its_difference_are_found_in_blocks_of_any_size(
-    block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "THUMB_BLOCK", block)
-    nearest = list(nearest_thumbs(persons(0, 255, 100), persons(90, 7, 250)))
-    assert nearest == [(1, 7.0), (2, 5.0), (0, 10.0)]
-
-
-def test_without_test_persons_nobody_is_near_one() -> None:
-    assert list(nearest_thumbs(persons(1, 2), [])) == [(-1, np.inf)] * 2
