@@ -33,7 +33,7 @@ from pfafn.learning.student import student_recipe
 from pfafn.params.file import Params
 from pfafn.photos import images
 from pfafn.photos.tensors import to_device
-from pfafn.samples.loading import epoch_keys, one_thread
+from pfafn.samples.loading import epoch_keys, set_up
 from pfafn.samples.sample import StudentSample
 from pfafn.training.processes import start_fabric
 from pfafn.training.trainer import Trainer
@@ -108,7 +108,7 @@ def batches(
     """Batches without end. Its processes, if any, keep the form they were started in."""
     data = samples.dataset(folder, **strength)
     loader = DataLoader(
-        data, batch_sampler=keys(len(data)), num_workers=workers, worker_init_fn=one_thread
+        data, batch_sampler=keys(len(data)), num_workers=workers, worker_init_fn=set_up
     )
     with FORMS[form]():
         source = iter(loader)

@@ -21,7 +21,7 @@ from pfafn.kit.progress import Progress
 from pfafn.models.redress import redress
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.photos.tensors import to_device
-from pfafn.samples.loading import loading
+from pfafn.samples.loading import loading, read
 from pfafn.samples.sample import TestSample
 
 
@@ -63,7 +63,7 @@ def evaluate(
     device = next(student.parameters()).device
     loader = DataLoader(test.samples, batch_size=batch_size, **loading(device))
     with Progress("evaluate", len(test.samples) * len(PROTOCOLS), unit="pairs") as progress:
-        for batch in loader:
+        for batch in read(loader):
             batch = to_device(batch, device)
             for protocol in PROTOCOLS:
                 dressed = dress(tutor, student, batch, protocol)

@@ -1,12 +1,20 @@
-"""Being asked to stop: note the signal, finish the step, save, leave."""
+"""Being asked to stop: by SIGTERM, as servers and `timeout` do, or by SIGINT, as Ctrl-C does."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+BOTH = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(SystemExit):
-    """SIGTERM or SIGINT arrived and the resume point is written; exit code 128 + signal."""
+    """A signal asked to stop, and what is done is kept; exit code 128 + signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number)
 
 
 class StopRequest:
@@ -20,11 +28,43 @@ class StopRequest:
 
 @contextmanager
 def stop_signals() -> Iterator[StopRequest]:
-    """While inside, SIGTERM and SIGINT are noted instead of killing a half-done step."""
-    request = StopRequest()
-    before = {s: signal.signal(s, request) for s in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    """While inside, both signals are noted instead of killing a half-done step.
+
+    Inside another of its kind, both yield one request.
+    """
+    outer = signal.getsignal(signal.SIGTERM)
+    request = outer if isinstance(outer, StopRequest) else StopRequest()
+    with handled(request):
         yield request
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """While inside, both signals raise Stopped wherever the process is."""
+    with handled(_stop):
+        yield
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    raise Stopped(number)
+
+
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """While inside, this handles both signals; afterwards what did before."""
+    before = {number: signal.signal(number, handler) for number in BOTH}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+@contextmanager
+def heirs_deaf() -> Iterator[None]:
+    """Processes that are started inside stay deaf to both signals; this one is it while inside."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, BOTH)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

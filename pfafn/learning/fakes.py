@@ -24,7 +24,7 @@ from pfafn.params.file import Params
 from pfafn.photos.images import pack
 from pfafn.photos.tensors import to_device, to_pixels
 from pfafn.samples.dataset import UnpairedSamples
-from pfafn.samples.loading import loading
+from pfafn.samples.loading import loading, read
 from pfafn.samples.sample import UnpairedSample
 from pfafn.weights import model_file
 
@@ -95,7 +95,7 @@ class Dresser:
         loaders: processes that read photos ahead.
         """
         how = {"batch_size": self.batch} | loading(machine.device(), loaders)
-        batches = [DataLoader(Subset(view, persons), **how) for view in self.views]
+        batches = [read(DataLoader(Subset(view, persons), **how)) for view in self.views]
         for views in zip(*batches, strict=True):
             made = [dressed(self.tutor, batch, self.arms_in_front) for batch in views]
             for i in range(len(views[0].item)):

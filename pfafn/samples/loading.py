@@ -1,6 +1,11 @@
 """Which samples each process sees, and when: micro-batches in a seeded order."""
 
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Iterator
+from multiprocessing.connection import wait
 from typing import Any
 
 import cv2
@@ -10,7 +15,15 @@ from lightning_fabric import Fabric
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pfafn.kit import machine
+from pfafn.kit.errors import UserError
+from pfafn.kit.signals import BOTH, heirs_deaf
 from pfafn.params.sections import Schedule
+
+NOTICED = 0.2  # seconds after an error of the loader in which the end of its process is noticed
+
+
+class LoaderLost(UserError, RuntimeError):
+    """A loader process has ended; between two batches, so that nothing is half done."""
 
 
 def loader(
@@ -18,16 +31,13 @@ def loader(
 ) -> DataLoader:
     """This process's micro-batches from step `start` (0 = the first) to the end of the schedule."""
     keys = MicroBatches(len(dataset), schedule, seed, start, fabric.global_rank, fabric.world_size)
-    return fabric.setup_dataloaders(
-        DataLoader(
-            dataset,
-            batch_sampler=keys,
-            **loading(fabric.device),
-            # It draws a number when it starts; from torch's own generator it would be one more
-            # after each resume.
-            generator=torch.Generator().manual_seed(seed),
-        ),
-        use_distributed_sampler=False,
+    return DataLoader(
+        dataset,
+        batch_sampler=keys,
+        **loading(fabric.device),
+        # It draws a number when it starts; from torch's own generator it would be one more after
+        # each resume.
+        generator=torch.Generator().manual_seed(seed),
     )
 
 
@@ -79,10 +89,51 @@ def loading(device: torch.device, workers: int | None = None) -> dict[str, Any]:
     return {
         "num_workers": machine.workers() if workers is None else workers,
         "pin_memory": device.type == "cuda",
-        "worker_init_fn": one_thread,
+        "worker_init_fn": set_up,
     }
 
 
-def one_thread(worker: int) -> None:
-    """For a loader process: OpenCV as torch, or there would be threads for all cores in each."""
+def set_up(worker: int) -> None:
+    """For a loader process: OpenCV as torch, or there would be threads for all cores in each.
+
+    Of all that ask it to end, which it is deaf to, it listens to the process that it loads for.
+    """
     cv2.setNumThreads(0)
+    threading.Thread(target=listen, daemon=True).start()
+
+
+def listen() -> None:
+    """End this process when its parent says so."""
+    parent = multiprocessing.parent_process().pid
+    while signal.sigwaitinfo(BOTH).si_pid != parent:
+        pass
+    os._exit(0)
+
+
+def read(loader: DataLoader) -> Iterator[Any]:
+    """The loader's batches. Raises LoaderLost if one of its processes was killed.
+
+    A signal to all processes of a command is for this one to answer, which still needs batches to
+    finish what it does: loader processes do not hear it, unless it comes from this one.
+    """
+    others = set(multiprocessing.active_children())
+    told = signal.getsignal(signal.SIGCHLD)
+    with heirs_deaf():
+        batches = iter(loader)
+    if signal.getsignal(signal.SIGCHLD) != told:
+        # By torch: an error in the middle of a step or a save, as soon as a loader process ends.
+        # Without it torch notices when it waits for the next batch.
+        signal.signal(signal.SIGCHLD, told)
+    processes = set(multiprocessing.active_children()) - others
+    try:
+        yield from batches
+    except Exception as error:
+        wait([process.sentinel for process in processes], NOTICED if processes else 0)
+        ended = [process for process in processes if process.exitcode]
+        if not ended:
+            raise
+        raise LoaderLost(
+            f"loader process {ended[0].pid} was killed (exit code {ended[0].exitcode}), as systems "
+            "do that run out of memory: run the same again, it goes on from the last whole step; "
+            f"PFAFN_WORKERS (here {len(processes)}) sets how many there are, and 0 needs none"
+        ) from error

@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 
 from pfafn.kit import lock
 from pfafn.kit.errors import UserError
+from pfafn.kit.progress import tell
+from pfafn.kit.signals import Stopped, stopping
 from pfafn.params.file import Params
 from pfafn.stages.workplace import check_folder
 
@@ -24,12 +26,16 @@ def main(run: Callable[[Params, Path], object], *, trains: bool = False) -> None
 
     trains: in a process that computes repeatably and keeps its memory from step to step.
     A user's error becomes its message on stderr and exit code 1; so do a retraining that is going
-    on and that this process is no part of, and a disk that is full or cannot be read.
+    on and that this process is no part of, and a disk that is full or cannot be read. SIGTERM and
+    SIGINT become a sentence and exit code 128 + signal.
     """
     try:
         check_folder()
-        with lock.shared(lock.LOCK), tuned() if trains else nullcontext():
+        with stopping(), lock.shared(lock.LOCK), tuned() if trains else nullcontext():
             run(Params.load(), ARTIFACTS)
+    except Stopped as stopped:
+        tell(f"stopped by {stopped.signal.name}: run the same again, it goes on from what is done")
+        raise
     except UserError as error:
         sys.exit(f"error: {error}")
     except (OSError, SafetensorError) as error:

@@ -14,6 +14,7 @@ from pfafn.fast.recompute import recompute
 from pfafn.kit import machine
 from pfafn.kit.files import write_json
 from pfafn.kit.progress import tell
+from pfafn.kit.signals import stop_signals
 from pfafn.learning.collapse import Alarm, alarms
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
@@ -83,7 +84,8 @@ def train_stage(
     schedule = getattr(params, stage)
     fabric = start_fabric(together(schedule, stage))
     result = stage_output(artifacts / stage, read, params, machine.rounding())
-    with led(fabric, result) as output:
+    # Also asked to stop at its very end it has something to finish: model, curve and metrics.
+    with stop_signals(), led(fabric, result) as output:
         dataset = samples(params, artifacts, schedule, fakes)
         with fabric.rank_zero_first():  # it may fetch the perceptual loss's weights
             recipe = recipe_of(params, artifacts)

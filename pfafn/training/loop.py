@@ -11,7 +11,7 @@ from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
 from pfafn.kit.signals import Stopped, stop_signals
 from pfafn.params.sections import Optimizer, Schedule
-from pfafn.samples.loading import loader
+from pfafn.samples.loading import LoaderLost, loader, read
 from pfafn.training import resume
 from pfafn.training.curve import Curve, Rows
 from pfafn.training.health import on_record
@@ -52,19 +52,27 @@ def fit(
     in progress and errors. watchers: told the curve so far after each step. fabric: of all
     processes that train together, by default this one alone; the first alone writes and tells.
     Raises TooFewSamples if a batch is larger than the data set, TrainingDiverged on a loss or
-    gradient that is not finite, Stopped on a signal.
+    gradient that is not finite, Stopped on a signal, LoaderLost if a loader process was killed;
+    after these two there is a resume point of the last whole step.
     """
     fabric = fabric or start_fabric()
     first, schedule = fabric.is_global_zero, recipe.schedule
     per_epoch = steps_per_epoch(dataset, schedule, name)
     total = per_epoch * recipe.epochs
     trainer, point = resumed(fabric, recipe, adam, per_epoch, work)
-    batches = iter(loader(fabric, dataset, schedule, seed, point.step))
+    batches = read(loader(fabric, dataset, schedule, seed, point.step))
     curve, clock = Curve(per_epoch, total, **point.curve), Clock(point.seconds, point.step)
     progress = Progress(name, total, point.step, quiet=not first)
     with progress, stop_signals() as stop, Saver(work) as saver:
         for step in range(point.step + 1, total + 1):
-            micro_batches = [next(batches) for _ in range(schedule.accumulate)]
+            try:
+                micro_batches = [
+                    fabric.to_device(next(batches)) for _ in range(schedule.accumulate)
+                ]
+            except LoaderLost:
+                if first and step - 1 > clock.saved_step:
+                    keep(step - 1, saver, trainer, curve, clock)
+                raise
             rate = trainer.rate(step - 1)
             with on_record(fabric, work, name, (step, total), micro_batches):
                 terms = trainer.step(micro_batches)
@@ -75,14 +83,21 @@ def fit(
                 for watch in watchers:
                     watch(curve.rows)
                 if clock.due(step) or signal:
-                    with clock.saving(step):
-                        now = ResumePoint(step, curve.state(), clock.seconds())
-                        saver.save(resume.state(trainer.net, trainer.optimizer), now)
+                    keep(step, saver, trainer, curve, clock)
             if signal:
                 saver.wait()
                 fabric.barrier()
-                raise Stopped(128 + signal) if first else Dismissed(0)
+                raise Stopped(signal) if first else Dismissed(0)
     return Trained(curve.rows, total * schedule.batch, clock.seconds(), clock.waited)
+
+
+def keep(step: int, saver: Saver, trainer: Trainer, curve: Curve, clock: Clock) -> None:
+    """Take a resume point of this step, which was the last."""
+    with clock.saving(step):
+        saver.save(
+            resume.state(trainer.net, trainer.optimizer),
+            ResumePoint(step, curve.state(), clock.seconds()),
+        )
 
 
 def steps_per_epoch(dataset: Dataset, schedule: Schedule, name: str) -> int:

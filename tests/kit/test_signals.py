@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pfafn.kit.signals import stop_signals
+from pfafn.kit.signals import Stopped, stop_signals, stopping
 
 BOTH = (signal.SIGTERM, signal.SIGINT)
 
@@ -35,3 +35,17 @@ def test_afterwards_signals_go_where_they_went_before() -> None:
     with pytest.raises(ZeroDivisionError), stop_signals():
         raise ZeroDivisionError
     assert [signal.getsignal(number) for number in BOTH] == [handler, handler]
+
+
+def test_one_request_is_seen_by_all_who_note_signals() -> None:
+    with stop_signals() as outer, stop_signals() as inner:
+        signal.raise_signal(signal.SIGTERM)
+    assert outer.signal == inner.signal == signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_what_may_be_broken_off_is_broken_off_with_the_signals_code(number: int) -> None:
+    with pytest.raises(Stopped) as stopped, stopping():
+        signal.raise_signal(number)
+    assert stopped.value.code == 128 + number
+    assert signal.getsignal(number) is handler

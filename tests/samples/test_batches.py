@@ -1,12 +1,18 @@
 """How batches are read."""
 
+import gc
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
 import cv2
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from pfafn.kit import machine
-from pfafn.samples.loading import loading
+from pfafn.samples.loading import LoaderLost, loading, read
 
 
 class Threads(Dataset[int]):
@@ -17,6 +23,52 @@ class Threads(Dataset[int]):
 
     def __getitem__(self, index: int) -> int:
         return cv2.getNumThreads()
+
+
+class Processes(Dataset[int]):
+    """The process that reads the item."""
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, index: int) -> int:
+        return os.getpid()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_loader_process_goes_on_when_others_signal_the_whole_group(number: int) -> None:
+    batches = read(DataLoader(Processes(), **loading(torch.device("cpu"), workers=1)))
+    pid = int(next(batches))
+    subprocess.run(["kill", f"-{int(number)}", str(pid)], check=True)
+    assert [int(batch) for batch in batches] == [pid] * 39
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """torch looks after its loader processes ten times a second, not every five seconds."""
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)
+    yield
+    gc.collect()
+
+
+def test_a_killed_loader_process_is_told_between_two_batches(impatient: None) -> None:
+    batches = read(DataLoader(Processes(), **loading(torch.device("cpu"), workers=1)))
+    pid = int(next(batches))
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(LoaderLost, match=rf"loader process {pid} was killed.*PFAFN_WORKERS"):
+        list(batches)
+
+
+def test_an_error_of_the_data_is_the_datas(impatient: None) -> None:
+    class Broken(Dataset[int]):
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> int:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        next(read(DataLoader(Broken(), **loading(torch.device("cpu"), workers=1))))
 
 
 def test_a_loader_process_has_one_thread_of_opencv() -> None:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -190,3 +191,19 @@ def test_a_stage_in_another_folder_says_where_it_belongs(
     ):
         entry.main(lambda params, artifacts: None)
     assert not (tmp_path / "artifacts").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stage_that_is_asked_to_stop_says_how_to_go_on(
+    number: signal.Signals,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(Path(__file__).parents[2] / "params.yaml", tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        entry.main(lambda params, artifacts: signal.raise_signal(number))
+    assert stopped.value.code == 128 + number
+    told = f"stopped by {number.name}: run the same again, it goes on from what is done\n"
+    assert capsys.readouterr().err == told

@@ -1,6 +1,8 @@
 """Resume points: all that the next step depends on, never half written, never believed blindly."""
 
 import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,13 @@ import safetensors.torch
 import torch
 from tinytrain import schedule, stop_after, train, tutor_objective, weights
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from pfafn.kit.signals import Stopped
 from pfafn.learning.tutor import TutorObjective
 from pfafn.models.inputs import Garment
-from pfafn.samples.sample import TutorSample
+from pfafn.samples.loading import LoaderLost
+from pfafn.samples.sample import StudentSample, TutorSample
 from pfafn.training import resume
 from pfafn.training.resume import FILE, PREVIOUS, Damaged, ResumePoint
 from pfafn.training.saver import Clock, Saver
@@ -221,3 +225,17 @@ def test_the_time_that_points_cost_is_counted(monkeypatch: pytest.MonkeyPatch) -
     with clock.saving(1):
         now[0] += 2
     assert (clock.waited, clock.seconds()) == (2, 17)
+
+
+def test_robbed_of_its_loader_a_training_keeps_its_last_whole_step(
+    tmp_path: Path, straight: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def robbed(loader: DataLoader) -> Iterator[StudentSample]:
+        yield from islice(loader, 3)
+        raise LoaderLost("loader process 7 was killed")
+
+    with monkeypatch.context() as patch, pytest.raises(LoaderLost):
+        patch.setattr("pfafn.training.loop.read", robbed)
+        train(noisy(), schedule(), tmp_path)
+    assert resume.read(tmp_path).point.step == 3
+    assert_ends_as(straight, tmp_path)
