@@ -95,14 +95,19 @@ def run(
     environment: dict[str, str] | None = None,
     turned_back: bool = False,
     folder: str = ".",
+    own_group: bool = False,
 ) -> None:
     """In the process: the stage's program, in the project's folder.
 
     die_at: kill itself at this change of the project's files; changes: a shared number to count
     them in; largest_file: bytes after which a file cannot grow, as on a full disk; turned_back:
-    the wall clock goes back by an hour each time that it is looked at; folder: where it is started.
+    the wall clock goes back by an hour each time that it is looked at; folder: where it is started;
+    own_group: in a process group of its own.
     """
+    if own_group:
+        os.setpgrp()
     os.chdir(root)
+    multiprocessing.set_start_method("fork", force=True)  # as where a stage is not forked itself
     os.environ |= {"PFAFN_CHECKPOINT_STEPS": "1"} | (environment or {})
     told = os.open("stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(told, 2)
