@@ -14,10 +14,10 @@ from benchmarks.subject import Pictures, Scale, network, pictures, precision
 from benchmarks.timing import interleaved
 from benchmarks.variants import PLAIN, PRECISIONS, plain
 from pfafn.inference import TryOn
-from pfafn.inference.folders import Job, dress_all, encode_jpeg
+from pfafn.inference.folders import Job, dress_all
 from pfafn.kit import machine
 from pfafn.models.tryon import TryOnNet
-from pfafn.photos.images import encode_png
+from pfafn.photos.images import encode_png, encode_shown
 from pfafn.photos.tensors import Batch
 
 SECTION = "Try-on, files to files, per picture"
@@ -64,11 +64,11 @@ def photos(folder: Path, scale: Scale) -> list[Job]:
     """JPEGs of a person and of garments with masks, and one job for each garment."""
     large = tuple(PHOTO * side for side in scale.size)
     drawn: list[Pictures] = [pictures(number, large) for number in range(scale.gallery)]
-    (folder / "person.jpg").write_bytes(encode_jpeg(drawn[0].person))
+    (folder / "person.jpg").write_bytes(encode_shown(drawn[0].person, "JPEG"))
     jobs = []
     for number, each in enumerate(drawn):
         garment, mask = folder / f"{number}.jpg", folder / f"{number}.png"
-        garment.write_bytes(encode_jpeg(each.garment))
+        garment.write_bytes(encode_shown(each.garment, "JPEG"))
         mask.write_bytes(encode_png(each.mask))
         jobs.append(Job(folder / "person.jpg", garment, mask, folder / "out" / mask.name))
     return jobs

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.subject import drawn
-from pfafn.inference.folders import encode_jpeg
-from pfafn.photos.images import encode_png, pack
+from pfafn.photos.images import encode_png, encode_shown, pack
 from pfafn.samples.augment import Augment
 from pfafn.samples.dataset import StudentSamples
 from pfafn.samples.shards import ShardWriter
@@ -32,8 +31,10 @@ def stored(number: int, size: tuple[int, int], packed: Callable[..., bytes]) -> 
     maps = {"parsing": encode_png(photo.parsing), "body_parts": encode_png(photo.body_parts)}
     points = keypoints(person, *size).ravel().tolist()
     return {
-        "prepare/persons": {"image": encode_jpeg(photo.picture)},
-        "prepare/garments": {"image": encode_jpeg(flat.picture), "mask": encode_png(flat.mask)},
+        "prepare/persons": {"image": encode_shown(photo.picture, "JPEG")},
+        "prepare/garments": {
+            "image": encode_shown(flat.picture, "JPEG"), "mask": encode_png(flat.mask),
+        },
         "annotate/shards": maps | {"keypoints": points, "body_parts_source": "file"},
         "fakes/shards": {
             "image": packed(fake.picture), "mask": packed(np.uint8(255) * fake.visible)
