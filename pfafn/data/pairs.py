@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pfafn.kit.spelling import composed
+from pfafn.photos.opening import is_picture_name
 
 # How Windows' programs begin a text; without such a mark it is UTF-8.
 MARKS = {
@@ -20,7 +21,6 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|([^\s,;]+)')
-PICTURE = re.compile(r"\.(jpe?g|png|webp|bmp|tiff?|avif|heic)$", re.IGNORECASE)
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 EXPECTED = "expected a person's and a garment's file name (names with spaces: a tab between)"
 
@@ -52,7 +52,7 @@ def _line(number: int, text: str) -> Line:
     if UNREADABLE in text or "\0" in text:
         return Line(number, text, problem="not readable as text: save the file as UTF-8")
     names = [name.replace("\\", "/") for name in _names(text)]
-    pair = len(names) == 2 or (len(names) == 3 and not PICTURE.search(names[2]))
+    pair = len(names) == 2 or (len(names) == 3 and not is_picture_name(names[2]))
     if not pair or not all(PurePosixPath(name).name for name in names[:2]):
         return Line(number, text, problem=f"{EXPECTED}, got {text!r:.80}")
     return Line(number, text, composed(names[0]), composed(names[1]))

@@ -52,7 +52,7 @@ def jobs(
         return [Job(person, garment, mask_of(garment, mask), checked_format(out))]
     else:
         chosen = [(p, g) for p in pictures(person) for g in pictures(garment)]
-    if out.suffix.lower() in (*WRITTEN, *SUFFIXES) and not out.is_dir():
+    if out.suffix.lower() in SUFFIXES and not out.is_dir():
         raise TryOnError(
             f"{out} is the name of a picture, and the results of a folder or of --pairs are "
             "several: name a folder, or one --person file and one --garment file"

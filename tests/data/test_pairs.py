@@ -57,6 +57,7 @@ def test_letters_are_composed_and_folders_parted_by_slashes(tmp_path: Path) -> N
     [
         (b"a.jpg", "got 'a.jpg'"),
         (b"my a.jpg b.jpg", "a tab between"),
+        (b"my a.jpg b.gif", "a tab between"),
         (b"a.jpg b.jpg c d", "expected a person's and a garment's"),
         (b'a.jpg ""', "expected"),
         (b"ren\xe9.jpg b.jpg", "save the file as UTF-8"),
