@@ -131,6 +131,5 @@ def _judge(
 
 def _samples(store: Store, champion: ModelVersion, student: ModelVersion) -> Path | None:
     """The champion's per-sample scores if they were made as the student's; None if not."""
-    if any(champion.tags.get(tag, "") != student.tags.get(tag, "") for tag in mirror.SCORED_BY):
-        return None
-    return mirror.samples(store, champion.tags["evaluation.run"])
+    alike = mirror.scored_alike(champion, student)
+    return mirror.samples(store, champion.tags["evaluation.run"]) if alike else None

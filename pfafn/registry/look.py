@@ -106,7 +106,7 @@ def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> di
         note = "they have not two pairs in common"
         return {"metric": first.metric, "gain": None, "note": note}
     note = ""
-    if any(a.tags.get(tag, "") != b.tags.get(tag, "") for tag in mirror.SCORED_BY):
+    if not mirror.scored_alike(a, b):
         note = (
             "they were evaluated on other data or by other code: the difference is over the "
             f"{over.pairs} pairs that have the same names in both, and says little"

@@ -72,6 +72,11 @@ def mirror(
     return made._replace(student=student)
 
 
+def scored_alike(one: ModelVersion, other: ModelVersion) -> bool:
+    """Whether the scores of two versions may be compared."""
+    return all(one.tags.get(tag, "") == other.tags.get(tag, "") for tag in SCORED_BY)
+
+
 def note_scores(
     store: Store, scored: list[ModelVersion], evaluation: Stage, evaluation_run: str
 ) -> None:
