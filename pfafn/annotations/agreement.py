@@ -7,7 +7,7 @@ mirrored, by another scheme's class ids.
 """
 
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -61,11 +61,6 @@ class Agreement(NamedTuple):
     edges: float = np.nan  # of the photo under the map, in units of those under its mirror image
     mirror: float = np.nan  # how much better keypoints and map agree if one of them is mirrored
     better: Reading | None = None  # in which keypoints and parsing map would agree
-
-    @classmethod
-    def of_json(cls, values: list[Any]) -> "Agreement":
-        *numbers, better = values
-        return cls(*numbers, better and Reading(*better))
 
 
 def agreement(
