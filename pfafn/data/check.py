@@ -112,9 +112,7 @@ def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> R
     """
     data = data.absolute()  # workers elsewhere may stand in another folder
     catalogue = read_catalogue(data, seed=seed, test_fraction=rules.test_fraction)
-    inspector = Inspector(
-        data, catalogue.layout, rules.min_mask, rules.max_mask, rules.scheme, rules.strict
-    )
+    inspector = Inspector(data, catalogue.layout, rules)
     result = Review(catalogue)
     _strays_and_lines(result)
     for split in SPLITS:

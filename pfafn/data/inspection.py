@@ -18,6 +18,7 @@ from pfafn.data.catalogue import GarmentFiles, PersonFiles
 from pfafn.data.findings import Finding, Problem, Reason, Report, Value
 from pfafn.data.layouts import Layout
 from pfafn.models.parts import BodyPart
+from pfafn.params.sections import Prepare
 from pfafn.photos.checks import is_photo_size
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.images import Picture, decode_gray, decode_ids, decode_picture
@@ -28,23 +29,10 @@ THUMB = (16, 12)  # height, width of the picture's small copy, for finding near 
 
 
 class Inspector:
-    """Checks of one data set; pickles to pool workers.
+    """Checks of one data set in its layout, by the rules of `prepare`; pickles to pool workers."""
 
-    scheme: of the parsing maps' ids, the layout's if None. min_mask, max_mask: share of a garment
-    picture below which its mask is empty, above full. strict: whether what is implausible is
-    rejected, or only noted.
-    """
-
-    def __init__(
-        self, root: Path, layout: Layout, min_mask: float, max_mask: float,
-        scheme: str | None = None, strict: bool = True,
-    ) -> None:  # fmt: skip
-        self.root = root
-        self.layout = layout
-        self.min_mask = min_mask
-        self.max_mask = max_mask
-        self.scheme = scheme or layout.scheme
-        self.strict = strict
+    def __init__(self, root: Path, layout: Layout, rules: Prepare) -> None:
+        self.root, self.layout, self.rules = root, layout, rules
 
     def person(self, files: PersonFiles) -> Report:
         """Check the picture of a person and all annotations the data set has for it."""
@@ -79,12 +67,12 @@ class Inspector:
         if photo is not None:
             covered = border(photo.mask)
             share = round(area(photo.mask), 4)
-            if share < self.min_mask:
+            if share < self.rules.min_mask:
                 found.add(told, Reason.MASK_EMPTY, share)
-            elif share > self.max_mask:
+            elif share > self.rules.max_mask:
                 found.add(told, Reason.MASK_FULL, share)
             elif photo.doubt and files.mask:
-                found.add(told, Reason.IMPLAUSIBLE, photo.doubt, rejects=self.strict)
+                found.add(told, Reason.IMPLAUSIBLE, photo.doubt, rejects=self.rules.strict)
             elif photo.doubt:
                 found.add(told, Reason.MASK_DOUBTFUL, photo.doubt, rejects=False)
         source = photo and photo.mask_source
@@ -95,7 +83,7 @@ class Inspector:
     def _annotations(self, files: PersonFiles, rgb: Ids, found: "_Collector") -> Agreement | None:
         """Look into parsing map and keypoints, and whether they and the photo agree."""
         size, frame = rgb.shape[:2], self.layout.drawn_in
-        table = SCHEMES[self.scheme]
+        table = SCHEMES[self.rules.scheme(self.layout.scheme)]
         ids = everybody = points = measured = None
         if files.parsing:
             ids = found.run(files.parsing, lambda path: _parsing(path, size))
@@ -117,7 +105,7 @@ class Inspector:
             found.run(files.keypoints, lambda _: placed(points, size, frame), looks)
         if measured and not any(finding.rejects for finding in found.findings):
             for doubt in doubts(measured, files.category):
-                rejects = doubt.rejects and self.strict
+                rejects = doubt.rejects and self.rules.strict
                 found.add(getattr(files, doubt.role), Reason.IMPLAUSIBLE, doubt.text, rejects)
         return measured
 

@@ -65,12 +65,13 @@ class Prepare(Section):
     parsing: Literal["auto", "viton", "lip", "viton-hd", "atr", "groups"]
     implausible: Literal["reject", "note"]  # what to do about annotations that cannot be true
 
-    @property
-    def scheme(self) -> str | None:
-        return None if self.parsing == "auto" else self.parsing
+    def scheme(self, of_layout: str) -> str:
+        """Whose class ids the parsing maps of a layout have."""
+        return of_layout if self.parsing == "auto" else self.parsing
 
     @property
     def strict(self) -> bool:
+        """Whether what is implausible is rejected, or only noted."""
         return self.implausible == "reject"
 
 

@@ -135,7 +135,7 @@ def _number(garments: dict[str, list[Garment]]) -> dict[str, list[Offer]]:
 def _manifest(reviewed: Review, offers: dict[str, list[Offer]], params: Params) -> pd.DataFrame:
     """One row per person: who it is, what it wears, what it tries on, where its files are."""
     root = reviewed.catalogue.root
-    scheme = params.prepare.scheme or reviewed.catalogue.layout.scheme
+    scheme = params.prepare.scheme(reviewed.catalogue.layout.scheme)
     rows: list[dict[str, Any]] = []
     for split in SPLITS:
         people = [p.files for p in reviewed.persons[split]]

@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,14 @@ from pfafn.annotations.parsing import (
     IDENTITY,
     LIP,
     LIP_HD,
+    SCHEMES,
     Atr,
     Lip,
     ParsingError,
     canonical,
 )
 from pfafn.models.parts import Parsing
+from pfafn.params.sections import Prepare
 
 H, W = 3, 8
 # VITON's own maps were made from LIP's like this (exact on its photos); all others are background.
@@ -68,3 +72,8 @@ def test_an_id_that_is_not_there_becomes_background_if_asked() -> None:
 def test_the_13_groups_are_read_by_their_names() -> None:
     ids = np.arange(13, dtype=np.uint8)[None]
     assert canonical(ids, GROUPS).tolist() == [[0, 1, 12, 4, 8, 11, 13, 10, 9, 6, 5, 3, 0]]
+
+
+def test_params_name_the_schemes_that_there_are() -> None:
+    named = get_args(Prepare.model_fields["parsing"].annotation)
+    assert named == ("auto", *SCHEMES)

@@ -9,6 +9,7 @@ from iccprofiles import encoded
 
 from pfafn.annotations.parsing import SCHEMES, Atr, Lip
 from pfafn.data.catalogue import GarmentFiles, PersonFiles
+from pfafn.data.check import DEFAULTS
 from pfafn.data.findings import Problem, Reason
 from pfafn.data.inspection import Inspector, decode_body_parts, digest
 from pfafn.data.layouts import LAYOUTS
@@ -23,7 +24,7 @@ def reasons(folder: Path, rgb: np.ndarray) -> list[Reason]:
     for name, pixels in (("g.png", rgb), ("m.png", mask)):
         (folder / name).write_bytes(encode_png(pixels))
     files = GarmentFiles("g", "train", Category.UPPER, folder / "g.png", folder / "m.png")
-    inspector = Inspector(folder, LAYOUTS["viton"], 0.02, 0.9)
+    inspector = Inspector(folder, LAYOUTS["viton"], DEFAULTS)
     return [finding.reason for finding in inspector.garment(files).findings]
 
 
@@ -55,7 +56,7 @@ def test_what_is_doubtful_is_noted_and_rejects_nothing(tmp_path: Path) -> None:
     rgb[4:16, 8:-8] = rgb[-16:-4, 8:-8] = 90
     (tmp_path / "g.png").write_bytes(encoded(rgb, icc_profile=b"no profile" * 30))
     files = GarmentFiles("g", "train", Category.UPPER, tmp_path / "g.png", None)
-    report = Inspector(tmp_path, LAYOUTS["viton"], 0.02, 0.9).garment(files)
+    report = Inspector(tmp_path, LAYOUTS["viton"], DEFAULTS).garment(files)
     assert report.usable
     assert [f.reason for f in report.findings] == [Reason.COLOURS, Reason.MASK_DOUBTFUL]
     assert "in 2 pieces" in str(report.findings[1].value)
@@ -65,7 +66,7 @@ def test_colours_of_a_person_that_cannot_be_told_are_noted(tmp_path: Path) -> No
     (tmp_path / "p.png").write_bytes(encoded(noise(40, 32), icc_profile=b"no profile" * 30))
     alone = dict.fromkeys(("garment", "parsing", "keypoints", "body_parts"))
     files = PersonFiles("p", "test", Category.UPPER, tmp_path / "p.png", **alone)
-    report = Inspector(tmp_path, LAYOUTS["viton"], 0.02, 0.9).person(files)
+    report = Inspector(tmp_path, LAYOUTS["viton"], DEFAULTS).person(files)
     assert report.usable
     assert [f.reason for f in report.findings] == [Reason.COLOURS]
 

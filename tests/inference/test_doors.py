@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.icc import WIDE, in_wide
 from pfafn.data.catalogue import GarmentFiles
-from pfafn.data.check import Garment
+from pfafn.data.check import DEFAULTS, Garment
 from pfafn.data.inspection import Inspector
 from pfafn.data.layouts import LAYOUTS
 from pfafn.inference import TryOn
@@ -123,7 +123,7 @@ def test_a_served_model(shop, person, model, expected) -> None:
 def test_prepare_and_check(shop) -> None:
     files = GarmentFiles("g", "test", Category.UPPER, shop.garment, shop.mask)
     layout = next(iter(LAYOUTS.values()))
-    report = Inspector(shop.garment.parent, layout, 0.02, 0.9).garment(files)
+    report = Inspector(shop.garment.parent, layout, DEFAULTS).garment(files)
     assert report.mask_source == ("alpha" if shop.mask is None else "file")
     row = garment_row(Garment(files, report), SIZE)
     assert np.array_equal(quick_rgb(row["image"]), shop.shown)
