@@ -11,9 +11,8 @@ BLOCK = 512
 def nearest_thumbs(queries: list[bytes], others: list[bytes]) -> Iterator[tuple[int, float]]:
     """Index in `others` of each thumbnail's most similar one, and their RMS difference (0..255).
 
-    Thumbnails are uint8, all of one size.
-
-    Infinitely far where there are no others. Works in blocks, so memory stays small.
+    Thumbnails are uint8, all of one size. Infinitely far where there are no others. Works in
+    blocks, so memory stays small.
     """
     if not others:
         yield from ((-1, np.inf) for _ in queries)

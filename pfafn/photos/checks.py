@@ -1,4 +1,4 @@
-"""Checks of the arrays that a caller of inference gives: say which, what was expected and found."""
+"""Checks of photos and of the arrays that a caller gives: say which, expected and found."""
 
 from typing import Any
 

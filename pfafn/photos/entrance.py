@@ -23,7 +23,7 @@ from pfafn.photos.images import (
     encode_png,
     quick_rgb,
 )
-from pfafn.photos.masks import ESTIMATED, OFF, MaskSource, binary, doubt, doubt_given, garment_mask
+from pfafn.photos.masks import OFF, MaskSource, binary, doubt, garment_mask
 from pfafn.photos.opening import MAX_PIXELS, read_bytes
 
 
@@ -73,8 +73,8 @@ class GarmentPhoto(NamedTuple):
 
     @property
     def doubt(self) -> str | None:
-        """Why its mask is hardly one garment's, whether estimated or given."""
-        return (doubt if self.mask_source in ESTIMATED else doubt_given)(self.mask)
+        """Why its mask is hardly one garment's, be it estimated or told; None if nothing is odd."""
+        return doubt(self.mask, self.mask_source)
 
     @classmethod
     def of(cls, rgb: Any, mask: Any = None) -> Self:

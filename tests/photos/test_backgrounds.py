@@ -127,11 +127,11 @@ DOUBTED = {
 
 @pytest.mark.parametrize("why", DOUBTED)
 def test_an_estimate_that_is_hardly_one_garment_is_doubted_with_a_number(why: str) -> None:
-    said = doubt(DOUBTED[why])
+    said = doubt(DOUBTED[why], "white")
     assert said and re.search(why, said)
     assert "give a mask" in said
 
 
 @pytest.mark.parametrize("mask", [comb(0), comb(2), np.zeros(SIZE, np.uint8)])
 def test_one_smooth_piece_is_not_doubted_nor_is_what_is_refused_anyway(mask: np.ndarray) -> None:
-    assert doubt(mask) is None
+    assert doubt(mask, "white") is None

@@ -93,9 +93,9 @@ def test_a_masks_border_is_counted_once_around() -> None:
 
 def test_a_given_mask_that_covers_most_of_the_border_is_doubted():
     _, mask = photoset.garment(1, SIZE)
-    assert masks.doubt_given(mask) is None
-    assert "black on white" in masks.doubt_given(255 - mask)
+    assert masks.doubt(mask, "file") is None
+    assert "black on white" in masks.doubt(255 - mask, "file")
     half = np.zeros(SIZE, np.uint8)
     half[:, : W // 2] = 255
     assert masks.border(half) == 0.5
-    assert masks.doubt_given(half) is None
+    assert masks.doubt(half, "file") is None
