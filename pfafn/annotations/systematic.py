@@ -17,8 +17,8 @@ FEW = 3  # samples from which something is concluded
 MOST = 0.5
 # Of width and height. The middle person of VITON has the head's points 0.003 to the right of the
 # face's middle and above it, the studio's 0.007 above it; where a face ends below is a custom.
-BESIDE = 0.03, 0.04
-EDGES = 0.9
+MIDDLE_BESIDE = 0.03, 0.04
+MIDDLE_EDGES = 0.9
 
 
 def of_persons(found: Sequence[Agreement]) -> Doubt | None:
@@ -29,7 +29,7 @@ def of_persons(found: Sequence[Agreement]) -> Doubt | None:
     apart = f"keypoints and parsing map contradict each other{hint(looks)}"
     if looks and looks.kind in SCHEMES and (often := _most(found, off)):
         return Doubt("parsing", f"{often} {apart}")
-    if median([one.edges for one in found]) < EDGES:
+    if median([one.edges for one in found]) < MIDDLE_EDGES:
         often = _most(found, mirrored) or f"in the middle of {len(found)} persons"
         return Doubt("parsing", f"{often} the photo's edges fit the mirrored parsing map better")
     if often := _most(found, bare):
@@ -38,7 +38,7 @@ def of_persons(found: Sequence[Agreement]) -> Doubt | None:
     if often := _most(found, off):
         return Doubt("keypoints", f"{often} {apart}")
     x, y = (abs(median([getattr(one, way) for one in found])) for way in "xy")
-    if x > BESIDE[0] or y > BESIDE[1]:
+    if x > MIDDLE_BESIDE[0] or y > MIDDLE_BESIDE[1]:
         said = f"in the middle of {len(found)} persons the head's points lie {max(x, y):.0%}"
         return Doubt("keypoints", f"{said} of the picture beside the face{hint(looks)}")
     if often := _most(found, lambda one: one.mirror > BETTER):
