@@ -98,15 +98,9 @@ def train_stage(
             need(output.work, (3 * WITH_ADAM + 1) * weights, "the resume points")
         told = Pace(schedule.batch, partial(forecast, whole, artifacts, stage))
         trained = fit(
-            recipe,
-            dataset,
-            params.optimizer,
-            seed=params.seed,
-            work=output.work,
-            name=stage,
-            watchers=(Alarm(stage).look, told.step),
-            fabric=fabric,
-        )
+            recipe, dataset, params.optimizer, seed=params.seed, work=output.work, name=stage,
+            watchers=(Alarm(stage).look, told.step), fabric=fabric,
+        )  # fmt: skip
         if fabric.is_global_zero:
             write(output, stage, params, net, trained)
             output.extra["processes"] = fabric.world_size

@@ -66,16 +66,14 @@ def fit(
     with progress, stop_signals() as stop, Saver(work) as saver:
         for step in range(point.step + 1, total + 1):
             try:
-                micro_batches = [
-                    fabric.to_device(next(batches)) for _ in range(schedule.accumulate)
-                ]
+                parts = [fabric.to_device(next(batches)) for _ in range(schedule.accumulate)]
             except LoaderLost:
-                if first and step - 1 > clock.saved_step:
+                if first:
                     keep(step - 1, saver, trainer, curve, clock)
                 raise
             rate = trainer.rate(step - 1)
-            with on_record(fabric, work, name, (step, total), micro_batches):
-                terms = trainer.step(micro_batches)
+            with on_record(fabric, work, name, (step, total), parts):
+                terms = trainer.step(parts)
             curve.add(terms, step, rate)
             progress.advance(curve.last)
             signal = agreed(fabric, stop.signal)
@@ -92,12 +90,11 @@ def fit(
 
 
 def keep(step: int, saver: Saver, trainer: Trainer, curve: Curve, clock: Clock) -> None:
-    """Take a resume point of this step, which was the last."""
-    with clock.saving(step):
-        saver.save(
-            resume.state(trainer.net, trainer.optimizer),
-            ResumePoint(step, curve.state(), clock.seconds()),
-        )
+    """Take a resume point of this step, which was the last, unless there is one."""
+    if step > clock.saved_step:
+        with clock.saving(step):
+            now = ResumePoint(step, curve.state(), clock.seconds())
+            saver.save(resume.state(trainer.net, trainer.optimizer), now)
 
 
 def steps_per_epoch(dataset: Dataset, schedule: Schedule, name: str) -> int:
