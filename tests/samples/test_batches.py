@@ -10,6 +10,7 @@ import cv2
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from pfafn.kit import machine
 from pfafn.samples.loading import LoaderLost, loading, read
@@ -46,6 +47,7 @@ def test_a_loader_process_goes_on_when_others_signal_the_whole_group(number: int
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """torch looks after its loader processes ten times a second, not every five seconds."""
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.1,))
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.1)
     yield
     gc.collect()
