@@ -96,7 +96,7 @@ def loading(device: torch.device, workers: int | None = None) -> dict[str, Any]:
 def set_up(worker: int) -> None:
     """For a loader process: OpenCV as torch, or there would be threads for all cores in each.
 
-    Of all that ask it to end, which it is deaf to, it listens to the process that it loads for.
+    Whoever asks it to end, it hears only the process that it loads for.
     """
     cv2.setNumThreads(0)
     threading.Thread(target=listen, daemon=True).start()
@@ -134,6 +134,6 @@ def read(loader: DataLoader) -> Iterator[Any]:
             raise
         raise LoaderLost(
             f"loader process {ended[0].pid} was killed (exit code {ended[0].exitcode}), as systems "
-            "do that run out of memory: run the same again, it goes on from the last whole step; "
+            "do that run out of memory: run the same again, it goes on from what is done; "
             f"PFAFN_WORKERS (here {len(processes)}) sets how many there are, and 0 needs none"
         ) from error
