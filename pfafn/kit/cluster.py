@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pfafn.kit.errors import UserError
-from pfafn.kit.versions import LIBRARIES, code_version
+from pfafn.kit.versions import LIBRARIES, package_version
 
 if TYPE_CHECKING:  # a third of a second, which most commands need not wait for
     from distributed import Client
@@ -138,7 +138,7 @@ def no_workers(there: str) -> WorkersError:
 def identity() -> dict[str, str]:
     """Versions of what decides the bytes: this package's code and the libraries it works with."""
     versions = {name: importlib.metadata.version(name) for name in (*LIBRARIES, "pillow")}
-    return {"pfafn": code_version()[:16]} | versions
+    return {"pfafn": package_version()[:16]} | versions
 
 
 def look(path: Path) -> Look | None:

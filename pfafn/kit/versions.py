@@ -11,7 +11,7 @@ OF_THE_CODE = ("--", ":/", ":(exclude)dvc.lock", ":(exclude)*.dvc")
 LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pyarrow", "torch")
 
 
-def code_version() -> str:
+def package_version() -> str:
     """SHA-256 over the package's source files."""
     return files_hash(sorted(PACKAGE.rglob("*.py")), PACKAGE)
 
