@@ -1,7 +1,7 @@
 """The files of a data folder by the samples that they belong to, and those that belong to none."""
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from pfafn.data.layouts import SPLITS, Layout, Role
@@ -73,8 +73,8 @@ def unused(layout: Layout, root: Path) -> dict[Path, int]:
     """The folders that the layout does not read, and how many files each has, if any."""
     found: dict[Path, int] = {}
     for folder in below(root, depth=3):
-        name = PurePosixPath(folder.relative_to(root).as_posix())
-        if layout.has_folder(name.as_posix()) or any(folder.is_relative_to(f) for f in found):
+        known = layout.has_folder(folder.relative_to(root).as_posix())
+        if known or any(folder.is_relative_to(other) for other in found):
             continue
         if files := sum(path.is_file() for path in folder.rglob("*")):
             found[folder] = files

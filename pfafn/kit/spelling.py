@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 DEPTH = 2  # folders in folders that are looked for
@@ -14,7 +14,7 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-@cache
+@lru_cache(2**16)  # archives may have millions of names
 def spelt(name: str) -> str:
     """One spelling for all that mean the same: of case, of - _ and spaces, training for train."""
     return "/".join(_word(part) for part in name.split("/"))
