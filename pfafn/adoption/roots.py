@@ -90,14 +90,15 @@ def plan(source: Path, layout: Layout) -> Plan:
             for root in member.name.parents:
                 if len(root.parts) < MAX_DEPTH and layout.knows(member.name.relative_to(root)):
                     sizes[root] += member.size
-                    photos |= set() if listing else {root}
+                    if not listing:
+                        photos.add(root)
     alone = {root for root in sizes if not root.parts}  # a source of pairs files and nothing else
     root = _root(source, layout, folders, photos or alone)
     own = {spelt(name.name) for name in pairs if name.parent == root}
     above = (name for name in pairs if name.parent in root.parents)
     beside = frozenset(name for name in above if spelt(name.name) not in own)
-    name = spelt((root.name or source.resolve().name).partition(".")[0])
-    split = name if name in SPLITS else ""
+    called = spelt((root.name or source.resolve().name).partition(".")[0])
+    split = called if called in SPLITS else ""
     return Plan(source, root, split, beside, sizes[root] + sum(pairs[name] for name in beside))
 
 
