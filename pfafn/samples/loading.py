@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from multiprocessing.connection import wait
 from typing import Any
 
 import cv2
@@ -128,7 +127,8 @@ def read(loader: DataLoader) -> Iterator[Any]:
     try:
         yield from batches
     except Exception as error:
-        wait([process.sentinel for process in processes], NOTICED if processes else 0)
+        for process in processes:  # the code of one that is ending is not known at once
+            process.join(NOTICED / len(processes))
         ended = [process for process in processes if process.exitcode]
         if not ended:
             raise
