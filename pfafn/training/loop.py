@@ -52,8 +52,8 @@ def fit(
     in progress and errors. watchers: told the curve so far after each step. fabric: of all
     processes that train together, by default this one alone; the first alone writes and tells.
     Raises TooFewSamples if a batch is larger than the data set, TrainingDiverged on a loss or
-    gradient that is not finite, Stopped on a signal, LoaderLost if a loader process was killed;
-    after these two there is a resume point of the last whole step.
+    gradient that is not finite; with a resume point of the last whole step, Stopped on a signal,
+    LoaderLost if a loader process was killed.
     """
     fabric = fabric or start_fabric()
     first, schedule = fabric.is_global_zero, recipe.schedule
@@ -71,10 +71,9 @@ def fit(
                 if first:
                     keep(step - 1, saver, trainer, curve, clock)
                 raise
-            rate = trainer.rate(step - 1)
             with on_record(fabric, work, name, (step, total), parts):
                 terms = trainer.step(parts)
-            curve.add(terms, step, rate)
+            curve.add(terms, step, trainer.rate(step - 1))
             progress.advance(curve.last)
             signal = agreed(fabric, stop.signal)
             if first:
