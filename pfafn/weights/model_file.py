@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import whole
 from pfafn.models.tryon import TryOnNet
+from pfafn.weights.impostors import what_else
 
 FORMAT = "pfafn/1"
 READ_TOGETHER = 16  # tensors
@@ -47,7 +48,12 @@ def read_card(path: Path) -> dict[str, Any]:
         with safetensors.safe_open(path, framework="pt") as file:
             card = json.loads((file.metadata() or {}).get("card", "null"))
     except (SafetensorError, ValueError) as error:
-        raise ModelError(f"{path}: not a readable safetensors file ({error})") from error
+        if other := what_else(path):
+            raise ModelError(f"{path} is {other}") from error
+        raise ModelError(
+            f"{path}: not a readable safetensors file ({error}); official checkpoints (.pth) need "
+            "`import-official`, any other file is to be fetched again"
+        ) from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise ModelError(
             f"{path}: has no {FORMAT} card; official checkpoints need `import-official`"

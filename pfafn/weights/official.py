@@ -79,7 +79,11 @@ def empty_like(weights: dict[str, Tensor], source: str) -> TryOnNet:
         fpn = weights["warp.garment_fpn.smooth.0.weight"].shape[0]
         width = weights["generator.downs.0.0.weight"].shape[0]
     except KeyError as error:
-        raise ModelError(f"{source}: not the official PF-AFN layout, {error} is missing") from error
+        swapped = any(name.startswith("warp.model.") for name in weights)
+        ask = "; are the two exchanged?" if swapped else ""
+        raise ModelError(
+            f"{source}: not the official PF-AFN layout, {error} is missing{ask}"
+        ) from error
     role = {channels: role for role, channels in CONDITION.items()}.get(condition)
     if role is None:
         raise ModelError(f"{source}: condition has {condition} channels, expected 45 or 3")

@@ -88,6 +88,8 @@ def in_lightning(state: dict) -> dict:
         in_lightning,
         lambda state: {"model": with_module(state), "epoch": 5},
         lambda state: {"model": {"state_dict": state}},
+        lambda state: {"params_ema": state, "optimizer": {"state": {0: {"step": torch.ones(1)}}}},
+        lambda state: {**state, "epoch": 5, "note": "best"},
     ],
 )
 def test_how_the_weights_are_wrapped_makes_no_difference(checkpoints, change) -> None:
@@ -128,6 +130,29 @@ def test_a_key_that_does_not_fit_is_named(checkpoints, change, said: str) -> Non
     warp, gen, _ = checkpoints
     rewrite(warp, change)
     with pytest.raises(ModelError, match=said):
+        import_official(warp, gen)
+
+
+def test_files_given_in_each_others_place_are_told(checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    with pytest.raises(ModelError, match=r"are the two exchanged\?"):
+        import_official(gen, warp)
+
+
+def test_of_two_state_dicts_under_unknown_names_none_is_guessed(checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    rewrite(warp, lambda state: {"first": state, "second": state})
+    with pytest.raises(ModelError, match=r"expected a state dict.*'first', 'second'"):
+        import_official(warp, gen)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(checkpoints, bad: float) -> None:
+    warp, gen, _ = checkpoints
+    rewrite(gen, lambda state: {key: value.add(bad) for key, value in state.items()})
+    with pytest.raises(
+        ModelError, match=r"gen.pth: model.model\S+ holds numbers that are not fini"
+    ):
         import_official(warp, gen)
 
 
@@ -183,6 +208,10 @@ def test_a_truncated_file_is_named(checkpoints, kept: float) -> None:
     [
         (b"<!DOCTYPE html><html>quota exceeded", "a web page.* save the file itself"),
         (b"\n <HTML>", "a web page"),
+        (b"\xef\xbb\xbf<!-- saved -->\n<html>", "a web page"),
+        ("<!doctype html>\u00e9".encode("utf-16"), "a web page"),
+        (b"\x1f\x8b\x08\x00" + bytes(range(99)), r"an archive \(gzip\): unpack it"),
+        (b"warp.pth".ljust(257, b"\0") + b"ustar", r"an archive \(tar\): unpack it"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
             "a Git LFS pointer.*git lfs pull",

@@ -64,3 +64,9 @@ def test_a_card_that_is_no_json_is_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(1)}, tmp_path / "m", metadata={"card": "{"})
     with pytest.raises(ModelError, match="m: not a readable safetensors file"):
         model_file.read_card(tmp_path / "m")
+
+
+def test_a_web_page_is_no_model_file_either(tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("<html>quota exceeded</html>")
+    with pytest.raises(ModelError, match=f"{tmp_path / 'm'} is a web page"):
+        model_file.read_card(tmp_path / "m")
