@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pfafn.adoption.archives import ArchiveError, Member, members
-from pfafn.adoption.roots import AdoptError, Plan, plan, tell
+from pfafn.adoption.roots import AdoptError, Plan, plan, tell, told_splits
 from pfafn.data.catalogue import read_catalogue
 from pfafn.data.layouts import LAYOUTS, SPLITS, Layout, detect
 
@@ -57,7 +57,8 @@ def adopt(
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         scratch.mkdir(parents=True)
-        plans = [plan(source, chosen) for source in sources]
+        splits = told_splits(sources)
+        plans = [plan(source, chosen, of) for source, of in zip(sources, splits, strict=True)]
         total = sum(found.bytes for found in plans)
         free = shutil.disk_usage(scratch).free
         if total > free:

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from pfafn.adoption.archives import members
 from pfafn.data.layouts import SPLITS, Layout, recognise, signs_text
 from pfafn.kit.errors import UserError
-from pfafn.kit.spelling import spelt
+from pfafn.kit.spelling import spelt, split_in
 
 MAX_DEPTH = 4  # folders above the layout's root inside a source
+PACKED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 class AdoptError(UserError, ValueError):
@@ -43,6 +44,24 @@ class Plan:
         return next((place for place in places if layout.knows(place)), None)
 
 
+def told_splits(sources: Sequence[Path]) -> list[str]:
+    """The split that each source has among its name's words, if they are of both; else nothing.
+
+    A single name says too little: `test of mine.zip` may be a whole data set.
+    """
+    found = [split_in(source.name) for source in sources]
+    return found if {*found} == {*SPLITS} else [""] * len(sources)
+
+
+def packed(source: Path) -> str:
+    """The archives in a source, in a sentence that says what to do with them."""
+    with members(source) as files:
+        names = [str(m.name) for m in files if m.name.name.lower().endswith(PACKED)]
+    if not names:
+        return ""
+    return f"; it holds archives ({', '.join(names[:4])}): give these as sources"
+
+
 def tell(sources: Sequence[Path]) -> Layout:
     """The layout that the first source with known folders is in."""
     seen: list[str] = []
@@ -54,8 +73,8 @@ def tell(sources: Sequence[Path]) -> Layout:
                 return found
         seen += sorted(map(str, folders))[:8]
     raise AdoptError(
-        f"{', '.join(map(str, sources))}: no known layout; found folders {seen}. "
-        f"Looked for {signs_text()}"
+        f"{', '.join(map(str, sources))}: no known layout; found folders {seen}"
+        f"{''.join(map(packed, sources))}. Looked for {signs_text()}"
     )
 
 
@@ -75,8 +94,11 @@ def _below(root: PurePosixPath, folders: set[PurePosixPath]) -> set[str]:
     return {f.relative_to(root).as_posix() for f in folders if f.is_relative_to(root)}
 
 
-def plan(source: Path, layout: Layout) -> Plan:
-    """Find the layout's root in a source, and the pairs files that lie above it."""
+def plan(source: Path, layout: Layout, split: str = "") -> Plan:
+    """Find the layout's root in a source, and the pairs files that lie above it.
+
+    split: of which a source is that does not say so by its whole name.
+    """
     sizes: Counter[PurePosixPath] = Counter()
     pairs: dict[PurePosixPath, int] = {}
     photos: set[PurePosixPath] = set()  # roots below which more than pairs files is known
@@ -98,7 +120,7 @@ def plan(source: Path, layout: Layout) -> Plan:
     above = (name for name in pairs if name.parent in root.parents)
     beside = frozenset(name for name in above if spelt(name.name) not in own)
     called = spelt((root.name or source.resolve().name).partition(".")[0])
-    split = called if called in SPLITS else ""
+    split = called if called in SPLITS else split
     return Plan(source, root, split, beside, sizes[root] + sum(pairs[name] for name in beside))
 
 

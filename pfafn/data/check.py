@@ -9,10 +9,11 @@ from pfafn.annotations.systematic import of_garments, of_persons
 from pfafn.data.catalogue import Catalogue, GarmentFiles, PersonFiles, read_catalogue, shown
 from pfafn.data.findings import Finding, Reason, Report
 from pfafn.data.inspection import Inspector
-from pfafn.data.layouts import SPLITS
+from pfafn.data.layouts import SPLITS, TEST_PAIRS
 from pfafn.data.pairing import unusable_pairs
 from pfafn.data.reports import reports
 from pfafn.data.thumbs import nearest_thumbs
+from pfafn.kit.spelling import spelt
 from pfafn.models.parts import Category
 from pfafn.params.sections import Limit, Prepare
 
@@ -165,7 +166,9 @@ def _limit(result: Review, limit: Limit) -> None:
 
 def _strays_and_lines(result: Review) -> None:
     for path in result.catalogue.strays:
-        result.note(path, Reason.STRAY_FILE, None, "", rejects=False)
+        pairs = "pair" in spelt(path.name) and path.parent == result.catalogue.root
+        value = f"not read; a pairs file is called {TEST_PAIRS[3]}, for one" if pairs else None
+        result.note(path, Reason.STRAY_FILE, value, "", rejects=False)
     for path, files in result.catalogue.unused.items():
         value = f"{files} files that layout {result.catalogue.layout.name} does not know"
         result.note(path, Reason.UNUSED_FOLDER, value, "", rejects=False)

@@ -87,5 +87,6 @@ def read_pairs(layout: Layout, place: Place) -> Iterator[tuple[str, Path, Line]]
     files = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
     named = [(*told, path) for path in files if (told := layout.pairs_of(path.name))]
     for split, _, path in sorted(named, key=lambda one: (SPLITS.index(one[0]), one[1])):
-        for line in read_lines(path):
+        lines = list(read_lines(path))
+        for line in lines or [Line(1, "", problem="no pairs in the file: fill it, or delete it")]:
             yield split, path, line

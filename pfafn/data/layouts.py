@@ -5,6 +5,7 @@ or "test"; a folder without it names no split. Folders are relative to the data 
 known in every spelling (`pfafn.kit.spelling`), as are pairs files.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,7 @@ TEST_PAIRS = (
 )  # fmt: skip
 PAIRS = {spelt(name): ("test", place) for place, name in enumerate(TEST_PAIRS)}
 PAIRS[spelt("train_pairs.txt")] = ("train", 0)
+TEXT = re.compile(r"(\.(txt|csv|tsv))+$")  # Windows hides an ending, and another one is put behind
 HOW_TO_GET_DATA = (
     "make some with `make repro` or `python -m pfafn synth`, "
     "or take over a data set with `python -m pfafn adopt LAYOUT SOURCE`"
@@ -101,7 +103,7 @@ class Layout:
 
     def pairs_of(self, file: str) -> tuple[str, int] | None:
         """The split whose pairs a file of this name lists, and its place among those that do."""
-        split, place = PAIRS.get(spelt(file), ("", 0))
+        split, place = PAIRS.get(TEXT.sub(".txt", spelt(file)), ("", 0))
         return (split, place) if split == "test" or (split and self.pairs_name_the_split) else None
 
     def has_folder(self, folder: str) -> bool:

@@ -1,8 +1,8 @@
 """Pairs files, who tries on what: one reader for every door that takes one.
 
 A line names a person's and a garment's picture, and perhaps a category, which the folders tell
-already. Tabs, commas or spaces lie between; a name with spaces needs a tab or quotes. Empty lines
-and those that begin with # say nothing.
+already. Tabs, commas or spaces lie between; a name with spaces needs a tab or quotes. Empty lines,
+those that begin with # and a table's first line of titles say nothing.
 """
 
 import codecs
@@ -21,6 +21,8 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|([^\s,;]+)')
+# What the columns of a table are called.
+TITLE = re.compile(r"(im|image|person|model|c|cloth|clothes|garment|name|file|path|[_ ])+")
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 EXPECTED = "expected a person's and a garment's file name (names with spaces: a tab between)"
 
@@ -39,12 +41,14 @@ class Line(NamedTuple):
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The lines of a pairs file that are not empty and no comments, in order."""
+    """The lines of a pairs file that say something, in order."""
     content = path.read_bytes()
     coding = next((MARKS[mark] for mark in MARKS if content.startswith(mark)), "utf-8")
     for number, text in enumerate(re.split(r"\r\n|\r|\n", content.decode(coding, "replace")), 1):
-        if text.strip() and not text.strip().startswith("#"):
-            yield _line(number, text.strip())
+        text = text.strip()
+        titles = number == 1 and all(map(TITLE.fullmatch, map(str.lower, _names(text))))
+        if text and not titles and not text.startswith("#"):
+            yield _line(number, text)
 
 
 def _line(number: int, text: str) -> Line:

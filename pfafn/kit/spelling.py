@@ -1,4 +1,4 @@
-"""Names of folders and files as people spell them: `Training/Cloth_Mask` is `train/cloth-mask`."""
+"""Names of folders and files as people spell them: `Training/Cloth_Masks` is `train/cloth-mask`."""
 
 import os
 import re
@@ -16,13 +16,25 @@ def composed(name: str) -> str:
 
 @lru_cache(2**16)  # archives may have millions of names
 def spelt(name: str) -> str:
-    """One spelling for all that mean the same: of case, of - _ and spaces, training for train."""
+    """One spelling for all that mean the same: of case, of - _ and spaces, of one and several.
+
+    The split may be written out: training, train set, train data.
+    """
     return "/".join(_word(part) for part in name.split("/"))
 
 
 def _word(part: str) -> str:
     plain = composed(part).casefold()
-    return re.sub(r"[-_ ]", "", re.sub(r"^(train|test)ing(?![a-z])", r"\1", plain))
+    plain = re.sub(r"s?[-_ ]*$", "", plain)
+    plain = re.sub(r"^(train|test)(ing|[-_ ]?set|[-_ ]?data)(?![a-z])", r"\1", plain)
+    return re.sub(r"[-_ ]", "", plain)
+
+
+def split_in(name: str) -> str:
+    """The one split that a name has among its words, as `VITON_Train.zip` has; else nothing."""
+    words = {spelt(word) for word in re.split(r"[^A-Za-z]+", name)}
+    found = words & {"train", "test"}
+    return found.pop() if len(found) == 1 else ""
 
 
 class Place:

@@ -87,7 +87,7 @@ def test_the_root_may_lie_deeper_in_an_archive(source, data, tmp_path, layout):
     assert adopt(layout, [packed], data).persons == {"train": 2, "test": 1}
 
 
-@pytest.mark.parametrize("train", ["Train", "TRAINING"])
+@pytest.mark.parametrize("train", ["Train", "TRAINING", "train_set"])
 def test_splits_in_capitals_stay_splits(data, tmp_path, train):
     for split, n in ((train, 1), (train, 2), ("Test", 3)):
         photoset.viton_hd_sample(tmp_path / "S" / split, n)
@@ -96,10 +96,10 @@ def test_splits_in_capitals_stay_splits(data, tmp_path, train):
 
 
 def test_parts_that_might_each_be_the_data_set_are_not_guessed_between(data, tmp_path):
-    for split in ("trainset", "testset"):
+    for split in ("my_train", "my_test"):
         photoset.viton_hd_sample(tmp_path / "S" / split, 1)
     assert_refused(
-        data, AdoptError, "2 folders in it are of layout viton-hd: testset, trainset",
+        data, AdoptError, "2 folders in it are of layout viton-hd: my_test, my_train",
         tmp_path / "S", layout="auto",
     )  # fmt: skip
 
@@ -112,6 +112,22 @@ def test_splits_given_one_by_one_stay_splits(data, tmp_path, packing):
     if packing == "zips":
         sources = [Path(shutil.make_archive(source, "zip", source)) for source in sources]
     assert adopt("viton-hd", sources, data).persons == {"train": 2, "test": 1}
+
+
+def test_splits_given_one_by_one_may_be_words_of_longer_names(data, tmp_path):
+    for split, n in (("VITON_Train", 1), ("VITON_Train", 2), ("VITON_Test", 3)):
+        photoset.viton_hd_sample(tmp_path / split, n)
+    sources = [tmp_path / "VITON_Train", tmp_path / "VITON_Test"]
+    assert adopt("auto", sources, data).persons == {"train": 2, "test": 1}
+
+
+def test_archives_within_a_folder_are_named(data, tmp_path):
+    (tmp_path / "S").mkdir()
+    (tmp_path / "S" / "VITON.zip").write_bytes(b"")
+    assert_refused(
+        data, AdoptError, r"it holds archives \(VITON.zip\): give these as sources",
+        tmp_path / "S", layout="auto",
+    )  # fmt: skip
 
 
 def test_a_folder_within_the_data_set_is_no_other_data_set(source, data):

@@ -148,7 +148,16 @@ def test_an_annotation_that_is_not_there_is_told_where_its_folder_is(tmp_path):
     assert [path.relative_to(tmp_path).parts[0] for path in person.absent] == ["Train"]
 
 
-@pytest.mark.parametrize("name", ["test_pairs_unpaired.txt", "Test_Unpaired.txt", "TEST-PAIRS.TXT"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_pairs_unpaired.txt",
+        "Test_Unpaired.txt",
+        "TEST-PAIRS.TXT",
+        "test_pairs.csv",
+        "test_pairs.txt.txt",
+    ],
+)
 def test_a_pairs_file_may_have_another_usual_name(tmp_path, name):
     root = photoset.viton(tmp_path, 1, 3)
     expected = catalogue(root).splits["test"].pairs
@@ -199,6 +208,14 @@ def test_a_folder_that_no_layout_reads_is_counted(tmp_path):
     (root / "empty").mkdir()
     unused = catalogue(root).unused
     assert unused == {root / "train_masks": 2, root / "test_img/more": 1}
+
+
+def test_a_pairs_file_without_pairs_is_told(tmp_path):
+    root = photoset.viton(tmp_path, 1, 1)
+    (root / "test_pairs.txt").write_text("\n")
+    [(path, problem)] = catalogue(root).bad_lines
+    assert path == root / "test_pairs.txt"
+    assert "no pairs in the file" in problem
 
 
 def test_a_pairs_file_of_another_name_is_astray(tmp_path):

@@ -26,6 +26,8 @@ def read(path: Path, content: bytes) -> list[tuple[str, str]]:
         "a.jpg,b.jpg\nc.jpg; d.jpg\n",
         '"a.jpg" "b.jpg"\n\'c.jpg\'\t"d.jpg"\n',
         "a.jpg b.jpg upper_body\nc.jpg\td.jpg\t2\n",
+        "person,garment\na.jpg,b.jpg\nc.jpg,d.jpg\n",
+        "im_name c_name\na.jpg b.jpg\nc.jpg d.jpg\n",
     ],
 )
 def test_the_same_pairs_are_read_however_they_are_written(tmp_path: Path, text: str) -> None:

@@ -4,12 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from pfafn.kit.spelling import Place, spelt
+from pfafn.kit.spelling import Place, spelt, split_in
 
 
 @pytest.mark.parametrize(
     "name",
-    ["train/cloth-mask", "Train/Cloth_Mask", "TRAINING/cloth mask", "train/ClothMask"],
+    [
+        "train/cloth-mask",
+        "Train/Cloth_Mask",
+        "TRAINING/cloth mask",
+        "train/ClothMask",
+        "Train_Set/cloth_masks",
+        "train data/Cloth Mask",
+        "trainset/cloth-mask ",
+        "Trainings/cloth-mask",
+    ],
 )
 def test_spellings_of_one_name_are_one(name: str) -> None:
     assert spelt(name) == spelt("train/cloth-mask")
@@ -17,7 +26,13 @@ def test_spellings_of_one_name_are_one(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("train", "test"), ("image", "images"), ("trainings", "train"), ("cloth/mask", "cloth-mask")],
+    [
+        ("train", "test"),
+        ("image", "img"),
+        ("trainer", "train"),
+        ("testsetup", "test"),
+        ("cloth/mask", "cloth-mask"),
+    ],
 )
 def test_other_names_stay_other_names(one: str, other: str) -> None:
     assert spelt(one) != spelt(other)
@@ -25,6 +40,20 @@ def test_other_names_stay_other_names(one: str, other: str) -> None:
 
 def test_the_split_in_a_name_may_be_written_out() -> None:
     assert spelt("Training_IMG") == spelt("train_img")
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("VITON_Train.zip", "train"),
+        ("viton-test-208.tar.gz", "test"),
+        ("TestSet", "test"),
+        ("train_and_test.zip", ""),
+        ("latest.zip", ""),
+    ],
+)
+def test_the_split_that_a_longer_name_says_is_a_word_of_it(name: str, split: str) -> None:
+    assert split_in(name) == split
 
 
 def test_a_letter_and_its_accent_are_one_letter() -> None:
