@@ -81,7 +81,10 @@ def read_rgb(path: Path) -> Pixels:
 
 
 def decode_gray(content: bytes, name: str = "mask", *, most_pixels: int = MAX_PIXELS) -> Pixels:
-    """uint8 gray [H, W] of encoded bytes; a transparent picture gives its alpha if it varies."""
+    """uint8 gray [H, W] of encoded bytes; a transparent picture gives its alpha if it varies.
+
+    Of two levels, black and any other, the other is white: a class id, say, or a palette's colour.
+    """
     with decoding(name):
         image, _ = open_picture(content, name, most_pixels)
         eight = eight_bit(image, name)
@@ -89,7 +92,11 @@ def decode_gray(content: bytes, name: str = "mask", *, most_pixels: int = MAX_PI
             alpha = np.asarray(eight.convert("RGBA"))[..., 3]
             if alpha.min() < alpha.max():
                 return alpha.copy()
-        return np.array(eight.convert("L"))
+        gray = eight.convert("L")
+        values = np.asarray(image if image.mode.startswith("I") else gray)
+        if values.min() == 0 and np.isin(values, (0, values.max())).all():
+            return np.where(values, WHITE, 0).astype(np.uint8)
+        return np.array(gray)
 
 
 def decode_ids(content: bytes, name: str = "id map", *, most_pixels: int = MAX_PIXELS) -> Pixels:
@@ -113,7 +120,10 @@ def decode_ids(content: bytes, name: str = "id map", *, most_pixels: int = MAX_P
             raise ImageError(f"{name}: ids must be 0..255, found {values.min()}..{values.max()}")
         channels = np.asarray(eight_bit(image, name).convert("RGB"))
     if (channels != channels[..., :1]).any():
-        raise ImageError(f"{name}: expected one id per pixel, found a {image.mode} colour picture")
+        raise ImageError(
+            f"{name}: expected one id per pixel, found a {image.mode} colour picture; "
+            "save the ids themselves, as a gray or palette PNG"
+        )
     return channels[..., 0].copy()
 
 

@@ -68,6 +68,27 @@ def test_a_mask_that_is_as_transparent_everywhere_is_told_by_its_shades():
     np.testing.assert_array_equal(mask, rgba[..., 0])
 
 
+MASKED = (np.arange(H * W).reshape(H, W) % 3 == 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shade", [1, 64, 128, 255])
+@pytest.mark.parametrize("kind", ["gray", "palette", "16 bits"])
+def test_a_mask_of_black_and_another_shade_is_white_there(shade: int, kind: str) -> None:
+    image = Image.fromarray(MASKED * np.uint8(shade))
+    if kind == "palette":
+        image = Image.fromarray(MASKED)
+        image.putpalette([0, 0, 0, shade, shade, shade])
+    elif kind == "16 bits":
+        image = Image.fromarray(MASKED * np.uint16(shade))
+    assert (images.decode_gray(encoded(image)) == MASKED * 255).all()
+
+
+def test_a_mask_of_more_shades_keeps_them() -> None:
+    shades = MASKED * np.uint8(200)
+    shades[0, 1] = 90
+    assert (images.decode_gray(encoded(Image.fromarray(shades))) == shades).all()
+
+
 def test_sixteen_bit_gray_keeps_its_high_byte():
     gray = np.full((H, W), 0x80FF, np.uint16)
     assert (images.decode_rgb(encoded(Image.fromarray(gray))) == 0x80).all()
