@@ -32,7 +32,7 @@ class PersonPhoto(NamedTuple):
 
     rgb: Pixels  # [H, W, 3]
     original: bytes | None = None  # its file, if that is a plain JPEG or PNG
-    note: str | None = None  # what of its colours cannot be told
+    note: str | None = None  # that it is blank, or what of its colours cannot be told
 
     @classmethod
     def of(cls, rgb: Any) -> Self:
@@ -48,7 +48,9 @@ class PersonPhoto(NamedTuple):
         """
         picture = decode_picture(content, name, most_pixels=most_pixels)
         check_size(name, *picture.rgb.shape[:2])
-        return cls(picture.rgb, picture.original, picture.note)
+        blank = (picture.rgb == picture.rgb[0, 0]).all()
+        note = "blank: every pixel has the same colour" if blank else picture.note
+        return cls(picture.rgb, picture.original, note)
 
     @classmethod
     def read(cls, path: Path) -> Self:

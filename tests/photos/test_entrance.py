@@ -206,3 +206,11 @@ def test_a_photo_carries_what_cannot_be_told_of_its_colours() -> None:
     for photo in (PersonPhoto.decode(content), GarmentPhoto.decode(content)):
         assert photo.note and "colour profile cannot be used" in photo.note
     assert PersonPhoto.decode(encoded(PHOTO)).note is None
+
+
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_a_person_who_is_nowhere_on_the_photo_is_noted(alpha: int) -> None:
+    blank = np.dstack(
+        [PHOTO if alpha == 0 else PHOTO * 0, np.full(PHOTO.shape[:2], alpha, np.uint8)]
+    )
+    assert "blank" in (PersonPhoto.decode(encoded(blank)).note or "")
