@@ -43,6 +43,8 @@ MOST_PIXELS = 25_000_000
 MOST_KEYPOINTS = 10_000  # characters
 SECONDS = 60.0
 OF_URLS = str.maketrans("-_", "+/")  # base64's other alphabet
+LINES = {64}, {76}  # letters in a line of base64, as tools break it
+UNSEEN = " \t\r\n\ufeff\u200b"  # what copied texts have around them
 LOG = logging.getLogger("pfafn.served")
 
 Photo = TypeVar("Photo")
@@ -132,11 +134,16 @@ def check_amount(rows: list[dict[str, Any]]) -> None:
 def from_base64(text: str) -> bytes:
     """The bytes that a text stands for; ValueError if it is no base64.
 
-    It may be a data URL, have line breaks, be of the alphabet for URLs, have lost its padding, or
-    have gone through a form, which makes a space of every plus.
+    It may be a data URL, have line breaks, even as `\\n` or made spaces, be quoted as URLs, JSON or
+    Python do, be of the alphabet for URLs, have lost its padding, or have gone through a form,
+    which makes a space of every plus.
     """
-    text = unquote(text).partition("base64,")[2] or text
-    text = re.sub(r"\s*[\r\n]\s*", "", text.strip()).replace(" ", "+")
+    text = unquote(text).strip(UNSEEN)
+    text = re.split("base64,", text, maxsplit=1, flags=re.IGNORECASE)[-1]
+    text = re.sub(r"^b?(['\"])(.*)\1$", r"\2", text, flags=re.DOTALL).replace("\\/", "/")
+    text = re.sub(r"\s*([\r\n]|\\[rn])\s*", "", text.strip(UNSEEN))
+    words = text.split(" ")
+    text = ("" if {len(word) for word in words[:-1]} in LINES else "+").join(words)
     text = text.translate(OF_URLS) + "=" * (-len(text) % 4)
     return base64.b64decode(text, validate=True)
 

@@ -120,6 +120,17 @@ SPELLINGS = {
     "no padding": lambda content: base64.b64encode(content).decode().rstrip("="),
     "pluses made spaces": lambda content: base64.b64encode(content).decode().replace("+", " "),
     "a data URL": lambda content: f"data:image/png;base64,{base64.b64encode(content).decode()}",
+    "a data URL in capitals": lambda content: (
+        f"data:image/png;BASE64,{base64.b64encode(content).decode()}"
+    ),
+    "quoted for URLs": lambda content: quote(base64.b64encode(content).decode(), safe=""),
+    "as Python shows bytes": lambda content: repr(base64.b64encode(content)),
+    "quoted as JSON": lambda content: (
+        '"' + base64.b64encode(content).decode().replace("/", "\\/") + '"'
+    ),
+    "line breaks written out": lambda content: wrapped(content, "\\n"),
+    "line breaks made spaces": lambda content: wrapped(content, " "),
+    "unseen marks around it": lambda content: f"\ufeff{base64.b64encode(content).decode()}\u200b",
     "a quoted data URL": lambda content: (
         f"data:image/png;base64,{quote(base64.b64encode(content).decode())}"
     ),
