@@ -34,6 +34,14 @@ def test_what_fewer_have_is_theirs_alone(wrong: Agreement, role: str, text: str)
     assert of_persons([GOOD, GOOD, GOOD, wrong, wrong]) is None
 
 
+def test_keypoints_of_other_persons_are_told_by_how_the_heads_scatter() -> None:
+    """As of people who all stand alike: none of them is doubted alone."""
+    doubt = of_persons([GOOD._replace(x=x) for x in (-0.05, 0.03, 0.0, 0.06, -0.03)])
+    assert doubt is not None
+    assert "of the same persons?" in doubt.text
+    assert of_persons([GOOD._replace(x=x) for x in (-0.07, 0.01, 0.0, 0.07, -0.01)]) is None
+
+
 def test_nothing_is_concluded_from_two() -> None:
     assert of_persons([HALF, HALF]) is None
     assert of_persons([HALF, HALF, HALF]) is not None
