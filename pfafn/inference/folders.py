@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pfafn.data.pairs import read_lines
+from pfafn.inference.names import inside, named
 from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
-from pfafn.kit.spelling import composed
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import Pixels, encode_shown
@@ -52,10 +52,11 @@ def jobs(
         return [Job(person, garment, mask_of(garment, mask), checked_format(out))]
     else:
         chosen = [(p, g) for p in pictures(person) for g in pictures(garment)]
-    if out.suffix.lower() in SUFFIXES and not out.is_dir():
+    if out.is_file() or (out.suffix.lower() in SUFFIXES and not out.is_dir()):
+        kind = "a file" if out.is_file() else "the name of a picture"
         raise TryOnError(
-            f"{out} is the name of a picture, and the results of a folder or of --pairs are "
-            "several: name a folder, or one --person file and one --garment file"
+            f"{out} is {kind}, and the results of a folder or of --pairs are several: "
+            "name a folder, or one --person file and one --garment file"
         )
     todo = [
         Job(p, g, mask_of(g, mask), out / f"{p.stem}__{g.stem}.png")
@@ -86,37 +87,16 @@ def read_pairs(pairs: Path, person: Path, garment: Path) -> list[tuple[Path, Pat
     for line in read_lines(pairs):
         if line.problem:
             raise TryOnError(f"{pairs}, line {line.number}: {line.problem}")
-        for name in (line.person, line.garment):
+        pair = inside(person, line.person), inside(garment, line.garment)
+        for name in pair:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise TryOnError(
                     f"{pairs}, line {line.number}: {name!r:.80} leads out of the folder"
                 )
-        listed.append((named(person, line.person), named(garment, line.garment)))
+        listed.append((named(person, pair[0]), named(garment, pair[1])))
     if not listed:
         raise TryOnError(f"{pairs}: no pairs in it")
     return listed
-
-
-def named(folder: Path, name: str) -> Path:
-    """The file of a name in a folder; else the only one that differs in case or accents' coding."""
-    path = folder / name
-    if path.exists() or not path.parent.is_dir():
-        return path
-    alike = _alike(path.parent, path.parent.stat().st_mtime_ns).get(_plain(path.name), [])
-    return alike[0] if len(alike) == 1 else path
-
-
-@lru_cache(4)
-def _alike(folder: Path, changed: int) -> dict[str, list[Path]]:
-    """The files of a folder, last changed then, by their plain names."""
-    files: dict[str, list[Path]] = {}
-    for path in folder.iterdir():
-        files.setdefault(_plain(path.name), []).append(path)
-    return files
-
-
-def _plain(name: str) -> str:
-    return composed(name).casefold()
 
 
 def pictures(path: Path) -> list[Path]:

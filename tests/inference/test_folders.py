@@ -110,6 +110,21 @@ def test_a_mask_as_png_wins_over_a_photo_of_its_name_beside_it(tmp_path: Path) -
     assert mask_of(Path("garments/a.jpg"), tmp_path) == tmp_path / "a.png"
 
 
+@pytest.mark.parametrize("name", ["b.jpg", "b", "b.png", "B.JPEG", "{shop}/b.jpg", "{own}/b.jpg"])
+def test_a_pair_names_a_picture_however_it_is_spelt(shop: Path, name: str) -> None:
+    (shop / "a.jpg").rename(shop / "b.jpg")
+    (shop / "pairs.txt").write_text(f"{name.format(shop=shop, own=shop.name)} x.png\n")
+    [job] = jobs(shop, shop, None, shop / "out", shop / "pairs.txt")
+    assert (job.person, job.garment) == (shop / "b.jpg", shop / "x.png")
+
+
+@pytest.mark.parametrize("name", ["a", "a.webp", "elsewhere/x.jpg"])
+def test_of_several_pictures_that_may_be_meant_none_is_guessed(shop: Path, name: str) -> None:
+    (shop / "pairs.txt").write_text(f"{name} x.png\n")
+    [job] = jobs(shop, shop, None, shop / "out", shop / "pairs.txt")
+    assert not job.person.exists()
+
+
 def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(TryOnError, match=f"{tmp_path}: no pictures in it"):
