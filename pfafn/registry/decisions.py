@@ -84,6 +84,8 @@ def _time(name: str) -> datetime:
 
 def _parsed(name: str, text: str) -> Fact:
     _time(name)
+    if text.startswith("<<<<<<<") or "\n<<<<<<<" in text:
+        raise ValueError("a merge left its marks in it")
     content = json.loads(text) if text.strip() else {}
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT}" if text.strip() else "it is empty")
