@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from pfafn.kit.errors import UserError
+from pfafn.kit.impostors import what_else
 
 MAX_FILE = 256 * 2**20  # bytes of one file
 MAX_FILES = 20_000_000
@@ -63,6 +64,10 @@ def members(source: Path) -> Iterator[Iterator[Member]]:
 def _opened(source: Path) -> tarfile.TarFile | zipfile.ZipFile:
     try:
         return zipfile.ZipFile(source) if zipfile.is_zipfile(source) else tarfile.open(source)
+    except tarfile.ReadError as error:
+        if other := what_else(source):
+            raise ArchiveError(f"{source} is {other}") from error
+        raise
     except OSError as error:
         raise ArchiveError(f"{source}: cannot be read ({error})") from error
 
@@ -89,6 +94,8 @@ def _folder(source: Path) -> Iterator[Member]:
             folders.clear()  # also ends a circle of links
         for name in sorted(files):
             path = Path(parent, name)
+            if path.is_symlink() and not path.exists() and not name.startswith("."):
+                raise ArchiveError(f"{path}: a link that leads nowhere; mend it or delete it")
             if path.is_file():
                 inside = PurePosixPath((below / name).as_posix())
                 yield Member(inside, path.stat().st_size, partial(path.open, "rb"), path)

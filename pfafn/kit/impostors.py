@@ -1,7 +1,6 @@
-"""What a file is that was taken for weights: told by its first bytes, with what to do."""
+"""What a file is that was taken for another: told by its first bytes, with what to do."""
 
 import re
-import zipfile
 from pathlib import Path
 
 HEAD = 512  # bytes that tell what a file is
@@ -16,7 +15,7 @@ TAR = slice(257, 262), b"ustar"
 
 
 def what_else(path: Path) -> str | None:
-    """What a file is that is no checkpoint, and what to do; None if it may be one."""
+    """What a file of bytes is not to be, and what to do; None if it is nothing of that kind."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     if not head.strip(b"\0"):
@@ -26,26 +25,13 @@ def what_else(path: Path) -> str | None:
     text = head.replace(b"\0", b"").lstrip(BEFORE)  # UTF-16 has a zero in every letter
     if text.startswith(b"<") and PAGE.search(text):
         return (
-            "a web page, not a checkpoint (a page to confirm, or an error such as a quota that is "
-            "used up): open its address in a browser and save the file itself"
+            "a web page, not the file itself (a page to confirm, or an error such as a quota that "
+            "is used up): open its address in a browser and save the file"
         )
-    if head.startswith(b"PK"):
-        return _of_zip(path)
     packed = next((kind for start, kind in PACKED.items() if head.startswith(start)), None)
     if packed or head[TAR[0]] == TAR[1]:
-        return f"an archive ({packed or 'tar'}): unpack it, give the .pth in it"
+        return f"an archive ({packed or 'tar'}): unpack it, give what is in it"
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
         said = head.decode().strip()[:60].splitlines()[0]
-        return f"a text, not a checkpoint; it begins with {said!r}: fetch the file itself"
+        return f"a text, not the file itself; it begins with {said!r}: fetch the file"
     return None
-
-
-def _of_zip(path: Path) -> str | None:
-    """torch.save writes a zip, too."""
-    if not zipfile.is_zipfile(path):
-        return "cut off or damaged: fetch it again"
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-    if any(name.endswith("data.pkl") for name in names):
-        return None
-    return f"a zip without a checkpoint in it, but {', '.join(names[:3])}: unpack it, give the .pth"

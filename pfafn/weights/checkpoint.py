@@ -1,13 +1,14 @@
 """Checkpoint files of torch: their tensors by name, or what the file is instead."""
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pfafn.weights.impostors import what_else
+from pfafn.kit.impostors import what_else
 from pfafn.weights.model_file import ModelError
 
 # Where training code puts the state dict beside epoch, optimizer and the like.
@@ -23,7 +24,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise ModelError(f"no checkpoint at {path}")
-    if other := what_else(path):
+    if other := _of_zip(path) or what_else(path):
         raise ModelError(f"{path} is {other}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -40,6 +41,20 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
                 "take an earlier checkpoint"
             )
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _of_zip(path: Path) -> str | None:
+    """What a zip is, if it is none that torch.save wrote; None for any other file, too."""
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
+            return None
+    if not zipfile.is_zipfile(path):
+        return "cut off or damaged: fetch it again"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any(name.endswith("data.pkl") for name in names):
+        return None
+    return f"a zip without a checkpoint in it, but {', '.join(names[:3])}: unpack it, give the .pth"
 
 
 def _unreadable(error: Exception) -> str:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import whole
+from pfafn.kit.impostors import what_else
 from pfafn.models.tryon import TryOnNet
-from pfafn.weights.impostors import what_else
 
 FORMAT = "pfafn/1"
 READ_TOGETHER = 16  # tensors

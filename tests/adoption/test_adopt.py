@@ -228,6 +228,19 @@ def test_a_file_that_is_no_archive_is_refused(data, tmp_path):
     assert_refused(data, ArchiveError, "x.txt", tmp_path / "x.txt")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"<!DOCTYPE html>", "a web page"), (b"Rar!\x1a\7\1", "archive .RAR.")]
+)
+def test_a_file_that_is_something_else_is_told(data, tmp_path, content, said):
+    (tmp_path / "v.zip").write_bytes(content)
+    assert_refused(data, ArchiveError, f"v.zip is (an )?{said}", tmp_path / "v.zip")
+
+
+def test_a_link_that_leads_nowhere_is_named(source, data):
+    (source / "train_img" / "lost_0.jpg").symlink_to("nowhere")
+    assert_refused(data, ArchiveError, "lost_0.jpg: a link that leads nowhere", source)
+
+
 def test_a_missing_source_is_named(data, tmp_path):
     assert_refused(data, ArchiveError, "nowhere", tmp_path / "nowhere")
 

@@ -204,7 +204,7 @@ def test_a_truncated_file_is_named(checkpoints, kept: float) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"<!DOCTYPE html><html>quota exceeded", "a web page.* save the file itself"),
+        (b"<!DOCTYPE html><html>quota exceeded", "a web page.* save the file"),
         (b"\n <HTML>", "a web page"),
         (b"\xef\xbb\xbf<!-- saved -->\n<html>", "a web page"),
         ("<!doctype html>\u00e9".encode("utf-16"), "a web page"),
