@@ -15,7 +15,7 @@ FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 MODES = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}  # of pictures, by the space of their profile
 SAME = 2  # shades by which profiles of sRGB differ among themselves
 DATE = slice(24, 36)  # of a profile's header: when it was made
-ADOBE_RGB = "R03"  # how EXIF says it
+ADOBE_RGB = "R03"  # how EXIF says it; some cameras say ColorSpace 2
 
 Transform = ImageCms.ImageCmsTransform
 
@@ -41,8 +41,9 @@ def to_srgb(image: Image.Image) -> tuple[Transform | None, str | None]:
             return None, f"its colour profile cannot be used ({error}) and counts as none"
     if image.mode == "CMYK":
         return None, "CMYK without a colour profile; its colours are guessed: save it as sRGB"
-    shot = image.getexif().get_ifd(ExifTags.IFD.Interop)
-    if shot.get(ExifTags.Interop.InteropIndex) == ADOBE_RGB:
+    exif = image.getexif()
+    shot = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
+    if shot == ADOBE_RGB or exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace) == 2:
         return None, "Adobe RGB without a colour profile; taken as sRGB: save it as that"
     return None, None
 

@@ -103,9 +103,9 @@ def test_inks_become_what_their_profile_says(kind: str) -> None:
     np.testing.assert_allclose(found[0, -1].astype(int), (255, 0, 0), atol=3)
 
 
-def adobe_by_exif() -> bytes:
+def adobe_by_exif(tag: int, said: object) -> bytes:
     exif = Image.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.IFD.Interop] = {1: "R03"}
+    exif.get_ifd(ExifTags.IFD.Exif)[tag] = said
     return encoded(PHOTO, "JPEG", exif=exif)
 
 
@@ -119,7 +119,8 @@ UNTOLD = {
         Image.fromarray(PHOTO).convert("CMYK"), "JPEG", icc_profile=WIDE["Adobe RGB"]
     ),
     "CMYK without a colour profile": encoded(Image.fromarray(PHOTO).convert("CMYK"), "JPEG"),
-    "Adobe RGB without a colour profile": adobe_by_exif(),
+    "Adobe RGB without a colour profile": adobe_by_exif(ExifTags.IFD.Interop, {1: "R03"}),
+    "Adobe RGB without a colour": adobe_by_exif(ExifTags.Base.ColorSpace, 2),
 }
 
 
