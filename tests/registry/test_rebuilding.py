@@ -206,7 +206,7 @@ def test_a_file_that_cannot_be_read_is_named_and_left_out(history: Project) -> N
     ("name", "content"),
     [("z.json", ""), ("20260101T000000.000000Z-decision-a.json", ""), ("0.json", "{}"),
      ("20260101T000000.000000Z-decision-b.json", "[3]"), ("notes.json", "\0"),
-     ("20260101T000000.000000Z-decision-c.json", "<<<<<<< ours\n{}\n=======\n{}\n>>>>>>> theirs\n")],
+     ("20260101T000000.000000Z-decision-c.json", "<<<<<<< a\n{}\n=======\n>>>>>>> b\n")],
 )  # fmt: skip
 def test_a_file_that_is_no_fact_is_named_and_keeps_none_from_being_written(
     tmp_path: Path, name: str, content: str
