@@ -20,6 +20,7 @@ DECIDES_NOTHING = {
     "pfafn.kit.errors": "what is said",
     "pfafn.kit.files": "how files appear and are hashed, not what is in them",
     "pfafn.kit.heap": "speed",
+    "pfafn.kit.impostors": "what is said of a file that is refused all the same",
     "pfafn.kit.lock": "who waits for whom",
     "pfafn.kit.machine": "where to compute: what rounds otherwise is in the fingerprint",
     "pfafn.kit.pool": "who works: what comes out is in order",
