@@ -42,6 +42,7 @@ def test_the_paper_profile_has_the_published_schedule() -> None:
     [
         ("image", {"height": 100}, r"image.*100.*multiple of 32.*96, 128"),
         ("image", {"width": 90}, r"image.*multiple of 32.*64, 96"),
+        ("image", {"width": 80}, r"image.*80.*multiple of 32.*64, 96"),
         ("image", {"depth": 3}, r"image.depth = 3: Extra inputs are not permitted"),
         ("image", {"width": 32}, r"image.width = 32: .*greater than or equal to 64"),
         ("tutor_warp", {"lr": -1}, r"tutor_warp.lr = -1: .*greater than 0"),
