@@ -79,3 +79,8 @@ def test_nobody_is_given_a_garment_of_another_category() -> None:
 def test_another_seed_is_another_exchange() -> None:
     drawn = {str(draw_test(wearers(7), offers(*"abcdefg"), [], seed)) for seed in range(5)}
     assert len(drawn) > 1
+
+
+def test_a_listed_pair_with_a_twin_of_the_own_garment_is_no_unpaired_one() -> None:
+    pairs = [("p0", "g1"), ("p0", "g2")]
+    assert draw_test(wearers(3), offers("a", "a", "b"), pairs, seed=0)[0] == [2]
