@@ -14,7 +14,7 @@ from pfafn.models.warp import Alignment, Warped
 from pfafn.params.file import Params
 from pfafn.samples.sample import TutorSample
 from pfafn.training import pace, resume
-from pfafn.training.health import RECORD, TrainingDiverged
+from pfafn.training.health import RECORD, NotFinite, TrainingDiverged, check_finite
 from pfafn.training.pace import Pace
 
 H, W = 6, 8
@@ -206,3 +206,10 @@ def test_an_alarm_that_is_over_may_come_again(capsys: pytest.CaptureFixture[str]
     for shown in (bad, bad, rows(1), bad):
         alarm.look(shown)
     assert capsys.readouterr().err.count("ALARM tutor_warp, step 4: the warped garment") == 2
+
+
+@pytest.mark.parametrize("value", [torch.inf, -torch.inf, torch.nan])
+def test_a_loss_that_is_not_finite_is_told_by_its_terms(value: float) -> None:
+    terms = {"warp": torch.tensor(value), "l1": torch.tensor(1.0), "total": torch.tensor(value)}
+    with pytest.raises(NotFinite, match=r"^warp, total$"):
+        check_finite(terms)
