@@ -13,6 +13,7 @@ from retraining import Project
 from pfafn import registry
 from pfafn.kit.lock import exclusive
 from pfafn.registry import stamp
+from pfafn.registry.decisions import DECISION, Decisions
 from pfafn.registry.record import RecordError, flatten, read
 from pfafn.registry.store import RegistryError, connect, home
 
@@ -196,3 +197,13 @@ def test_curves_and_nested_metrics_become_flat_names(project: Project) -> None:
     evaluate = read(project.root).stages["evaluate"]
     assert evaluate.metrics == {"unpaired/student/psnr_clothes": 20.0}
     assert flatten({"a": {"b": 1, "c": {"d": 2}}}, ".") == {"a.b": 1, "a.c.d": 2}
+
+
+def test_a_stamp_holds_until_a_decision_is_added(project: Project) -> None:
+    """As `git pull` adds those that were made elsewhere."""
+    project.retrain()
+    note = stamp.Stamp(project.root, project.root)
+    note.write(stamp.Outcome("1", "1", "1", "", []))
+    assert note.read()
+    Decisions(project.root).add(DECISION, "0" * 16, {})
+    assert note.read() is None
