@@ -18,7 +18,7 @@ def what_else(path: Path) -> str | None:
     """What a file of bytes is not to be, and what to do; None if it is nothing of that kind."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    if not head.strip(b"\0"):
+    if not head.strip(b"\0 \t\r\n"):
         return "empty: fetch it again"
     if head.startswith(LFS):
         return "a Git LFS pointer, not the file: run `git lfs pull` in the repository it is of"

@@ -118,10 +118,18 @@ def test_a_tutor_is_no_student(tmp_path: Path) -> None:
         model_file.load(tmp_path / "m", role="student")
 
 
-@pytest.mark.parametrize("content", [b"", b"not a model", b"\x10\0\0\0\0\0\0\0{}"])
-def test_what_is_no_model_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "m is empty: fetch it again"),
+        (b" \n" * 9, "m is empty"),
+        (b"not a model", "m is a text, not the file itself; it begins with 'not a model'"),
+        (b"\x10\0\0\0\0\0\0\0{}", "not a readable safetensors file"),
+    ],
+)
+def test_what_is_no_model_is_said_to_be_none(tmp_path: Path, content: bytes, told: str) -> None:
     (tmp_path / "m").write_bytes(content)
-    with pytest.raises(ModelError, match="not a readable safetensors file"):
+    with pytest.raises(ModelError, match=told):
         model_file.load(tmp_path / "m")
 
 

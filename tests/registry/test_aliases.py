@@ -103,18 +103,15 @@ def test_without_a_previous_champion_there_is_nothing_to_go_back_to(project: Pro
     assert champion() == 1
 
 
-@pytest.mark.parametrize(
-    ("uri", "message"),
-    [
+def test_what_cannot_be_promoted_says_why(two: Project) -> None:
+    for uri, message in (
         (f"{STUDENT}/1", "is the champion already"),
         (f"{STUDENT}/7", "the registry has no"),
         ("models:/pfafn-tutor/1", "promote a pfafn-student"),
-    ],
-)
-def test_what_cannot_be_promoted_says_why(two: Project, uri: str, message: str) -> None:
-    with pytest.raises(RegistryError, match=message):
-        registry.promote(uri)
-    assert champion() == 1
+    ):
+        with pytest.raises(RegistryError, match=message):
+            registry.promote(uri)
+        assert champion() == 1
 
 
 def test_an_unevaluated_student_is_promoted_only_by_force(two: Project) -> None:
