@@ -59,6 +59,12 @@ class Place:
 def below(root: Path, depth: int = DEPTH) -> list[Path]:
     """The folders in a folder, and those in them, by name; hidden ones do not count."""
     with os.scandir(root) as entries:
-        found = sorted(Path(e) for e in entries if e.is_dir() and not e.name.startswith("."))
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+    found = sorted(Path(entry) for entry in shown if _is_folder(entry))
     deeper = [inner for folder in found for inner in below(folder, depth - 1)] if depth > 1 else []
     return found + deeper
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    # For a link that leads to itself the entry raises, and the path says no.
+    return Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()

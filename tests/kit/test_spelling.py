@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pfafn.kit.spelling import Place, spelt, split_in
+from pfafn.kit.spelling import Place, below, spelt, split_in
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,9 @@ def test_every_folder_that_is_meant_is_found(tmp_path: Path) -> None:
     found = [path.relative_to(tmp_path).as_posix() for path in place.folders("train/cloth-mask")]
     assert found == ["Train/cloth_mask", "train/cloth-mask"]
     assert place.folder("test/cloth") == tmp_path / "test/cloth"
+
+
+def test_a_link_that_leads_to_itself_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    assert below(tmp_path) == [tmp_path / "train"]
