@@ -15,6 +15,8 @@ from pfafn.kit.files import MissingInput
         ("a http://u:p@b c http://u:p@d", "a http://b c http://d"),
         ("http://host/?user=me&password=s3cr3t&x=1", "http://host/?user=me&password=***&x=1"),
         ("http://host/a?api_key=s3cr3t", "http://host/a?api_key=***"),
+        ("http://host/a?client_secret=s3cr3t", "http://host/a?client_secret=***"),
+        ("http://host/a?access_token=s3cr3t", "http://host/a?access_token=***"),
         ("http://host/a?API_KEY=s3cr3t", "http://host/a?API_KEY=***"),
         ("sqlite:////tmp/a@b/mlflow.db", "sqlite:////tmp/a@b/mlflow.db"),
         ("mail me@host, see http://host/@me", "mail me@host, see http://host/@me"),
