@@ -54,6 +54,14 @@ def test_a_deployed_student_dresses_as_before() -> None:
 
 
 @torch.inference_mode()
+def test_a_network_that_was_in_training_is_deployed_by_its_statistics() -> None:
+    net = lively()
+    before, after = net.warp(*inputs()), deploy(copy.deepcopy(net).train()).warp(*inputs())
+    for level, expected in zip(after.person, before.person, strict=True):
+        torch.testing.assert_close(level, expected, **NEAR)
+
+
+@torch.inference_mode()
 def test_a_deployed_tutor_warps_and_draws_as_before() -> None:
     net, (person, garment, mask) = lively("tutor"), inputs()
     condition = torch.rand(2, 45, H, W)
