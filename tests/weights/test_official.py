@@ -154,6 +154,16 @@ def test_weights_that_are_not_finite_are_refused(checkpoints, bad: float) -> Non
         import_official(warp, gen)
 
 
+def test_a_single_weight_that_is_not_finite_is_enough(checkpoints) -> None:
+    warp, gen, _ = checkpoints
+    name = "image_FPN.smooth.0.weight"
+    rewrite(
+        warp, lambda state: state | {name: state[name].index_fill(0, torch.tensor(1), torch.nan)}
+    )
+    with pytest.raises(ModelError, match=f"warp.pth: {name} holds numbers that are"):
+        import_official(warp, gen)
+
+
 def test_the_filter_is_dropped_from_the_warp_network_only(checkpoints) -> None:
     warp, gen, _ = checkpoints
     rewrite(gen, with_filter)
@@ -272,6 +282,16 @@ def test_both_checkpoints_are_written_or_none(checkpoints, tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         export_files(tmp_path / "m.safetensors", tmp_path / "w2.pth", tmp_path / "file/g2.pth")
+    assert not (tmp_path / "w2.pth").exists()
+
+
+def test_a_checkpoint_whose_fellow_cannot_take_its_place_is_not_written(
+    checkpoints, tmp_path
+) -> None:
+    import_files(*checkpoints[:2], tmp_path / "m.safetensors", (64, 96))
+    (tmp_path / "g2.pth").mkdir()
+    with pytest.raises(IsADirectoryError):
+        export_files(tmp_path / "m.safetensors", tmp_path / "w2.pth", tmp_path / "g2.pth")
     assert not (tmp_path / "w2.pth").exists()
 
 
