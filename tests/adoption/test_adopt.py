@@ -196,6 +196,16 @@ def test_linked_folders_are_followed(source, data, tmp_path):
     assert "train_img/000000_0.jpg" in files(data)
 
 
+def test_of_a_linked_photo_the_photo_is_taken_over(source, data, tmp_path):
+    photo = source / "train_img" / "000000_0.jpg"
+    photo.rename(tmp_path / "elsewhere.jpg")
+    photo.symlink_to("../../elsewhere.jpg")
+    adopt("viton", [source], data)
+    taken = data / "train_img" / "000000_0.jpg"
+    assert not taken.is_symlink()
+    assert taken.read_bytes() == (tmp_path / "elsewhere.jpg").read_bytes()
+
+
 @pytest.mark.parametrize(
     "name",
     ["/etc/train_img/1_0.jpg", "../train_img/1_0.jpg", "a\\..\\..\\train_img\\1_0.jpg",
