@@ -157,6 +157,12 @@ def test_what_fails_while_writing_is_told_by_the_next_call(tmp_path: Path) -> No
         saver.wait()
 
 
+def test_what_fails_while_the_last_point_is_written_is_told_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "work").write_text("a file where the folder should be")
+    with pytest.raises(FileExistsError), Saver(tmp_path / "work") as saver:
+        saver.save({"net.a": torch.zeros(1)}, ResumePoint(1, {}, 0.0))
+
+
 def test_a_point_is_what_the_training_was_when_it_was_taken(tmp_path: Path) -> None:
     weights = torch.zeros(1000).reshape(1, 10, 10, 10).to(memory_format=torch.channels_last)
     with Saver(tmp_path) as saver:
