@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import tinyset
+import torch
 
 from pfafn.kit.cluster import WorkersError
 from pfafn.learning import fakes
@@ -42,3 +43,20 @@ def test_unlike_devices_are_refused(asked: list[range], tiny_artifacts: Path) ->
     with pytest.raises(WorkersError, match="CPU in bfloat16; CPU in float32.*PFAFN_PRECISION"):
         made(tiny_artifacts, 0, 2)
     assert asked == [range(0, 2), range(2, 4)]
+
+
+class Idle:
+    """A tutor with nothing to do."""
+
+    def fakes(self, persons: range, loaders: int) -> list[fakes.StoredFake]:
+        return []
+
+
+@pytest.mark.parametrize(("wish", "told"), [("fp32", "in float32"), ("bf16", "in bfloat16")])
+def test_a_worker_says_in_which_precision_it_computed(
+    monkeypatch: pytest.MonkeyPatch, wish: str, told: str
+) -> None:
+    monkeypatch.setenv("PFAFN_PRECISION", wish)
+    monkeypatch.setattr(fakes, "_dresser", lambda _: Idle())
+    work = fakes.BatchWork(tinyset.params(), Path(), "computation", torch.get_num_threads())
+    assert work(range(2))[0].endswith(told)
