@@ -137,6 +137,14 @@ def test_a_spoilt_cache_is_not_believed(history: Project, empty_store: Path) -> 
     assert "version 2 has no weights" in str(registry.sync())
 
 
+def test_a_version_whose_files_are_gone_becomes_no_champion(history: Project) -> None:
+    shutil.rmtree(history.root / "mlartifacts")
+    decided = Decisions(history.root).names()
+    with pytest.raises(RegistryError, match="version 2 are gone"):
+        registry.rollback()
+    assert Decisions(history.root).names() == decided
+
+
 def test_lost_files_go_back_to_their_versions_and_runs(history: Project) -> None:
     before = registry.listing()
     shutil.rmtree(history.root / "mlartifacts")
