@@ -113,6 +113,17 @@ def test_check_judges_by_the_params_of_the_project(tmp_path, monkeypatch):
     assert "mask_empty" in run("check", "data").stdout
 
 
+def test_check_draws_by_the_seed_of_the_project(tmp_path, monkeypatch):
+    seeds = []
+    monkeypatch.setattr(
+        "pfafn.data.check.check", lambda data, rules, seed: seeds.append(seed) or []
+    )
+    yaml = re.sub(r"(?m)^seed: \d+$", "seed: 41", Path("params.yaml").read_text())
+    (tmp_path / "other.yaml").write_text(yaml)
+    done("check", tmp_path, "--params", tmp_path / "other.yaml")
+    assert seeds == [41]
+
+
 def test_check_names_a_folder_without_data(tmp_path):
     assert str(tmp_path) in refused("check", tmp_path)
 
