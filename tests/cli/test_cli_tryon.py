@@ -108,6 +108,12 @@ def test_one_garment_on_a_folder_of_people(shop):
     assert names(shop / "out") == ["a__x.png", "b__x.png"]
 
 
+def test_what_is_no_picture_among_the_garments_is_told(shop):
+    (shop / "garment/notes.txt").touch()
+    said = done("tryon", *one(shop, garment=shop / "garment", out=shop / "out")).stderr
+    assert f"note: {shop}/garment: 1 left out, no pictures by their names: notes.txt" in said
+
+
 def test_a_pairs_file_says_who_tries_on_what(shop):
     (shop / "pairs.txt").write_text("a.jpg y.png\n\nb.jpg x.png\na.jpg y.png\n")
     (shop / "person/notes.txt").touch()
