@@ -114,6 +114,13 @@ def test_mlflow_is_linked_where_it_is_known_to_be(monkeypatch: pytest.MonkeyPatc
     assert "(http://localhost:5000/#/experiments/3/runs/r7)" in linked
 
 
+def test_links_to_mlflow_have_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PAGES, "https://me:s3cr3t@models.example")
+    linked = artifacts.links(version(2, [], 1.0))
+    assert "(https://models.example/#/experiments/3/runs/r7)" in linked
+    assert "s3cr3t" not in linked
+
+
 @pytest.mark.parametrize(("width", "shown"), [(600, 600), (2400, 1200)])
 def test_the_grid_is_a_jpeg_inside_its_url_and_not_too_wide(
     tmp_path: Path, width: int, shown: int
