@@ -43,6 +43,20 @@ def test_a_change_is_announced_once(root: Path, events: list[str]) -> None:
     assert events == [watch.EVENT]
 
 
+def test_a_change_whose_event_did_not_go_out_is_announced_by_the_next_look(
+    root: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watch, "emit_event", lost)
+        with pytest.raises(ConnectionError):
+            watch.look(quiet_seconds=0)
+    assert watch.look(quiet_seconds=0) == ANNOUNCED
+    assert events == [watch.EVENT]
+
+
 def test_another_change_is_announced_again(root: Path, events: list[str]) -> None:
     watch.look(quiet_seconds=0)
     time.sleep(0.01)
