@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
 import tinyset
-from declared import nothing_else
+from declared import nothing_else, written
 
 from pfafn.kit.files import MissingInput, file_hash
 from pfafn.params.file import Params
@@ -62,6 +63,13 @@ def test_running_again_gives_the_same_bytes(trained: Path) -> None:
     before = file_hash(model)
     tutor_tryon.run(params(), trained)
     assert file_hash(model) == before
+
+
+@pytest.mark.parametrize("module", STAGES)
+def test_all_that_a_stage_writes_is_an_output_to_dvc(trained: Path, module: ModuleType) -> None:
+    stage = module.__name__.rpartition(".")[2]
+    made = [f"artifacts/{stage}/{path.name}" for path in (trained / stage).iterdir()]
+    assert sorted(made) == sorted(written(stage))
 
 
 def test_every_training_person_is_dressed_once_in_its_unpaired_garment(trained: Path) -> None:
