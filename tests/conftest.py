@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ def workers() -> Iterator[Any]:
     from distributed import LocalCluster
 
     with (
+        # A worker that was taken away may still be looked up while the cluster closes.
+        suppress(KeyError),
         dask.config.set(
             {
                 "distributed.worker.multiprocessing-method": "forkserver",
