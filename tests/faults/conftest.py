@@ -7,7 +7,14 @@ from pathlib import Path
 
 import clone
 import pytest
+from killing import Project
 from whole import DVC, PEOPLE, Undisturbed, models, run
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project whose stages can be killed or starved."""
+    return Project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="session")

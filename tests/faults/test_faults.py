@@ -11,11 +11,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return Project(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
 def undisturbed(project: Project) -> dict[str, dict[str, str]]:
     """What each stage makes when nothing fails; all of them have run."""
     found = {}

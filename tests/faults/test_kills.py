@@ -31,11 +31,6 @@ class Undisturbed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return Project(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
 def undisturbed(project: Project) -> dict[str, Undisturbed]:
     found = {}
     for stage in STAGES:

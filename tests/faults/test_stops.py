@@ -8,7 +8,8 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
@@ -26,11 +27,6 @@ SEED = int(os.environ.get("PFAFN_KILL_SEED", "0"))
 class Undisturbed(NamedTuple):
     hashes: dict[str, str]
     seconds: float
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return Project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +58,37 @@ def running(project: Project, stage: str, count: int, seconds: float) -> BasePro
 
 
 @pytest.fixture(scope="module")
-def score() -> Iterator[dict[str, int]]:
+def score() -> Iterator[Counter[str]]:
     """Stops survived, by kind; shown at the end. One that comes too late is none."""
-    survived: dict[str, int] = {}
+    survived: Counter[str] = Counter()
     yield survived
-    print(f"\nstops survived: {sum(survived.values())} {survived}")
+    print(f"\nstops survived: {survived.total()} {dict(survived)}")
+
+
+def stopped(
+    project: Project,
+    normal: Undisturbed,
+    stage: str,
+    count: int,
+    seed: list[int],
+    stop: Callable[[BaseProcess], object],
+) -> Iterator[int | None]:
+    """How a training ends that is stopped at random moments, but for those that were done before.
+
+    After each it is run again, and ends as if nothing had been.
+    """
+    rng = np.random.default_rng([SEED, TRAININGS.index(stage), count, *seed])
+    for _ in range(STOPS):
+        process = running(project, stage, count, rng.uniform(0, 0.7 * normal.seconds))
+        if process.is_alive():
+            stop(process)
+        code = project.end(process)
+        assert "Traceback" not in project.said(), project.said()
+        if code != 0:
+            yield code
+            said = project.finish(stage)
+            assert code == 1 or re.search(r"resumed at [1-9]", said), said
+        assert project.hashes(stage) == normal.hashes
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -76,27 +98,26 @@ def score() -> Iterator[dict[str, int]]:
 def test_asked_to_stop_it_goes_on_from_its_last_whole_step(
     project: Project,
     undisturbed: dict[str, Undisturbed],
-    score: dict[str, int],
+    score: Counter[str],
     stage: str,
     to: str,
     number: signal.Signals,
     count: int,
 ) -> None:
-    rng = np.random.default_rng([SEED, TRAININGS.index(stage), number, count, len(to)])
-    for _ in range(STOPS):
-        process = running(project, stage, count, rng.uniform(0, 0.7 * undisturbed[stage].seconds))
-        if process.is_alive():
-            (os.killpg if to == "group" else os.kill)(process.pid, number)
-        code = project.end(process)
-        assert "Traceback" not in project.said(), project.said()
-        if code == 0:  # it was at its end
-            assert project.hashes(stage) == undisturbed[stage].hashes
-            continue
+    send = os.killpg if to == "group" else os.kill
+    seed = [number, len(to)]
+    for code in stopped(
+        project, undisturbed[stage], stage, count, seed, lambda one: send(one.pid, number)
+    ):
         assert code == 128 + number, project.said()
         assert f"stopped by {number.name}: run the same again" in project.said()
-        assert re.search(r"resumed at [1-9]", project.finish(stage)), project.said()
-        assert project.hashes(stage) == undisturbed[stage].hashes
-        score[f"{number.name} to the {to}"] = score.get(f"{number.name} to the {to}", 0) + 1
+        score[f"{number.name} to the {to}"] += 1
+
+
+def rob(process: BaseProcess) -> None:
+    """Kill one of its loader processes, if it has any by now."""
+    for loader in psutil.Process(process.pid).children()[:1]:
+        loader.kill()
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -104,22 +125,11 @@ def test_asked_to_stop_it_goes_on_from_its_last_whole_step(
 def test_robbed_of_a_loader_it_says_so_and_goes_on_from_its_last_whole_step(
     project: Project,
     undisturbed: dict[str, Undisturbed],
-    score: dict[str, int],
+    score: Counter[str],
     stage: str,
     count: int,
 ) -> None:
-    rng = np.random.default_rng([SEED, TRAININGS.index(stage), count])
-    for _ in range(STOPS):
-        process = running(project, stage, count, rng.uniform(0, 0.7 * undisturbed[stage].seconds))
-        for loader in psutil.Process(process.pid).children()[:1] if process.is_alive() else []:
-            loader.kill()
-        code = project.end(process)
-        assert "Traceback" not in project.said(), project.said()
-        if code == 0:  # it had all its batches
-            assert project.hashes(stage) == undisturbed[stage].hashes
-            continue
+    for code in stopped(project, undisturbed[stage], stage, count, [], rob):
         assert code == 1, project.said()
         assert re.search(r"error: loader process \d+ was killed", project.said())
-        project.finish(stage)
-        assert project.hashes(stage) == undisturbed[stage].hashes
-        score["SIGKILL to a loader"] = score.get("SIGKILL to a loader", 0) + 1
+        score["SIGKILL to a loader"] += 1
