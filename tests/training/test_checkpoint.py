@@ -19,7 +19,7 @@ from pfafn.samples.loading import LoaderLost
 from pfafn.samples.sample import StudentSample, TutorSample
 from pfafn.training import resume
 from pfafn.training.resume import FILE, PREVIOUS, Damaged, ResumePoint
-from pfafn.training.saver import Clock, Saver
+from pfafn.training.saver import Saver
 
 
 class Noisy(TutorObjective):
@@ -184,53 +184,6 @@ def test_the_memory_of_a_copy_is_used_again_where_it_fits() -> None:
     assert all(torch.equal(second[name], changed[name]) for name in changed)
     assert all(second[name].dtype == changed[name].dtype for name in changed)
     assert resume.copied({"a": live["a"]}, second).keys() == {"a"}
-
-
-def ticking(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that stands still but for what the test adds."""
-    now = [100.0]
-    monkeypatch.setattr("pfafn.training.saver.time.monotonic", lambda: now[0])
-    return now
-
-
-@pytest.mark.parametrize(("step_seconds", "first"), [(1, 59), (7, 8), (40, 1), (300, 1)])
-def test_by_default_never_more_than_a_minute_or_one_step_is_at_risk(
-    step_seconds: int, first: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = ticking(monkeypatch)
-    clock, due = Clock(0.0, 0), []
-    for step in range(1, 70):
-        now[0] += step_seconds
-        if clock.due(step):
-            due.append(step)
-            with clock.saving(step):
-                pass
-    assert due[0] == first
-    assert all(
-        (b - a) * step_seconds <= max(60, step_seconds)
-        for a, b in zip(due, due[1:], strict=False)
-    )  # fmt: skip
-
-
-def test_points_may_also_be_taken_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticking(monkeypatch)
-    monkeypatch.setenv("PFAFN_CHECKPOINT_STEPS", "3")
-    clock, due = Clock(0.0, 4), []
-    for step in range(5, 15):
-        if clock.due(step):
-            due.append(step)
-            with clock.saving(step):
-                pass
-    assert due == [7, 10, 13]
-
-
-def test_the_time_that_points_cost_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = ticking(monkeypatch)
-    clock = Clock(5.0, 0)
-    now[0] += 10
-    with clock.saving(1):
-        now[0] += 2
-    assert (clock.waited, clock.seconds()) == (2, 17)
 
 
 def test_robbed_of_its_loader_a_training_keeps_its_last_whole_step(

@@ -47,13 +47,22 @@ def test_it_counts_from_the_last_point_and_the_time_of_saving_is_told(now: list[
     assert clock.due(4) is True
 
 
-@pytest.mark.parametrize(("every", "steps"), [("1", [1, 2, 3, 4]), ("2", [2, 4]), ("0", [])])
-def test_it_may_also_be_due_by_steps(
-    now: list[float], monkeypatch: Patch, every: str, steps: list[int]
+@pytest.mark.parametrize(
+    ("every", "before", "steps"),
+    [
+        ("1", 0, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ("2", 0, [2, 4, 6, 8]),
+        ("0", 0, []),
+        ("3", 4, [7, 10, 13]),
+        ("3", 10, [13, 16, 19]),
+    ],
+)
+def test_it_may_also_be_due_by_steps_since_where_a_training_began_or_was_resumed(
+    now: list[float], monkeypatch: Patch, every: str, before: int, steps: list[int]
 ) -> None:
     monkeypatch.setenv("PFAFN_CHECKPOINT_STEPS", every)
-    clock, saved = Clock(0, 0), []
-    for step in range(1, 5):
+    clock, saved = Clock(0, before), []
+    for step in range(before + 1, before + 10):
         if clock.due(step):
             saved.append(step)
             with clock.saving(step):
@@ -61,9 +70,28 @@ def test_it_may_also_be_due_by_steps(
     assert saved == steps
 
 
-def test_a_resumed_training_counts_steps_from_its_point(
-    now: list[float], monkeypatch: Patch
+@pytest.mark.parametrize(("step_seconds", "first"), [(1, 59), (7, 8), (40, 1), (300, 1)])
+def test_by_default_never_more_than_a_minute_or_one_step_is_at_risk(
+    step_seconds: int, first: int, now: list[float], monkeypatch: Patch
 ) -> None:
-    monkeypatch.setenv("PFAFN_CHECKPOINT_STEPS", "3")
-    clock = Clock(0, 10)
-    assert [clock.due(step) for step in (11, 12, 13)] == [False, False, True]
+    monkeypatch.delenv("PFAFN_CHECKPOINT_SECONDS")
+    clock, due = Clock(0.0, 0), []
+    for step in range(1, 70):
+        now[0] += step_seconds
+        if clock.due(step):
+            due.append(step)
+            with clock.saving(step):
+                pass
+    assert due[0] == first
+    assert all(
+        (b - a) * step_seconds <= max(60, step_seconds)
+        for a, b in zip(due, due[1:], strict=False)
+    )  # fmt: skip
+
+
+def test_the_time_that_points_cost_is_counted(now: list[float]) -> None:
+    clock = Clock(5.0, 0)
+    now[0] += 10
+    with clock.saving(1):
+        now[0] += 2
+    assert (clock.waited, clock.seconds()) == (2, 17)
