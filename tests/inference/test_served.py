@@ -4,8 +4,6 @@ import base64
 import io
 import json
 import re
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -13,76 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from iccprofiles import encoded
+from mirror import MASK, ROW, H, Mirror, W, picture, served_error, text
 from PIL import Image
 
 from pfafn.photos.colours import srgb_profile
-from pfafn.photos.entrance import PersonPhoto
 from pfafn.photos.images import decode_rgb, encode_png
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
 ]
-H, W = 36, 48
-
-
-class Mirror:
-    """Stands in for a model: gives back the person, and keeps what it was asked."""
-
-    asked: tuple[Any, ...] = ()
-
-    @classmethod
-    def load(cls, path: Path) -> "Mirror":
-        assert path == Path("weights")
-        return cls()
-
-    def try_on(self, person: PersonPhoto, *rest: Any) -> np.ndarray:
-        type(self).asked = (person, *rest)
-        return person.rgb
-
-
-@pytest.fixture
-def inference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pfafn.inference.TryOn", Mirror)
-    monkeypatch.setattr("pfafn.inference.TutorTryOn", Mirror)
-
-
-def served_error() -> type[Exception]:
-    from pfafn.inference.served import RequestError  # MLflow warns when it is imported
-
-    return RequestError
-
-
-def model(name: str) -> Any:
-    from pfafn.inference.served import Served
-
-    served = Served()
-    context = SimpleNamespace(model_config={"model": name}, artifacts={"weights": "weights"})
-    served.load_context(context)  # type: ignore[arg-type]
-    return served
-
-
-@pytest.fixture
-def student(inference: None) -> Any:
-    return model("pfafn-student")
-
-
-@pytest.fixture
-def tutor(inference: None) -> Any:
-    return model("pfafn-tutor")
-
-
-def picture(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (H, W, 3), dtype=np.uint8)
-
-
-def text(array: np.ndarray) -> str:
-    return base64.b64encode(encode_png(array)).decode()
-
-
-ROW = {"person": text(picture(0)), "garment": text(picture(1))}
-SHADES = [0, 100, 127, 128, 200, 255]
-MASK = np.repeat(np.repeat(np.array(SHADES, np.uint8)[:, None], H // 6, axis=0), W, axis=1)
 
 
 def test_the_answer_is_a_png_for_each_row(student: Any) -> None:
@@ -182,91 +120,6 @@ def test_an_answer_says_that_its_colours_are_srgb(student: Any) -> None:
     answer = student.predict(None, pd.DataFrame([ROW]))["image"][0]
     with Image.open(io.BytesIO(base64.b64decode(answer))) as image:
         assert image.info["icc_profile"] == srgb_profile()
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """A folder with a picture, and a link to one that is nobody's business.
-
-    That lies beside it, and once more in a folder whose name begins alike.
-    """
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "shop/garment.png").write_bytes(encode_png(picture(1)))
-    (tmp_path / "passport.png").write_bytes(encode_png(picture(2)))
-    (tmp_path / "shop-staff").mkdir()
-    (tmp_path / "shop-staff/passport.png").write_bytes(encode_png(picture(2)))
-    (tmp_path / "shop/link.png").symlink_to(tmp_path / "passport.png")
-    return tmp_path / "shop"
-
-
-@pytest.mark.parametrize("relative", [True, False])
-def test_a_picture_may_be_a_file_of_the_folder_that_is_open_to_all(
-    student: Any, shop: Path, relative: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PFAFN_SERVED_PATHS", str(shop))
-    name = "garment.png" if relative else str(shop / "garment.png")
-    student.predict(None, pd.DataFrame([{**ROW, "garment": name}]))
-    np.testing.assert_array_equal(Mirror.asked[1].rgb, picture(1))
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["../passport.png", "link.png", "{}/passport.png", "../shop-staff/passport.png", "no.png", "."],
-)
-def test_no_other_file_is_read(
-    student: Any, shop: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PFAFN_SERVED_PATHS", str(shop))
-    asked = pd.DataFrame([{**ROW, "garment": name.format(shop.parent)}])
-    with pytest.raises(served_error(), match=f"or the path of a file below {shop}, got"):
-        student.predict(None, asked)
-
-
-def test_by_default_no_file_is_read_at_all(student: Any, shop: Path) -> None:
-    asked = pd.DataFrame([{**ROW, "garment": str(shop / "garment.png")}])
-    with pytest.raises(served_error(), match="garment: expected base64 of a PNG or JPEG, got"):
-        student.predict(None, asked)
-
-
-@pytest.mark.parametrize(
-    ("limit", "value", "says"),
-    [
-        ("MOST_ROWS", 1, "expected at most 1 rows, got 2: send fewer"),
-        ("MOST_BYTES", 500, "expected at most 500 bytes in all rows, got"),
-        ("SECONDS", -1, "0 of 2 rows took more than .* s: send fewer rows"),
-    ],
-)
-def test_a_request_is_bounded_in_all_it_may_cost(
-    student: Any, limit: str, value: float, says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pfafn.inference import served
-
-    monkeypatch.setattr(served, limit, value)
-    with pytest.raises(served_error(), match=says):
-        student.predict(None, pd.DataFrame([ROW, ROW]))
-
-
-@pytest.mark.parametrize("column", ["person", "garment", "garment_mask"])
-def test_a_picture_with_too_many_pixels_is_named_before_it_is_decoded(
-    student: Any, column: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pfafn.inference import served
-
-    large = text(np.zeros((H, W + 1, 3), np.uint8))[:-20] + 20 * "A"  # not to be decoded
-    monkeypatch.setattr(served, "MOST_PIXELS", H * W)
-    with pytest.raises(
-        served_error(), match=f"row 0, {column}: 49x36 is more than 1728 pixels; shrink it"
-    ):
-        student.predict(None, pd.DataFrame([{**ROW, column: large}]))
-
-
-def test_what_the_bounds_allow_is_answered(student: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pfafn.inference import served
-
-    monkeypatch.setattr(served, "MOST_ROWS", 2)
-    monkeypatch.setattr(served, "MOST_BYTES", 2 * sum(map(len, ROW.values())))
-    monkeypatch.setattr(served, "MOST_PIXELS", H * W)
-    assert len(student.predict(None, pd.DataFrame([ROW, ROW]))) == 2
 
 
 def test_the_tutor_also_gets_parsing_keypoints_and_body_parts(tutor: Any) -> None:
