@@ -61,6 +61,17 @@ def test_a_killed_loader_process_is_told_between_two_batches(impatient: None) ->
         list(batches)
 
 
+def test_where_nobody_tells_who_asks_a_loader_process_ends_and_that_is_told(
+    impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(signal, "sigwaitinfo")
+    batches = read(DataLoader(Processes(), **loading(torch.device("cpu"), workers=1)))
+    pid = int(next(batches))
+    subprocess.run(["kill", str(pid)], check=True)
+    with pytest.raises(LoaderLost, match=f"loader process {pid} was killed"):
+        list(batches)
+
+
 def test_an_error_of_the_data_is_the_datas(impatient: None) -> None:
     class Broken(Dataset[int]):
         def __len__(self) -> int:
