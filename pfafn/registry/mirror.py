@@ -80,7 +80,10 @@ def scored_alike(one: ModelVersion, other: ModelVersion) -> bool:
 def note_scores(
     store: Store, scored: list[ModelVersion], evaluation: Stage, evaluation_run: str
 ) -> None:
-    """Tag versions with their newest evaluation: its run, its protocol and code, their scores."""
+    """Tag versions with their newest evaluation: its run, its protocol and code, their scores.
+
+    What an earlier one told and this one does not know is told no more.
+    """
     common = {
         "evaluation.run": evaluation_run,
         "evaluation.protocol": content_key(evaluation.protocol),
@@ -93,9 +96,13 @@ def note_scores(
             for name, value in evaluation.metrics.items()
             if f"/{model}/" in name
         }
-        for tag, value in {**common, **scores}.items():
+        told = common | scores
+        for tag, value in told.items():
             if version.tags.get(tag) != value:
                 store.client.set_model_version_tag(version.name, version.version, tag, value)
+        for tag in version.tags.keys() - told.keys():
+            if tag.startswith(("score.", "evaluation.")):
+                store.client.delete_model_version_tag(version.name, version.version, tag)
 
 
 def ensure_run(store: Store, stage: Stage, tags: Mapping[str, str], parent_id: str) -> str:

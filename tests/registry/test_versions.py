@@ -84,6 +84,22 @@ def test_a_rolled_back_champion_is_not_undone_by_mirroring_again(project: Projec
     assert registry.sync().champion == "1"
 
 
+def test_a_champion_that_is_evaluated_anew_has_the_new_scores_alone_and_no_challenger(
+    project: Project,
+) -> None:
+    project.retrain("a", 20)
+    first = registry.sync()
+    project.evaluate(15, photos="p2")
+    scores = {"paired": {"student": {"ssim": 0.8}}}
+    (project.root / "artifacts/evaluate/metrics.json").write_text(json.dumps(scores))
+    project.relock()
+    second = registry.sync()
+    assert (second.champion, second.reason) == ("1", first.reason)
+    found = registry.describe(CHAMPION)
+    assert (found["aliases"], found["scores"]) == (["champion"], {"paired.ssim": 0.8})
+    assert found["lineage"]["evaluation.protocol.pairs"] == "of p2"
+
+
 def test_an_experiment_in_a_temporary_copy_moves_no_alias(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
