@@ -215,6 +215,10 @@ def test_a_name_that_leads_out_is_refused(data, tmp_path, name):
     assert_refused(data, ArchiveError, "leads out", crafted(tmp_path / "evil.tar", name))
 
 
+def test_a_file_without_a_name_is_refused(data, tmp_path):
+    assert_refused(data, ArchiveError, "without a name", crafted(tmp_path / "evil.tar", "."))
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])
 def test_links_and_devices_are_refused(data, tmp_path, kind):
     evil = crafted(tmp_path / "evil.tar", "train_img/000001_0.jpg", kind, b"", "/etc/passwd")

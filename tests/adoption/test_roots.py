@@ -73,6 +73,11 @@ def test_a_shallow_layout_comes_before_a_deep_one(tmp_path: Path) -> None:
     assert roots.tell([tmp_path]) is VITON
 
 
+def test_a_whole_data_set_comes_before_single_files_above_it(tmp_path: Path) -> None:
+    touched(tmp_path, "image/1.jpg", "real/image/1.jpg", "real/cloth/1.jpg")
+    assert roots.plan(tmp_path, VITON_HD).root == PurePosixPath("real")
+
+
 def test_what_no_source_has_is_told_of_all_of_them(tmp_path: Path) -> None:
     touched(tmp_path / "one", "cats/1.jpg")
     touched(tmp_path / "two", "dogs/1.jpg", "VITON.ZIP")

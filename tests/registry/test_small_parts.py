@@ -223,3 +223,32 @@ def test_where_no_file_can_be_linked_it_is_copied(tmp_path: Path, monkeypatch: P
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     replay._link(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_text() == "1"
+
+
+def script(path: Path, *lines: str) -> str:
+    """A program in the place of Python."""
+    path.write_text("\n".join(["#!/bin/sh", *lines]))
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_stage_that_evaluates_again_finds_our_code_first_and_prints_nothing(
+    tmp_path: Path, monkeypatch: Patch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = "echo noise", 'echo "$PYTHONPATH $(pwd) $2" >&2'
+    monkeypatch.setattr(reevaluate.sys, "executable", script(tmp_path / "python", *lines))
+    monkeypatch.setenv("PYTHONPATH", "/theirs")
+    reevaluate._run(tmp_path)
+    said = capfd.readouterr()
+    ours = reevaluate.PACKAGE.parent
+    assert (said.out, said.err) == ("", f"{ours}:/theirs {tmp_path} pfafn.stages.evaluate\n")
+
+
+@pytest.mark.parametrize("end", ["exit 3", "kill -9 $$"])
+def test_what_the_stage_said_last_is_why_it_could_not_evaluate(
+    tmp_path: Path, monkeypatch: Patch, end: str
+) -> None:
+    lines = "echo first >&2", "echo 'error: no test person' >&2", "echo >&2", end
+    monkeypatch.setattr(reevaluate.sys, "executable", script(tmp_path / "python", *lines))
+    with pytest.raises(reevaluate.NotEvaluated, match="^no test person$"):
+        reevaluate._run(tmp_path)
