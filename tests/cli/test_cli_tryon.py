@@ -191,6 +191,7 @@ def test_a_garment_that_cannot_be_told_from_its_background_is_named(shop):
     [
         ({"person": "nobody.jpg"}, "nobody.jpg: no such file or folder"),
         ({"mask": "nomask.png"}, "nomask.png: no such file or folder"),
+        ({"pairs": "nopairs.txt"}, "nopairs.txt: no such file or folder"),
         ({"out": "worn.gif"}, "worn.gif: the result is written as .png or .jpg"),
         ({"model": "nothing.safetensors"}, "no model at nothing.safetensors"),
     ],

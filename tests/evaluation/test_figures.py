@@ -12,6 +12,7 @@ from importgraph import imported, modules
 
 from pfafn.evaluation.compare import dress
 from pfafn.evaluation.figures import CAPTION, COLUMNS, GAP, HEADER, Gallery, draw_curves
+from pfafn.photos.tensors import to_pixels
 
 
 def evaluated(batch, made):
@@ -32,6 +33,24 @@ def test_the_grid_has_a_row_per_person_and_a_column_for_what_is_known(
     columns = len(COLUMNS) if known else len(COLUMNS) - 1
     assert found.shape[0] == HEADER + 2 * (height + CAPTION + GAP) + GAP
     assert found.shape[1] == columns * (width + GAP) + GAP
+
+
+def test_a_row_shows_what_is_of_its_person_on_white(networks, test_set, batch):
+    seen = evaluated(batch, dress(*networks, batch, "unpaired"))
+    gallery = Gallery(8)
+    black, white = (torch.full((3, *tinyset.SIZE), value) for value in (0.0, 1.0))
+    gallery.add(seen, [black, None, white], ["a in g1", "b in g2", "c in g0"])
+    assert gallery.captions == ["a in g1", "b in g2", "c in g0"]
+    first, second, third = gallery.pictures
+    assert not first["truth"].any() and "truth" not in second and (third["truth"] == 255).all()
+    student = seen.dressed["student"]
+    for i, row in enumerate(gallery.pictures):
+        assert np.array_equal(row["person"], to_pixels(batch.person)[i])
+        for model in ("tutor", "student", "torso_box"):
+            assert np.array_equal(row[model], to_pixels(seen.dressed[model].image)[i])
+        for name, mask in (("garment", batch.unpaired.mask), ("warped", student.mask)):
+            nowhere = (mask[i, 0] == 0).numpy()
+            assert (row[name][nowhere] == 255).all() and not (row[name] == 255).all()
 
 
 def test_curves_of_the_stages_that_have_one_are_drawn(tmp_path):

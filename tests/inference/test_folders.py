@@ -176,3 +176,22 @@ def test_persons_are_gone_through_once_for_as_many_garments_as_are_held() -> Non
     blocks = [range(HELD), range(HELD, HELD + 1)]
     expected = [(f"p{p}", f"g{g:02d}") for block in blocks for p in range(2) for g in block]
     assert order == expected
+
+
+def test_of_folders_each_person_tries_on_each_garment_one_person_after_the_other(
+    tmp_path: Path,
+) -> None:
+    for name in ("p/b.jpg", "p/a.jpg", "g/y.jpg", "g/x.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    todo = jobs(tmp_path / "p", tmp_path / "g", None, tmp_path / "out")
+    assert [job.out.name for job in todo] == ["a__x.png", "a__y.png", "b__x.png", "b__y.png"]
+
+
+def test_a_file_is_no_folder_and_a_folder_may_be_called_like_a_picture(shop: Path) -> None:
+    (shop / "notes").touch()
+    with pytest.raises(TryOnError, match="notes is a file, and the results .* are several"):
+        jobs(shop, shop / "x.jpg", None, shop / "notes")
+    (shop / "out.png").mkdir()
+    [job] = jobs(shop / "a.jpg", shop / "x.jpg", None, shop / "out.png")
+    assert job.out == shop / "out.png/a__x.png"
