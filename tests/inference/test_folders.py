@@ -74,6 +74,19 @@ def test_a_garment_with_another_mask_is_another_garment(shop: Path) -> None:
     assert worn(shop, *asked) == [[100, 0], [100, 100]]
 
 
+def test_a_result_that_cannot_be_written_stops_no_other_and_all_are_counted(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    todo = [
+        Job(shop / "a.jpg", shop / "x.jpg", shop / "half.png", shop / out)
+        for out in ("a.jpg/below a file.png", "out/good.png")
+    ]
+    failed = dress_all(Pasting(), todo)  # type: ignore[arg-type]
+    assert list(failed) == todo[:1] and "a.jpg" in failed[todo[0]]
+    assert todo[1].out.is_file()
+    assert capsys.readouterr().err.startswith("tryon: 2/2 pictures")
+
+
 def test_a_folders_pictures_are_told_by_any_spelling_of_their_suffix(tmp_path: Path) -> None:
     for name in ("b.JPG", "a.png", "c.Jpeg", "d.HEIC", "e.avif", "f.tif", "notes.txt"):
         (tmp_path / name).touch()

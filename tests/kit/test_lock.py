@@ -41,7 +41,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / ".work/retrain.lock"
 
 
-def test_a_stage_beside_a_retraining_stops_and_names_it(path: Path) -> None:
+@pytest.mark.parametrize("of", ["", "of another retraining"])
+def test_a_stage_beside_a_retraining_stops_and_names_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    monkeypatch.setenv(lock.HOLDER, of)
     with another("exclusive", path, "retrain 'red-fox'", "x") as (_, process):
         words = rf"going on \(retrain 'red-fox', process {process.pid}, since 20.*dvc checkout"
         with pytest.raises(LockedError, match=words), shared(path):
