@@ -182,7 +182,9 @@ def test_a_garment_that_cannot_be_told_from_its_background_is_named(shop):
     photoset.write_rgb(shop / "garment/x.png", np.full((*SIZE, 3), 255, np.uint8))
     result = run("tryon", *one(shop))
     assert result.exit_code == 1
-    assert re.search(r"failed: a.jpg with x.png: .*could not be told .* give a mask", result.stderr)
+    assert re.search(
+        r"failed: a.jpg with x.png: .*x.png: the .*could not be told .* give a mask", result.stderr
+    )
     assert not (shop / "worn.png").exists()
 
 

@@ -87,6 +87,15 @@ def test_a_result_that_cannot_be_written_stops_no_other_and_all_are_counted(
     assert capsys.readouterr().err.startswith("tryon: 2/2 pictures")
 
 
+def test_what_failed_is_told_in_the_order_in_which_it_was_asked_for(tmp_path: Path) -> None:
+    todo = [
+        Job(tmp_path / person, tmp_path / str(garment), None, tmp_path / f"{person}{garment}.png")
+        for person in "ab"
+        for garment in range(HELD + 1)
+    ]
+    assert list(dress_all(Pasting(), todo)) == todo != in_blocks(todo)  # type: ignore[arg-type]
+
+
 def test_a_folders_pictures_are_told_by_any_spelling_of_their_suffix(tmp_path: Path) -> None:
     for name in ("b.JPG", "a.png", "c.Jpeg", "d.HEIC", "e.avif", "f.tif", "notes.txt"):
         (tmp_path / name).touch()
@@ -208,3 +217,25 @@ def test_a_file_is_no_folder_and_a_folder_may_be_called_like_a_picture(shop: Pat
     (shop / "out.png").mkdir()
     [job] = jobs(shop / "a.jpg", shop / "x.jpg", None, shop / "out.png")
     assert job.out == shop / "out.png/a__x.png"
+
+
+def test_each_name_of_a_pair_may_begin_with_its_own_folder(tmp_path: Path) -> None:
+    for name in ("p/a.jpg", "g/x.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    (tmp_path / "pairs.txt").write_text("p/a.jpg g/x.jpg\n")
+    [job] = jobs(tmp_path / "p", tmp_path / "g", None, tmp_path / "out", tmp_path / "pairs.txt")
+    assert (job.person, job.garment) == (tmp_path / "p/a.jpg", tmp_path / "g/x.jpg")
+
+
+def test_a_picture_is_of_the_kind_its_name_says_in_folders_that_are_made(tmp_path: Path) -> None:
+    for name, start in (("a/b/w.PNG", b"\x89PNG"), ("w.JPEG", b"\xff\xd8")):
+        write_picture(tmp_path / name, np.zeros((8, 12, 3), np.uint8))
+        assert (tmp_path / name).read_bytes().startswith(start)
+
+
+def test_a_picture_that_cannot_take_its_place_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "w.png").mkdir()
+    with pytest.raises(OSError):
+        write_picture(tmp_path / "w.png", np.zeros((8, 12, 3), np.uint8))
+    assert [path.name for path in tmp_path.iterdir()] == ["w.png"]
