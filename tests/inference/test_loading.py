@@ -38,13 +38,14 @@ def test_a_registered_model_of_another_role_is_named_as_it_was_asked_for(
 
 
 @pytest.mark.parametrize(("wish", "kept"), [("fp32", False), ("bf16", True)])
-def test_the_precision_that_is_wished_for_is_that_of_the_weights(
+def test_the_precision_that_is_wished_for_is_that_of_the_weights_and_of_all_steps(
     tmp_path: Path, monkeypatch: Patch, wish: str, kept: bool
 ) -> None:
     monkeypatch.setenv("PFAFN_PRECISION", wish)
     model = TryOn.load(saved(tmp_path / "model.safetensors", "student"))
     kinds = {value.dtype for value in model.net.state_dict().values()}
     assert (torch.bfloat16 in kinds) is kept
+    assert model.wear(photoset.person(1, SIZE), *photoset.garment(2, SIZE)).shape == (*SIZE, 3)
 
 
 def test_a_model_that_is_loaded_does_not_change_with_its_file(tmp_path: Path) -> None:

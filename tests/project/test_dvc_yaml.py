@@ -115,6 +115,13 @@ def test_every_stage_but_register_has_metrics_and_provenance(name: str) -> None:
     assert f"artifacts/{name}/provenance.json" in stage["outs"]
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(("_warp", "_tryon"))])
+def test_dvc_plots_the_total_loss_of_every_training_over_its_steps(name: str) -> None:
+    curve, picture = STAGES[name]["plots"]
+    assert curve == {f"artifacts/{name}/curve.csv": {"x": "step", "y": "total"}}
+    assert picture == f"artifacts/{name}/curve.png"
+
+
 @each_stage
 def test_every_dependency_that_is_not_made_is_in_the_project(name: str) -> None:
     given = [d for d in STAGES[name]["deps"] if not d.startswith("artifacts/") and d != "data"]
