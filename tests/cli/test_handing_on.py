@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -105,6 +106,30 @@ def test_official_checkpoints_are_of_the_papers_size_unless_told_otherwise(
     sizes = [given[3] for given, _ in calls]
     assert calls[0][0][:3] == (Path("w"), Path("g"), Path("m"))
     assert sizes == [(256, 192), (64, 96)]
+
+
+def test_whoever_names_no_model_tries_on_with_the_champion(
+    monkeypatch: Patch, tmp_path: Path
+) -> None:
+    for name in ("p.jpg", "g.jpg"):
+        (tmp_path / name).touch()
+    calls = noted(monkeypatch, "pfafn.inference.TryOn.load")
+    noted(monkeypatch, "pfafn.inference.folders.dress_all", {})
+    words = ["tryon", "--person", tmp_path / "p.jpg", "--garment", tmp_path / "g.jpg"]
+    assert done(*words, "--out", "w.png").stdout == "1 of 1 written to w.png\n"
+    done(*words, "--out", "w.png", "--model", "m.safetensors")
+    assert [given for given, _ in calls] == [(registry.CHAMPION,), ("m.safetensors",)]
+
+
+def test_a_report_tells_what_was_decided_in_the_project_of_its_artifacts(
+    monkeypatch: Patch, tmp_path: Path
+) -> None:
+    calls = noted(monkeypatch, "pfafn.registry.stamp.Stamp", SimpleNamespace(read=lambda: None))
+    told = noted(monkeypatch, "pfafn.evaluation.report.markdown", "all of it")
+    assert done("report", tmp_path / "mine/artifacts", "--link", "url").stdout == "all of it"
+    assert calls == [((tmp_path / "mine", tmp_path / "mine"), {})]
+    [((folder, _, link), _)] = told
+    assert (folder, link) == (tmp_path / "mine/artifacts/evaluate", "url")
 
 
 def test_the_port_of_each_page_is_its_own(monkeypatch: Patch) -> None:

@@ -19,6 +19,14 @@ def test_one_retraining_at_a_time_and_the_next_one_waits() -> None:
     assert nightly.concurrency_options.collision_strategy.value == "ENQUEUE"
 
 
+def test_photos_are_looked_at_every_ten_minutes_and_retrained_on_every_night() -> None:
+    nightly, photos = deployments.deployments()
+    due = [(given.schedule.cron, given.schedule.timezone) for given in nightly.schedules]
+    often = [(given.schedule.cron, given.schedule.timezone) for given in photos.schedules]
+    assert (due, often) == ([("0 2 * * *", "UTC")], [("*/10 * * * *", "UTC")])
+    assert photos.concurrency_options.collision_strategy.value == "CANCEL_NEW"
+
+
 def test_a_schedule_leaves_open_whether_it_is_paused() -> None:
     entry = {"cron": "0 2 * * *", "timezone": "UTC", "slug": "nightly"}
     assert "active" not in deployments.schedule(entry).model_fields_set
