@@ -77,6 +77,19 @@ def test_what_was_adopted_is_counted_by_split(monkeypatch: Patch, tmp_path: Path
     ]
 
 
+def test_of_what_was_left_out_twenty_folders_are_named_and_all_files_counted(
+    monkeypatch: Patch, tmp_path: Path
+) -> None:
+    ignored = {f"f{number:02d}": 2 for number in range(23)}
+    none = {"train": 0, "test": 0}
+    noted(
+        monkeypatch, "pfafn.adoption.adopt.adopt", Adopted("viton", 1, ignored, 9, {}, none, none)
+    )
+    said = done("adopt", "auto", tmp_path / "a").stdout.splitlines()[-1]
+    assert said.startswith("1 files of layout viton; 46 others left out: f00 (2), ")
+    assert said.endswith("f19 (2), and 3 more folders")
+
+
 def test_findings_say_file_reason_and_value_and_are_counted(monkeypatch: Patch) -> None:
     found = [
         Finding("a.jpg", Reason.DUPLICATE, "b.jpg", "train", "a"),
