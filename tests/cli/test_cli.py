@@ -132,8 +132,9 @@ def test_adopt_makes_the_data_folder(tmp_path):
     photoset.viton(tmp_path / "old")
     (tmp_path / "old/train_img/notes.txt").touch()
     (tmp_path / "old/LICENSE").touch()
-    said = done("adopt", "viton", tmp_path / "old", "--out", tmp_path / "data").stdout
-    assert "; 2 others left out: LICENSE (1), train_img (1)" in said
+    told = done("adopt", "viton", tmp_path / "old", "--out", tmp_path / "data")
+    assert "; 2 others left out: LICENSE (1), train_img (1)" in told.stdout
+    assert told.stderr.startswith("adopt: 100/100 %")
     assert names(tmp_path / "data/test_img") == names(tmp_path / "old/test_img")
 
 
