@@ -2,13 +2,16 @@
 
 import errno
 import os
+import runpy
+from pathlib import Path
 
 import pytest
+from declared import STAGES
 from safetensors import SafetensorError
 
 from pfafn.kit.errors import UserError
 from pfafn.params.file import Params
-from pfafn.stages import entry
+from pfafn.stages import entry, register
 
 
 def ended(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path) -> str:
@@ -67,3 +70,22 @@ def test_only_a_stage_that_trains_is_tuned(monkeypatch: pytest.MonkeyPatch, tmp_
     for trains in (False, True):
         entry.main(lambda *given: tuned.append(given), trains=trains)
     assert tuned == [("params", entry.ARTIFACTS), "repeats", ("params", entry.ARTIFACTS)]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_a_program_and_those_that_train_say_so(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[bool] = []
+    monkeypatch.setattr(entry, "main", lambda run, trains=False: started.append(trains))
+    runpy.run_path(str(Path(entry.__file__).with_name(f"{stage}.py")), run_name="__main__")
+    assert started == [stage.endswith(("_warp", "_tryon"))]
+
+
+def test_stage_register_mirrors_the_project_of_its_artifacts_and_says_what_came_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(register.registry, "sync", lambda project: f"mirrored {project}")
+    register.run(None, entry.ARTIFACTS)
+    assert capsys.readouterr().out == f"mirrored {tmp_path}\n"
