@@ -1,10 +1,12 @@
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import tinyset
+import torch
 from declared import nothing_else
 
 from pfafn.data.truth import write_truth
@@ -89,11 +91,29 @@ def truth_of_photos(artifacts) -> None:
     write_truth(artifacts / "prepare", artifacts / "nowhere", iter(()), [], tinyset.SIZE)
 
 
+def test_the_grid_names_who_wears_what_and_has_the_truth_that_is_known(test_set, batch):
+    added = []
+    gallery = SimpleNamespace(add=lambda *given: added.append(given))
+    evaluate.show(gallery, SimpleNamespace(batch=batch), test_set)
+    [(_, known, names)] = added
+    assert names == ["a in g1", "b in g2", "c in g0"]
+    pairs = [test_set.pair(item, "unpaired") for item in batch.item.tolist()]
+    for picture, pair in zip(known, pairs, strict=True):
+        truth = test_set.known(pair).image
+        assert (picture is truth is None) or torch.equal(picture, truth)
+    assert known[0] is not None and known[2] is None
+
+
 @pytest.mark.parametrize("leave", [truth_of_photos, lambda artifacts: None])
-def test_without_truth_unpaired_has_pictures_but_no_scores(tmp_path, leave):
+def test_without_truth_unpaired_has_pictures_but_no_scores(tmp_path, monkeypatch, leave):
     artifacts = tinyset.write_all(tmp_path, truth=False)
     leave(artifacts)
+    shown, show = [], evaluate.show
+    monkeypatch.setattr(evaluate, "show", lambda *given: shown.append(given[1]) or show(*given))
     metrics = evaluate.run(tinyset.params(), artifacts)
+    assert {evaluated.protocol for evaluated in shown} == {"unpaired"}
+    told = json.loads((artifacts / "evaluate/provenance.json").read_text())
+    assert told["samples"] == 3
     assert all(scores == {} for scores in metrics["unpaired"].values())
     assert metrics["counts"]["unpaired"]["pairs"] == 3
     assert {"ssim", "iou", "psnr_clothes"} == set(metrics["paired"]["student"]) - {"psnr"}

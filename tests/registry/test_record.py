@@ -1,0 +1,131 @@
+"""What dvc.lock and the artifacts say of a retraining, and how that gets into runs."""
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pfafn.evaluation.confidence import Scores
+from pfafn.registry import gate, mirror, record
+from pfafn.registry.record import Retraining, Stage
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+
+
+def stage(root: Path, name: str, reads: tuple[str, ...] = (), **files: str) -> Stage:
+    """A stage that wrote these files (and, by dvc.lock, a folder `all`)."""
+    folder = root / "artifacts" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in files.items():
+        (folder / file.replace("_", ".")).write_text(content)
+    deps = [{"path": path, "md5": f"of {path}"} for path in reads]
+    outs = [{"path": f"artifacts/{name}/all", "md5": f"{name}.dir"}]
+    return Stage(name, {"cmd": name, "deps": deps, "outs": outs}, root)
+
+
+def test_a_stage_ended_when_its_last_file_was_written(tmp_path: Path) -> None:
+    made = stage(tmp_path, "fakes", metrics_json="{}", curve_csv="")
+    for name, seconds in (("metrics.json", 30), ("curve.csv", 10)):
+        os.utime(made.folder / name, (seconds, seconds))
+    assert made.ended == 30_000
+    assert Stage("fakes", made.entry, tmp_path, recorded_end=7).ended == 7
+
+
+def test_a_curve_is_each_number_of_each_term_at_its_step(tmp_path: Path) -> None:
+    table = "step,epoch,total,l1\n1,1,2.5,\n20.0,2,1.5,0.25\n"
+    assert list(stage(tmp_path, "tutor_warp", curve_csv=table).curve()) == [
+        ("curve/total", 1, 2.5), ("curve/total", 20, 1.5), ("curve/l1", 20, 0.25),
+    ]  # fmt: skip
+    assert list(stage(tmp_path, "fakes").curve()) == []
+
+
+def test_whole_numbers_are_metrics_and_texts_are_none(tmp_path: Path) -> None:
+    told = json.dumps({"counts": {"pairs": 3}, "mode": "auto", "ssim": 0.5, "none": None})
+    found = stage(tmp_path, "evaluate", metrics_json=told).metrics
+    assert found == {"counts/pairs": 3.0, "ssim": 0.5}
+
+
+@pytest.fixture
+def retraining(tmp_path: Path) -> Retraining:
+    """prepare -> fakes -> student, and a stage that reads a file of another's name's beginning."""
+    stages = [
+        stage(tmp_path, "prepare", ("data",), provenance_json='{"commit": "a1+dirty"}'),
+        stage(tmp_path, "fakes", ("artifacts/prepare/all/0.arrow",)),
+        stage(tmp_path, "student", ("artifacts/fakes/all",),
+              provenance_json='{"commit": "b2", "flow_run": null}'),
+        stage(tmp_path, "other", ("artifacts/prepare/all2",),
+              provenance_json='{"commit": null, "flow_run": "f7"}'),
+    ]  # fmt: skip
+    return Retraining({one.name: one for one in stages})
+
+
+def upstream(tags: dict[str, str]) -> set[str]:
+    return {name.removeprefix("dvc.stage.") for name in tags if name.startswith("dvc.stage.")}
+
+
+def test_a_stage_comes_from_all_that_stand_before_what_it_reads(retraining: Retraining) -> None:
+    student, other = (retraining.stages[name] for name in ("student", "other"))
+    assert upstream(retraining.lineage(student)) == {"prepare", "fakes", "student"}
+    assert upstream(retraining.lineage(other)) == {"other"}
+    assert upstream(retraining.lineage()) == {"prepare", "fakes", "student", "other"}
+
+
+def test_a_stage_has_its_own_commit_and_a_retraining_the_last_that_is_known(
+    retraining: Retraining,
+) -> None:
+    of_prepare = retraining.lineage(retraining.stages["prepare"])
+    assert (of_prepare["git.commit"], of_prepare["git.dirty"]) == ("a1", "true")
+    assert of_prepare["data.md5"] == "of data"
+    of_all = retraining.lineage()
+    assert (of_all["git.commit"], of_all["git.dirty"]) == ("b2", "false")
+    assert of_all["prefect.flow_run_id"] == "f7"
+    assert "git.commit" not in retraining.lineage(retraining.stages["fakes"])
+
+
+def test_register_itself_is_no_part_of_a_retraining(tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").write_text("stages: {fakes: {cmd: x}, register: {cmd: y}}")
+    assert list(record.read(tmp_path).stages) == ["fakes"]
+
+
+class Client:
+    """In the place of MLflow's: notes what is logged."""
+
+    def __init__(self) -> None:
+        self.params: list[list[Any]] = []
+        self.metrics: list[list[Any]] = []
+
+    def log_batch(self, run: str, metrics: Any = (), params: Any = (), tags: Any = ()) -> None:
+        for kept, given in ((self.params, params), (self.metrics, metrics)):
+            if given:
+                kept.append(list(given))
+
+
+def test_more_than_mlflow_takes_at_once_is_logged_in_parts_and_whole(tmp_path: Path) -> None:
+    store: Any = SimpleNamespace(client=Client())
+    mirror._log(store, "run", {f"p{n}": n for n in range(201)} | {"long": "x" * 7000}, {})
+    assert [len(part) for part in store.client.params] == [100, 100, 2]
+    assert [one.key for part in store.client.params for one in part] == [
+        *(f"p{n}" for n in range(201)), "long",
+    ]  # fmt: skip
+    assert len(store.client.params[-1][-1].value) == 6000
+    points = [("curve/l1", step, float(step)) for step in range(2001)]
+    mirror._log_metrics(store, "run", stage(tmp_path, "fakes", a_txt=""), points)
+    assert [len(part) for part in store.client.metrics] == [1000, 1000, 1]
+    found = [(one.key, one.step, one.value) for part in store.client.metrics for one in part]
+    assert found == points
+
+
+def test_of_a_run_that_there_is_not_nobody_has_scores() -> None:
+    assert mirror.samples(None, "") is None  # type: ignore[arg-type]
+
+
+def test_an_error_that_ranks_the_first_student_is_told_as_it_is() -> None:
+    scores = Scores("unpaired.epe", pd.Series([-3.0, -4.0]), 0)  # more is better
+    assert gate.first(scores).reason == "there was no champion; unpaired.epe is 3.5"
