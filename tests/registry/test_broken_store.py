@@ -6,7 +6,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from retraining import Project
@@ -64,7 +67,9 @@ def test_a_server_that_fails_is_named_without_its_password(
     uri = "http://me:s3cr3t@host:1"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     said = refused(MlflowException(f"API request to {uri}/api failed\nand more"))
-    assert "registry at http://host:1 cannot be used (API request to http://host:1/api" in said
+    assert (
+        "at http://host:1 cannot be used (API request to http://host:1/api failed): no tr" in said
+    )
     assert "unset MLFLOW_TRACKING_URI, and run `dvc repro`" in said
     assert "s3cr3t" not in said
 
@@ -84,6 +89,42 @@ def test_a_file_that_a_server_refuses_is_an_error_of_the_server(
 def test_what_is_not_the_stores_fault_stays_as_it_is(error: Exception) -> None:
     with pytest.raises(type(error), match=str(error)), usable():
         raise error
+
+
+@pytest.mark.parametrize(
+    "verb", ["sync", "resolve", "promote", "rollback", "listing", "compare", "describe"]
+)
+def test_whatever_is_asked_of_a_store_that_fails_the_answer_says_what_to_do(
+    root: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(registry, "home", fail)
+    with pytest.raises(RegistryError, match="database is locked.*run `dvc repro`"):
+        getattr(registry, verb)(*(["models:/x/1"] if verb in ("resolve", "promote") else []))
+
+
+@pytest.mark.parametrize("verb", ["promote", "rollback"])
+def test_who_chooses_a_champion_writes_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    alone = []
+
+    def inside(*_: object) -> None:
+        alone.append("chosen")
+
+    @contextmanager
+    def exclusive(path: Path, who: str, wait: object) -> Iterator[None]:
+        alone.append((path, who))
+        yield
+        alone.append("free")
+
+    monkeypatch.setattr(registry, "connect", lambda _: SimpleNamespace(root=root))
+    monkeypatch.setattr(registry, "exclusive", exclusive)
+    monkeypatch.setattr(f"pfafn.registry.aliases.{verb}", inside)
+    getattr(registry, verb)(*["models:/x/1"] * (verb == "promote"))
+    assert alone == [(root / registry.LOCK, f"registry {verb}"), "chosen", "free"]
 
 
 def test_no_secret_of_the_environment_is_written_anywhere(
