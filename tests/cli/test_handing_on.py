@@ -208,7 +208,10 @@ def test_a_version_is_shown_whole_but_for_long_hashes(monkeypatch: Patch) -> Non
 
 def compared(gain: dict[str, float] | None, note: str) -> dict[str, Any]:
     sides = {"a": VERSION, "b": VERSION | {"uri": f"{STUDENT}/11", "aliases": []}}
-    scores = {"unpaired.ssim": {"a": 0.5, "b": None, "difference": None}}
+    scores = {
+        "unpaired.ssim": {"a": 0.5, "b": None, "difference": None},
+        "unpaired.psnr": {"a": 20.75, "b": 20.5, "difference": 0.25},
+    }
     return sides | {
         "scores": scores, "metric": "unpaired.ssim", "gain": gain, "note": note, "differs": {},
     }  # fmt: skip
@@ -233,6 +236,8 @@ def test_a_comparison_says_in_one_sentence_how_sure_it_is(
     lines = done("registry", "compare").stdout.splitlines()
     assert calls == [((registry.CHALLENGER, registry.CHAMPION), {})]
     assert sentence in lines
+    rows = [line.split() for line in lines]
+    assert ["unpaired.ssim", "0.5"] in rows and ["unpaired.psnr", "20.75", "20.5", "+0.25"] in rows
     assert "They were made from the same." in lines
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from pfafn.registry import aliases, look, mirror, record, reevaluate, replay, versions
+from pfafn.registry import aliases, record, reevaluate, replay, versions
 from pfafn.registry.decisions import DECISION, FORMAT, RETRAINING, Decisions
 from pfafn.registry.record import RecordError, Retraining, Stage
 from pfafn.registry.stamp import Outcome, decision
@@ -69,74 +68,6 @@ def test_what_became_of_a_student_is_said(outcome: Outcome | None, said: str) ->
 )
 def test_only_what_lies_on_this_machine_has_a_path(uri: str, path: str | None) -> None:
     assert local_path(uri) == (path and Path(path))
-
-
-def scores(folder: Path, name: str, values: dict[str, float]) -> Path:
-    """A table of the student's scores by person."""
-    rows = [
-        {"protocol": "unpaired", "person": p, "garment": "g", "model": "student", "psnr": value}
-        for p, value in values.items()
-    ]
-    pd.DataFrame(rows).to_parquet(folder / name)
-    return folder / name
-
-
-def compared(patch: Patch, a: Path | None, b: Path | None, protocol: str = "same") -> Any:
-    """Metric, gain and note of comparing version 3 with version 7."""
-    tables = {"a": a, "b": b}
-    bare = dict.fromkeys(("uri", "aliases", "created"), "") | {"scores": {}, "lineage": {}}
-    patch.setattr(mirror, "samples", lambda store, run: tables[run])
-    patch.setattr(versions, "role", lambda version: "student")
-    patch.setattr(look, "summary", lambda store, version: bare)
-    run = SimpleNamespace(data=SimpleNamespace(tags={}, params={}))
-    store: Any = SimpleNamespace(client=SimpleNamespace(get_run=lambda _: run))
-    pair: list[Any] = [
-        SimpleNamespace(
-            name="pfafn-student",
-            version=number,
-            run_id="",
-            tags={"evaluation.run": run, "evaluation.protocol": told},
-        )
-        for number, run, told in ((3, "a", protocol), (7, "b", "same"))
-    ]
-    return look.compare(store, *pair, "unpaired.psnr")
-
-
-ALL = {"p1": 20.0, "p2": 22.0, "p3": 24.0}
-BETTER = {name: value + 1 for name, value in ALL.items()}
-
-
-def test_a_comparison_over_the_same_pairs_needs_no_word(tmp_path: Path, monkeypatch: Patch) -> None:
-    a, b = scores(tmp_path, "a", BETTER), scores(tmp_path, "b", ALL)
-    found = compared(monkeypatch, a, b)
-    assert (found["metric"], found["note"]) == ("unpaired.psnr", "")
-    assert (found["gain"]["mean"], found["gain"]["pairs"], found["gain"]["level"]) == (1, 3, 0.9)
-    assert compared(monkeypatch, b, a)["gain"]["mean"] == -1
-
-
-def test_pairs_that_one_of_them_lacks_are_told(tmp_path: Path, monkeypatch: Patch) -> None:
-    some = {name: BETTER[name] for name in ("p1", "p3")}
-    found = compared(monkeypatch, scores(tmp_path, "a", some), scores(tmp_path, "b", ALL))
-    assert found["note"] == "only 2 pairs have a score from both, of 2 and 3"
-
-
-def test_another_protocol_is_told(tmp_path: Path, monkeypatch: Patch) -> None:
-    a, b = scores(tmp_path, "a", BETTER), scores(tmp_path, "b", ALL)
-    assert "over the 3 pairs" in compared(monkeypatch, a, b, "other")["note"]
-
-
-def test_what_cannot_be_compared_says_why(tmp_path: Path, monkeypatch: Patch) -> None:
-    a, one, bare = scores(tmp_path, "a", ALL), scores(tmp_path, "1", {"p1": 2.0}), tmp_path / "bare"
-    pd.read_parquet(a).drop(columns="psnr").to_parquet(bare)
-    for pair, said in (
-        ((a, None), "pfafn-student version 7 has no per-sample scores"),
-        ((None, a), "pfafn-student version 3 has no per-sample scores"),
-        ((a, one), "they have not two pairs in common"),
-        ((bare, a), "register.metric must be auto"),
-    ):
-        found = compared(monkeypatch, *pair)
-        assert found["gain"] is None
-        assert found["note"].startswith(said)
 
 
 def test_facts_come_back_in_order_and_strange_ones_are_named(tmp_path: Path) -> None:
@@ -207,6 +138,14 @@ def test_nobody_is_chosen_outside_a_project(tmp_path: Path, monkeypatch: Patch) 
     found[versions.PREVIOUS] = None
     with pytest.raises(RegistryError, match="no previous champion"):
         aliases.rollback(store, "")
+
+
+@pytest.mark.parametrize("lacking", ["tutor.version", "tutor.sha256"])
+def test_a_tutor_is_known_by_number_and_weights_or_not_at_all(lacking: str) -> None:
+    tags = {"tutor.version": "3", "tutor.sha256": "ab"}
+    assert versions.tutor_of(SimpleNamespace(tags=tags)) == versions.Ref("3", "ab")  # type: ignore
+    del tags[lacking]
+    assert versions.tutor_of(SimpleNamespace(tags=tags)) is None  # type: ignore[arg-type]
 
 
 def test_a_student_without_its_tutor_cannot_be_evaluated_again(monkeypatch: Patch) -> None:
