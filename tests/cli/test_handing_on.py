@@ -12,6 +12,7 @@ from pfafn import registry
 from pfafn.adoption.adopt import Adopted
 from pfafn.data.findings import Finding, Reason
 from pfafn.registry.aliases import Change
+from pfafn.registry.stamp import Outcome
 from pfafn.registry.store import RegistryError
 
 Patch = pytest.MonkeyPatch
@@ -170,10 +171,17 @@ def test_a_rollback_and_its_reason(monkeypatch: Patch) -> None:
     assert json.loads(done("registry", "rollback", "--json").stdout)["champion"] == "3"
 
 
+def test_what_a_sync_did_is_said_or_given_as_json(monkeypatch: Patch) -> None:
+    outcome = Outcome("2", "1", "1", "it is worse", ["mlartifacts/1"], problems=["a is gone"])
+    noted(monkeypatch, "pfafn.registry.sync", outcome)
+    assert done("registry", "sync").stdout == f"{outcome}\n"
+    assert json.loads(done("registry", "sync", "--json").stdout) == outcome._asdict()
+
+
 VERSION = {
     "name": "pfafn-student", "version": 12, "uri": f"{STUDENT}/12", "aliases": ["champion"],
     "created": "2026-01-02", "scores": {"unpaired.psnr_clothes": 20.123456},
-    "gate": {"reason": "first"}, "choice": {}, "sources": {"run": "r7"},
+    "gate": {"reason": "first"}, "choice": {"by": "me"}, "sources": {"run": "r7"},
     "lineage": {"data.md5": "0123456789abcdef" * 2, "git.commit": "fedcba9876543210" * 3},
 }  # fmt: skip
 
@@ -201,7 +209,7 @@ def test_a_version_is_shown_whole_but_for_long_hashes(monkeypatch: Patch) -> Non
     lines = (line.replace("│", " ").split() for line in said.splitlines())
     rows = dict(words for words in lines if len(words) == 2)
     assert rows == {
-        "created": "2026-01-02", "unpaired.psnr_clothes": "20.12", "reason": "first", "run": "r7",
+        "created": "2026-01-02", "unpaired.psnr_clothes": "20.12", "reason": "first", "by": "me", "run": "r7",
         "data.md5": "0123456789abcdef" * 2, "git.commit": "fedcba987654",
     }  # fmt: skip
 

@@ -140,6 +140,17 @@ def test_nobody_is_chosen_outside_a_project(tmp_path: Path, monkeypatch: Patch) 
         aliases.rollback(store, "")
 
 
+def test_a_choice_without_a_reason_says_how_it_was_made(monkeypatch: Patch) -> None:
+    student = SimpleNamespace(name="pfafn-student", tags={"score.unpaired.psnr": "20"})
+    monkeypatch.setattr(versions, "by_alias", lambda *_: student)
+    monkeypatch.setattr(versions, "find", lambda *_: student)
+    monkeypatch.setattr(aliases, "_choose", lambda store, version, reason: reason)
+    store: Any = None
+    assert aliases.rollback(store, "") == "rolled back by hand"
+    assert aliases.promote(store, "uri", "", force=False) == "promoted by hand"
+    assert aliases.promote(store, "uri", "buyers like it", force=False) == "buyers like it"
+
+
 @pytest.mark.parametrize("lacking", ["tutor.version", "tutor.sha256"])
 def test_a_tutor_is_known_by_number_and_weights_or_not_at_all(lacking: str) -> None:
     tags = {"tutor.version": "3", "tutor.sha256": "ab"}
