@@ -1,7 +1,9 @@
 """Verbs as a user types them."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -30,3 +32,17 @@ def refused(*words: object) -> str:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def noted(
+    patch: pytest.MonkeyPatch, target: str, result: object = None
+) -> list[tuple[tuple, dict]]:
+    """The calls of a function that is replaced by one that returns this."""
+    calls: list[tuple[tuple, dict]] = []
+
+    def called(*given: Any, **named: Any) -> object:
+        calls.append((given, named))
+        return result
+
+    patch.setattr(target, called)
+    return calls
