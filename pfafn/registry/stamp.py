@@ -55,13 +55,16 @@ class Stamp:
         self.path = root / ".work" / "registry.json"
 
     def read(self) -> Outcome | None:
-        """The last outcome if it still holds."""
+        """The last outcome if it still holds; a note that is damaged, or of other code, is none."""
         if not (self.path.is_file() and is_own(self.root)):
             return None
-        note = json.loads(self.path.read_text())
-        if note.pop("state") != self._state():
+        try:
+            note = json.loads(self.path.read_text())
+            state, outcome = note.pop("state"), Outcome(**note)._replace(changed=False)
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        outcome = Outcome(**note)._replace(changed=False)
+        if state != self._state():
+            return None
         return outcome if all(Path(file).exists() for file in outcome.files) else None
 
     def write(self, outcome: Outcome) -> None:

@@ -79,3 +79,9 @@ def test_dvc_may_write_its_lock_anew_with_the_same_in_it(note: Stamp) -> None:
 
 def test_it_is_of_one_copy_alone(note: Stamp) -> None:
     assert Stamp(note.root, note.root).read() is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", '["state"]', '{"state": 1, "winner": "2"}'])
+def test_a_note_that_is_damaged_or_of_other_code_is_none(note: Stamp, content: str) -> None:
+    note.path.write_text(content)
+    assert note.read() is None
