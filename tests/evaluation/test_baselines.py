@@ -77,3 +77,10 @@ def test_the_garments_corners_land_on_the_torso_boxs_corners():
     assert made.mask[0, 0][outside].max() == 0
     torch.testing.assert_close(made.image[0, :, inside], torch.full((3, int(inside.sum())), 0.5))
     assert (made.image[0][:, outside] == -1).all()
+
+
+def test_beside_the_box_is_the_person_also_if_the_garment_fills_its_picture():
+    person, garment = torch.full((1, 3, H, W), -0.5), torch.ones(1, 3, H, W)
+    made = paste_on_torso(person, garment, torch.ones(1, 1, H, W), points(**TORSO)[None])
+    assert (made.image[..., :3, :] == -0.5).all() and (made.image[..., :10] == -0.5).all()
+    torch.testing.assert_close(made.image[..., 8:14, 14:26], torch.ones(1, 3, 6, 12))

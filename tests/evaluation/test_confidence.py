@@ -85,8 +85,15 @@ def test_auto_takes_the_paired_photo_where_nothing_else_is_known(tmp_path: Path)
 
 
 def test_pairs_that_only_others_have_a_number_for_are_missing(tmp_path: Path) -> None:
-    found = read(written(tmp_path, table([0.9, np.nan], "ssim", "paired")), "paired.ssim")
-    assert (list(found.values), found.missing) == ([0.9], 1)
+    for failed in (np.nan, np.inf):
+        found = read(written(tmp_path, table([0.9, failed], "ssim", "paired")), "paired.ssim")
+        assert (list(found.values), found.missing) == ([0.9], 1)
+
+
+def test_a_person_in_two_garments_is_two_pairs(tmp_path: Path) -> None:
+    one = table([0.5], "ssim", "paired")
+    path = written(tmp_path, one, table([0.75], "ssim", "paired").assign(garment="6_1"))
+    assert read(path, "paired.ssim").values.tolist() == [0.5, 0.75]
 
 
 def test_a_misspelt_metric_names_the_ones_there_are(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 import tinyset
 import torch
 
-from pfafn.evaluation.compare import Dressed, dress, rows, summary
+from pfafn.evaluation import compare
+from pfafn.evaluation.compare import Dressed, dress, evaluate, rows, summary
 from pfafn.evaluation.metrics import METRICS
 from pfafn.photos.tensors import to_device
 
@@ -55,3 +56,40 @@ def test_the_summary_averages_what_is_known_and_says_how_much_that_is():
     found = summary(table)
     assert found["unpaired"] == {"student": {"ssim": 0.5}, "person": {"ssim": 0.3}}
     assert found["counts"] == {"unpaired": {"pairs": 2, "student": 1, "person": 2}}
+
+
+def test_a_mean_is_no_median_and_has_six_digits():
+    values = dict.fromkeys(METRICS, math.nan)
+    table = pd.DataFrame([
+        {"protocol": "paired", "model": "student", **values, "psnr": psnr}
+        for psnr in (10.0, 20.0, 60.0, 10.0000001)
+    ])  # fmt: skip
+    assert summary(table)["paired"] == {"student": {"psnr": 25.0}}
+
+
+def test_every_batch_is_seen_under_both_protocols_and_all_pairs_are_counted(
+    networks, test_set, capsys
+):
+    seen = [(one.protocol, len(one.batch.item)) for one in evaluate(*networks, test_set, 2)]
+    assert seen == [("paired", 2), ("unpaired", 2), ("paired", 1), ("unpaired", 1)]
+    assert capsys.readouterr().err.startswith("evaluate: 6/6 pairs")
+
+
+@pytest.mark.parametrize(("wish", "lower"), [("bf16", True), ("fp32", False)])
+def test_networks_compute_in_the_precision_that_is_wished_for(
+    networks, batch, monkeypatch, wish, lower
+):
+    seen = []
+
+    def watched(compute):
+        def computed(*given):
+            seen.append(torch.is_autocast_enabled("cpu"))
+            return compute(*given)
+
+        return computed
+
+    monkeypatch.setenv("PFAFN_PRECISION", wish)
+    monkeypatch.setattr(compare, "redress", watched(compare.redress))
+    monkeypatch.setattr(networks[1], "wear", watched(networks[1].wear))
+    dress(*networks, batch, "paired")
+    assert seen == [lower, lower]
