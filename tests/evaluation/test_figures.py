@@ -11,7 +11,15 @@ import torch
 from importgraph import imported, modules
 
 from pfafn.evaluation.compare import dress
-from pfafn.evaluation.figures import CAPTION, COLUMNS, GAP, HEADER, Gallery, draw_curves
+from pfafn.evaluation.figures import (
+    CAPTION,
+    COLUMNS,
+    GAP,
+    HEADER,
+    Gallery,
+    curve_files,
+    draw_curves,
+)
 from pfafn.photos.tensors import to_pixels
 
 
@@ -43,6 +51,8 @@ def test_a_row_shows_what_is_of_its_person_on_white(networks, test_set, batch):
     assert gallery.captions == ["a in g1", "b in g2", "c in g0"]
     first, second, third = gallery.pictures
     assert not first["truth"].any() and "truth" not in second and (third["truth"] == 255).all()
+    found = photoset.cv2.imdecode(np.frombuffer(gallery.png(), np.uint8), 1)
+    assert found.shape[1] == len(COLUMNS) * (2 * tinyset.SIZE[1] + GAP) + GAP  # truth is known once
     student = seen.dressed["student"]
     for i, row in enumerate(gallery.pictures):
         assert np.array_equal(row["person"], to_pixels(batch.person)[i])
@@ -57,7 +67,15 @@ def test_curves_of_the_stages_that_have_one_are_drawn(tmp_path):
     curve = pd.DataFrame({"step": range(1, 41), "total": np.linspace(5, 1, 40)})
     curve.to_csv(tmp_path / "curve.csv", index=False)
     draw_curves({"tutor_warp": tmp_path / "curve.csv"}, tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    drawn = (tmp_path / "curves.png").read_bytes()
+    assert drawn.startswith(b"\x89PNG") and b"Software" not in drawn  # its version changes bytes
+
+
+def test_only_stages_that_have_a_curve_are_drawn_in_the_order_they_run(tmp_path):
+    for stage in ("student_tryon", "tutor_warp", "elsewhere"):
+        (tmp_path / stage).mkdir()
+        (tmp_path / stage / "curve.csv").touch()
+    assert list(curve_files(tmp_path)) == ["tutor_warp", "student_tryon"]
 
 
 def test_no_drawing_retunes_the_process_which_pyplot_does():

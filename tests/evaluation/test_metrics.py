@@ -22,7 +22,7 @@ from pfafn.evaluation.testset import PROTOCOLS
 def test_a_metric_says_which_direction_is_better_and_has_enough_digits(name, heading, text):
     assert METRICS[name].heading == heading
     assert METRICS[name].text(1.23456) == text
-    assert METRICS[name].text(None) == "–"
+    assert METRICS[name].text(None) == "–" and METRICS[name].text(0.0).startswith("0.0")
 
 
 def test_what_ranks_students_is_the_clothes_where_the_truth_is_known_before_the_paired_photo():

@@ -44,6 +44,14 @@ def test_the_scores_are_a_table_with_a_row_per_model(evaluation):
     ]
 
 
+def test_a_protocol_that_nobody_was_scored_under_has_no_table(evaluation):
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    del metrics["paired"], metrics["counts"]["paired"]
+    (evaluation / "metrics.json").write_text(json.dumps(metrics))
+    said = markdown(evaluation, "")
+    assert "### Unpaired, 3 pairs" in said and "### Paired" not in said
+
+
 def test_the_page_has_the_same_scores_and_how_many_pairs_they_are_of(evaluation):
     page = html(evaluation)
     assert "<th>SSIM ↑</th><th>PSNR ↑ (dB)</th>" in page
