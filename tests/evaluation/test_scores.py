@@ -101,3 +101,10 @@ def test_what_is_not_known_is_not_a_number():
     assert all(math.isnan(value) for value in nothing.values())
     unwarped = scores(Outcome(picture()), Truth(picture(), region(), region()))
     assert {name for name, value in unwarped.items() if math.isnan(value)} == {"iou", "epe"}
+
+
+def test_a_mask_shows_the_garment_above_a_half_and_is_scored_only_if_the_clothes_are_known():
+    image, half = torch.zeros(3, 16, 24), torch.full((1, 16, 24), 0.5)
+    clothes = torch.ones(1, 16, 24, dtype=torch.bool)
+    assert iou(half, clothes) == 0 and iou(half + 0.01, clothes) == 1
+    assert math.isnan(scores(Outcome(image, half), Truth(image))["iou"])
