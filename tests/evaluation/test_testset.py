@@ -74,6 +74,16 @@ def test_paired_the_region_is_the_clothes_that_are_worn(test_set, batch):
     assert torch.equal(a.region, a.clothes) and torch.equal(b.region, b.clothes)
 
 
+def test_of_several_other_garments_the_first_is_tried_on(tmp_path):
+    tinyset.write_all(tmp_path)
+    path = tmp_path / "prepare/manifest.parquet"
+    manifest = pd.read_parquet(path)
+    manifest["unpaired"] = [[2, 1, 0]] * len(manifest)
+    manifest.to_parquet(path)
+    test = TestSet(tmp_path / "prepare", tmp_path / "annotate")
+    assert {test.pair(item, "unpaired").garment for item in test.persons} == {2}
+
+
 def test_no_test_person_is_the_users_error(tmp_path):
     tinyset.write_all(tmp_path)
     manifest = pd.read_parquet(tmp_path / "prepare/manifest.parquet")
