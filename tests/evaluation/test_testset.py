@@ -117,7 +117,9 @@ def no_truth(artifacts) -> None:
 
 
 def test_the_protocol_is_the_same_for_the_same_pictures_and_pairs(test_set, tmp_path):
-    assert protocol_after(tmp_path, more_training_persons) == test_set.protocol()
+    told = test_set.protocol()
+    assert protocol_after(tmp_path, more_training_persons) == told
+    assert (told["persons"], told["image"]) == (3, list(tinyset.SIZE))  # height first
 
 
 def annotated_otherwise(**others):
