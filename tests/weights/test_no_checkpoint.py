@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from pfafn.weights.checkpoint import unwrapped
 from pfafn.weights.model_file import ModelError
 from pfafn.weights.official import import_official
 
@@ -99,3 +100,9 @@ def test_a_missing_file_is_named(checkpoints, tmp_path) -> None:
 def test_a_folder_is_no_checkpoint(checkpoints, tmp_path) -> None:
     with pytest.raises(ModelError, match=f"no checkpoint at {tmp_path}$"):
         import_official(checkpoints[0], tmp_path)
+
+
+def test_tensors_are_weights_beside_numbers_and_texts_and_beside_nothing_else() -> None:
+    weights = {"a": torch.ones(2), "b": torch.zeros(3)}
+    assert unwrapped(weights | {"epoch": 3, "name": "warp"}) == weights
+    assert unwrapped(weights | {"history": [1.0, 0.5]}) is None
