@@ -213,3 +213,15 @@ def test_a_loss_that_is_not_finite_is_told_by_its_terms(value: float) -> None:
     terms = {"warp": torch.tensor(value), "l1": torch.tensor(1.0), "total": torch.tensor(value)}
     with pytest.raises(NotFinite, match=r"^warp, total$"):
         check_finite(terms)
+
+
+def test_a_sign_that_a_stage_does_not_show_is_no_alarm() -> None:
+    assert alarms([{"step": step, "total": 1.0} for step in range(1, 9)]) == {}
+
+
+def test_what_changes_beside_the_clothes_is_no_try_on() -> None:
+    given, photo = torch.zeros(1, 3, 2, 4), torch.ones(1, 3, 2, 4)
+    clothes = torch.tensor([[[[1.0, 1, 0, 0]] * 2]])
+    tryon = given + 0.5
+    tryon[..., 2:] = 9
+    assert tryon_sign(tryon, given, photo, clothes)["tryon_change"] == 0.5

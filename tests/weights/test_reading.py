@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from pfafn.kit.files import file_hash
 from pfafn.models.tryon import TryOnNet
 from pfafn.weights import model_file
-from pfafn.weights.model_file import ModelError
+from pfafn.weights.model_file import ModelError, load_strictly
 from pfafn.weights.official import export_official, import_official
 from pfafn.weights.official_files import import_files
 
@@ -70,3 +70,9 @@ def test_a_web_page_is_no_model_file_either(tmp_path: Path) -> None:
     (tmp_path / "m").write_text("<html>quota exceeded</html>")
     with pytest.raises(ModelError, match=f"{tmp_path / 'm'} is a web page"):
         model_file.read_card(tmp_path / "m")
+
+
+def test_weights_of_as_many_numbers_in_another_shape_are_named() -> None:
+    weights = {"weight": torch.ones(2, 3), "bias": torch.ones(3)}
+    with pytest.raises(ModelError, match=r"weight is \[2, 3\], expected \[3, 2\]"):
+        load_strictly(torch.nn.Linear(2, 3), weights, "m.safetensors")
