@@ -26,8 +26,8 @@ def guidance(weight: Distillation, student: Warped, tutor: Warped, clothes: Tens
     features = feature_distillation(student.person, tutor.person, trust)
     flows = flow_distillation(student.alignment.grids, tutor.alignment.grids, trust)
     levels = len(features)
-    coarse_first = torch.arange(levels, 0, -1).to(features)
-    fine_first = torch.arange(FIRST_GUIDED_FLOW + 1, levels + 1).to(flows)
+    coarse_first = torch.arange(levels, 0, -1, dtype=features.dtype, device=features.device)
+    fine_first = coarse_first.flip(0)[FIRST_GUIDED_FLOW:]
     of_features = weight.features * (coarse_first * features).sum()
     of_flows = weight.flow * (fine_first * flows).sum()
     return {

@@ -56,7 +56,7 @@ class Objective(nn.Module):
             + weight.mask * terms.mask
             + weight.second_order * terms.second_order
         )
-        level = torch.arange(1, len(per_level) + 1).to(per_level)
+        level = torch.arange(1, len(per_level) + 1, device=per_level.device)
         return (level * per_level).sum() + weight.tv * terms.tv.sum(), terms
 
     def generator_loss(self, worn: Worn, person: Tensor, clothes_mask: Tensor) -> Terms:

@@ -18,9 +18,12 @@ from pfafn.models.parts import (
     BodyPart,
     Category,
     Keypoint,
-    Parsing,
+    Regions,
 )
 
+POINTS, PARTS = len(Keypoint), len(BodyPart)
+# Of each category, in their order.
+GROUPS = {name: tuple(getattr(REGIONS[c], name) for c in Category) for name in Regions._fields}
 POSE_RADIUS = 5  # pixels; half the side of a keypoint's square, at any image size
 
 
@@ -33,17 +36,17 @@ class Represented(NamedTuple):
     limbs: Tensor  # [B, 1, H, W]: body parts whose skin may have to be drawn anew
 
 
+@torch.compiler.assume_constant_result
 @cache
-def region_table(region: str, size: int, device: torch.device) -> Tensor:
-    """bool [categories, size]: whether an id belongs to that region of that category."""
-    members = [getattr(REGIONS[category], region) for category in Category]
-    return torch.tensor([[i in ids for i in range(size)] for ids in members], device=device)
+def membership(groups: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
+    """bool [groups, 25]: whether an id is in a group. Made once: a GPU would wait for it."""
+    table = [[i in ids for i in range(PARTS)] for ids in groups]
+    return torch.tensor(table, device=device)
 
 
-def region(ids: Tensor, name: str, category: Tensor, size: int) -> Tensor:
+def region(ids: Tensor, name: str, category: Tensor) -> Tensor:
     """bool [B, 1, H, W]: pixels whose id [B, H, W] lies in a region of their category [B]."""
-    table = region_table(name, size, ids.device)
-    return table[category[:, None, None], ids][:, None]
+    return membership(GROUPS[name], ids.device)[category[:, None, None], ids][:, None]
 
 
 def clothes_mask(parsing: Tensor, category: Tensor) -> Tensor:
@@ -51,12 +54,12 @@ def clothes_mask(parsing: Tensor, category: Tensor) -> Tensor:
 
     parsing int64 [B, H, W] of Parsing; category int64 [B] of Category.
     """
-    return region(parsing, "clothes", category, len(Parsing))
+    return region(parsing, "clothes", category)
 
 
 def one_of(ids: Tensor, classes: tuple[int, ...]) -> Tensor:
     """bool [B, 1, H, W]: pixels whose id [B, H, W] is one of `classes`."""
-    return torch.isin(ids, torch.tensor(classes, device=ids.device))[:, None]
+    return membership((classes,), ids.device)[0][ids.long()][:, None]
 
 
 def pose_map(keypoints: Tensor, size: tuple[int, int]) -> Tensor:
@@ -97,21 +100,21 @@ def represent(
     BodyPart); keypoints float [B, 18, 3] in pixels; category int64 [B]. Raises ValueError if
     keypoints are not [B, 18, 3].
     """
-    if keypoints.shape[1:] != (len(Keypoint), 3):
+    if keypoints.shape[1:] != (POINTS, 3):
         raise ValueError(f"keypoints must be [B, 18, 3], got {list(keypoints.shape)}")
     parsing, body_parts = parsing.long(), body_parts.long()
     face = one_of(parsing, FACE)
-    other = region(parsing, "other_clothes", category, len(Parsing))
+    other = region(parsing, "other_clothes", category)
     hands = one_of(parsing, ARMS) & one_of(body_parts, HANDS)
-    one_hot = body_parts[..., None] == torch.arange(len(BodyPart), device=body_parts.device)
+    one_hot = body_parts[..., None] == torch.arange(PARTS, device=body_parts.device)
     pose = pose_map(keypoints, person.shape[-2:])
     # Channels last from the start: that is how convolutions want it.
     maps = [face.movedim(1, -1), other.movedim(1, -1), one_hot, pose]
     condition = torch.cat(maps, dim=-1).to(person.dtype)
-    condition[..., -len(Keypoint) :].mul_(2).sub_(1)
+    condition[..., -POINTS:].mul_(2).sub_(1)
     return Represented(
         condition.movedim(-1, 1),
         clothes_mask(parsing, category).to(person),
         person * (face | other | hands),
-        region(body_parts, "skin", category, len(BodyPart)).to(person),
+        region(body_parts, "skin", category).to(person),
     )
