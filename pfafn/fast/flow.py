@@ -21,9 +21,9 @@ class FastFlowNet(FlowNet):
 
     def warp(self, features: Tensor, grid: Tensor) -> Tensor:
         """A garment level [B, F, h, w] as the grid [B, 2, h, w] says, in full precision."""
-        if features.device.type != "cpu":
-            return super().warp(features, grid)
-        return sample(features.to(torch.promote_types(features.dtype, torch.float32)), grid)
+        if features.device.type == "cpu":
+            features = features.to(torch.promote_types(features.dtype, torch.float32))
+        return sample(features, grid)
 
     def costs(self, warped: Tensor, person: Tensor) -> Tensor:
         return F.leaky_relu(cost_volume(warped, person, RADIUS), SLOPE)

@@ -1,16 +1,60 @@
-"""Sampling features on a CPU: ten times as fast as torch's grid sampling, with gradients twice."""
+"""Sampling features: on a CPU ten times as fast as torch's grid sampling, with gradients twice."""
+
+from types import ModuleType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from pfafn.fast.correlation import TRITON
+from pfafn.models.geometry import warp
 
 
 def sample(source: Tensor, grid: Tensor) -> Tensor:
     """`geometry.warp` with border padding: source [B, C, h, w], grid [B, 2, H, W] -> [B, C, H, W].
 
+    Places and weights are float32 at least; in a source of lower precision the result is rounded to
+    it, and so is what a grid learns.
+    """
+    if _kernels(source):
+        return _Sampling.apply(source, grid)
+    if source.device.type == "cpu":
+        return as_bags(source, grid)
+    return warp(source.to(torch.promote_types(source.dtype, torch.float32)), grid).to(source.dtype)
+
+
+def _kernels(source: Tensor) -> ModuleType | None:
+    """What samples and computes gradients of features that are on a GPU."""
+    if source.device.type != "cuda" or not TRITON:
+        return None
+    from pfafn.fast import sampling_kernel
+
+    return sampling_kernel
+
+
+class _Sampling(torch.autograd.Function):
+    """By a kernel that reads and writes once."""
+
+    @staticmethod
+    def forward(ctx: Any, source: Tensor, grid: Tensor) -> Tensor:
+        ctx.save_for_backward(source, grid)
+        return _kernels(source).sample(source, grid)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
+        source, grid = ctx.saved_tensors
+        of_source, of_grid = _kernels(source).gradient(grad, source, grid)
+        return of_source.to(source.dtype), of_grid.to(grid.dtype)
+
+
+def as_bags(source: Tensor, grid: Tensor) -> Tensor:
+    """`sample` in torch's own operators.
+
     A pixel is the weighted sum of four places with all their channels, which lie together in
-    memory: a bag of four embeddings, in torch's terms. Places and weights are float32 at least; in
-    a source of lower precision the weights are rounded to it, and so is what a grid learns.
+    memory: a bag of four embeddings, in torch's terms.
     """
     batch, channels, h, w = source.shape
     # A place that is no number, of a level one pixel wide or a broken model, must be some place.

@@ -1,9 +1,9 @@
 """The Triton kernels are the cost volume, in Triton's interpreter, and compile for every GPU."""
 
-import importlib.util
 from collections.abc import Iterator
 from types import ModuleType
 
+import kernels
 import pytest
 import torch
 from torch import Tensor
@@ -16,20 +16,12 @@ triton = pytest.importorskip("triton")
 SHAPES = [(2, 5, 4, 3), (1, 70, 2, 37), (2, 64, 1, 16)]  # narrower than a block, ragged, exact
 
 
-def loaded(name: str) -> ModuleType:
-    """A copy of the kernels' module of its own."""
-    spec = importlib.util.find_spec("pfafn.fast.correlation_kernel")
-    spec = importlib.util.spec_from_file_location(name, spec.origin)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+MODULE = "pfafn.fast.correlation_kernel"
 
 
 @pytest.fixture(scope="module")
 def interpreted() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRITON_INTERPRET", "1")
-        return loaded("interpreted_kernels")
+    return kernels.interpreted(MODULE)
 
 
 @pytest.fixture
@@ -118,23 +110,13 @@ TENSORS = {"garment", "person", "costs", "grad", "other", "learnt"}
 def test_the_kernels_compile_for_a_gpu(
     kernel: str, precision: str, architecture: int, tmp_path, monkeypatch
 ) -> None:
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    module = loaded("compiled_kernels")
-    function = getattr(module, kernel)
+    module = kernels.loaded(MODULE, "compiled_kernels")
     tiles = module._tiles(3)
-    options = {"num_warps": tiles.pop("num_warps")}
+    warps = tiles.pop("num_warps")
     fixed = {"RADIUS": 3, **tiles} | ({"OF_PERSON": True} if kernel == "_gradient" else {})
-    signature = {
-        name: "constexpr" if name in fixed else f"*{precision}" if name in TENSORS else "i32"
-        for name in function.arg_names
-    }
-    made = triton.compile(
-        ASTSource(function, signature, constexprs=fixed),
-        target=GPUTarget("cuda", architecture, 32), options=options,
-    )  # fmt: skip
+    tensors = dict.fromkeys(TENSORS, precision)
+    made = kernels.compiled(getattr(module, kernel), fixed, tensors, architecture, warps)
     assert made.asm["cubin"]
     assert made.metadata.shared <= 48 * 1024  # bytes, what every block may have
     if precision == "bf16" and architecture == 90:
