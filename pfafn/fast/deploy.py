@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pfafn.fast.doubling import Planes, doubled
 from pfafn.fast.flow import FastFlowNet
+from pfafn.fast.fused import fuse
 from pfafn.fast.packed import Accumulate, can_pack, pack
 from pfafn.fast.precision import Exact, ExactConvTranspose2d, keep_exact, lower
 from pfafn.fast.sampling import sample
@@ -56,10 +57,13 @@ def deploy(
     warp.person_fpn = MergedPyramid(warp.person_fpn)
     warp.flow = SplitFlowNet(warp.flow)
     net.requires_grad_(False)
-    if torch.device(device).type == "cpu" and can_pack(dtype):
+    kind = torch.device(device).type
+    if kind == "cpu" and can_pack(dtype):
         pack(net, dtype)
     else:
         lower(net, dtype)
+        if kind == "cuda" and dtype == torch.bfloat16:
+            fuse(net)
         net.to(device, memory_format=torch.channels_last)
     return net
 
@@ -191,8 +195,7 @@ class SplitFlowNet(FastFlowNet):
 
     def warp(self, features: Tensor, grid: Tensor) -> Tensor:
         # Nobody learns from it: it may stay in its own precision.
-        cpu = features.device.type == "cpu"
-        return sample(features, grid) if cpu else super().warp(features, grid)
+        return sample(features, grid)
 
     def costs(self, warped: Tensor, person: Tensor | PersonLevel) -> Tensor:
         feature = person.feature if isinstance(person, PersonLevel) else person

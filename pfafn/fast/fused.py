@@ -1,0 +1,72 @@
+"""Convolutions with the ReLU behind them in one kernel: for what does not learn, on a GPU.
+
+cuDNN adds bias and residual and applies the ReLU before it writes; torch's own convolution writes,
+and two or three kernels more read and write all of it again.
+
+NOTE: torch has these operators, without a word about them. tests/fast/test_fused.py says what is
+relied on.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.library import custom_op
+
+from pfafn.fast.packed import Accumulate
+
+
+@custom_op("pfafn::conv_relu", mutates_args={})
+def conv_relu(
+    x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, stride: int, padding: int
+) -> Tensor:
+    """relu(conv(x) + bias + added), [B, C, H, W] -> [B, O, h, w], all of one precision."""
+    geometry = [stride, stride], [padding, padding], [1, 1], 1
+    if added is None:
+        return torch.cudnn_convolution_relu(x, weight, bias, *geometry)
+    return torch.cudnn_convolution_add_relu(x, weight, added, 1.0, bias, *geometry)
+
+
+@conv_relu.register_fake
+def _room(
+    x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, stride: int, padding: int
+) -> Tensor:
+    size = [(side + 2 * padding - weight.shape[2]) // stride + 1 for side in x.shape[2:]]
+    return x.new_empty(len(x), *size, len(weight)).permute(0, 3, 1, 2)
+
+
+def fuse(net: nn.Module) -> None:
+    """Make the ReLU behind a convolution of a network part of it, in place.
+
+    Of convolutions in the precision that autocast computes in; the exact ones are left as they are.
+    """
+    for name, child in list(net.named_children()):
+        if isinstance(child, Accumulate) and child.relu:
+            setattr(net, name, FusedAccumulate(Fused(child.conv), relu=True))
+        else:
+            fuse(child)
+    if isinstance(net, nn.Sequential):
+        for i in range(len(net) - 1, 0, -1):
+            if type(net[i - 1]) is nn.Conv2d and isinstance(net[i], nn.ReLU):
+                net[i - 1] = Fused(net[i - 1])
+                del net[i]
+
+
+class Fused(nn.Module):
+    """A convolution, what is added to it, and a ReLU: [B, C, H, W] -> [B, O, h, w]."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight = conv.weight
+        none = conv.weight.new_zeros(conv.out_channels)
+        self.bias = nn.Parameter(none, requires_grad=False) if conv.bias is None else conv.bias
+        self.stride, self.padding = conv.stride[0], conv.padding[0]
+
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        x = x.to(self.weight.dtype).contiguous(memory_format=torch.channels_last)
+        return conv_relu(x, self.weight, self.bias, added, self.stride, self.padding)
+
+
+class FusedAccumulate(Accumulate):
+    """The same of what is added to, which is left as it was."""
+
+    def forward(self, x: Tensor, total: Tensor) -> Tensor:
+        return self.conv(x, total.to(self.conv.weight.dtype))

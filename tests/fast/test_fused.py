@@ -1,0 +1,85 @@
+"""What is fused for a GPU is the convolutions and their ReLUs; torch's operator is stood in for."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pfafn.fast import fused
+from pfafn.fast.deploy import deploy
+from pfafn.fast.fused import Fused, FusedAccumulate, fuse
+from pfafn.fast.packed import Accumulate
+from pfafn.fast.precision import ExactConv2d
+from pfafn.models.tryon import TryOnNet
+
+H, W = 6, 10
+
+
+@pytest.fixture(autouse=True)
+def _on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuDNN's two operators by their definition."""
+
+    def conv(x: Tensor, weight: Tensor, bias: Tensor, *how: object) -> Tensor:
+        return F.conv2d(x, weight, bias, *how).relu()
+
+    def conv_add(
+        x: Tensor, weight: Tensor, added: Tensor, share: float, bias: Tensor, *how: object
+    ) -> Tensor:
+        return (F.conv2d(x, weight, bias, *how) + share * added).relu()
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", conv)
+    monkeypatch.setattr(torch, "cudnn_convolution_add_relu", conv_add)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+@torch.inference_mode()
+def test_a_relu_behind_a_convolution_becomes_part_of_it(stride: int, bias: bool) -> None:
+    layers = nn.Sequential(
+        nn.ReLU(), nn.Conv2d(3, 8, 3, stride=stride, padding=1, bias=bias), nn.ReLU(inplace=True),
+        nn.Conv2d(8, 2, 1), nn.LeakyReLU(), ExactConv2d(2, 2, 3), nn.ReLU(),
+    )  # fmt: skip
+    x = torch.randn(2, 3, H, W)
+    expected = layers(x)
+    fuse(layers)
+    kinds = [nn.ReLU, Fused, nn.Conv2d, nn.LeakyReLU, ExactConv2d, nn.ReLU]
+    assert [type(layer) for layer in layers] == kinds
+    torch.testing.assert_close(layers(x), expected)
+
+
+@pytest.mark.parametrize("relu", [True, False])
+@torch.inference_mode()
+def test_of_what_adds_to_a_total_the_relu_becomes_part(relu: bool) -> None:
+    both = nn.ModuleList([Accumulate(nn.Conv2d(3, 8, 3, padding=1), relu=relu)])
+    x, total = torch.randn(2, 3, H, W), torch.randn(2, 8, H, W)
+    expected = both[0](x, total.clone())
+    fuse(both)
+    assert isinstance(both[0], FusedAccumulate) == relu
+    torch.testing.assert_close(both[0](x, total.clone()), expected)
+
+
+@torch.inference_mode()
+def test_a_network_that_is_fused_says_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    net = TryOnNet("student", [4, 8, 8, 8, 8], 8, 4).eval()
+    given = *torch.rand(2, 2, 3, 64, 96), torch.ones(2, 1, 64, 96)
+    monkeypatch.setattr("pfafn.fast.deploy.can_pack", lambda dtype: False)
+    plain = deploy(copy.deepcopy(net))
+    fuse(net := copy.deepcopy(plain))
+    assert sum(isinstance(module, Fused) for module in net.modules()) > 20
+    found, expected = net.wear(*given), plain.wear(*given)
+    torch.testing.assert_close(found.image, expected.image)
+    torch.testing.assert_close(found.warped.alignment.grid, expected.warped.alignment.grid)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@torch.inference_mode()
+def test_a_compiled_network_can_contain_them(stride: int) -> None:
+    conv = Fused(nn.Conv2d(3, 8, 3, stride=stride, padding=1))
+    x = torch.randn(2, 3, H, 9).contiguous(memory_format=torch.channels_last)
+    given = x, conv.weight, conv.bias, None, stride, 1
+    torch.library.opcheck(fused.conv_relu, given, test_utils=("test_schema", "test_faketensor"))
+    compiled = torch.compile(conv, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), conv(x))
