@@ -1,24 +1,27 @@
 """A model file made ready to dress people: on its device, at its size, of the right role."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 from torch.utils.data import default_collate
 
 from pfafn.fast.deploy import deploy
 from pfafn.kit import machine
 from pfafn.models.inputs import Garment
-from pfafn.models.tryon import TryOnNet, Worn
+from pfafn.models.tryon import TryOnNet
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.fitting import placement
 from pfafn.photos.images import Pixels
 from pfafn.photos.masks import SOLID
-from pfafn.photos.tensors import Batch, mask_tensor, picture_tensor, to_device, to_pixels
+from pfafn.photos.tensors import Batch, mask_tensor, picture_tensor, to_device
 from pfafn.weights import model_file
 from pfafn.weights.model_file import ModelError
 
@@ -53,7 +56,13 @@ class DeployedTryOn:
             raise ModelError(f"{source}: {OTHER_ROLE[net.role]}")
         self.size = size
         self.device = machine.device()
-        self.net = deploy(net, self.device, machine.precision(self.device))
+        self.precision = machine.precision(self.device)
+        self.net = deploy(net, self.device, self.precision)
+
+    def quick(self, part: Callable[..., Any]) -> Callable[..., Any]:
+        """A part of the network's work, compiled if that is wished for (`pfafn.kit.machine`)."""
+        compiled = partial(torch.compile, fullgraph=True, dynamic=False)
+        return compiled(part) if machine.compiles(calls=1) else part
 
     @classmethod
     def load(cls, source: str | Path) -> Self:
@@ -82,10 +91,10 @@ class DeployedTryOn:
         mask = mask_tensor(fitted.mask)
         return Garment(picture_tensor(fitted.rgb) * mask, mask)
 
-    def drawn(self, worn: Worn, sizes: Iterable[tuple[int, int]]) -> list[Pixels]:
-        """The try-ons of a batch, each at its size (height, width), uint8 RGB [H, W, 3]."""
-        images = zip(to_pixels(worn.image), sizes, strict=True)
-        return [restore(image, size) for image, size in images]
+    def drawn(self, images: Tensor, sizes: Iterable[tuple[int, int]]) -> list[Pixels]:
+        """The try-ons of a batch, uint8 [B, H, W, 3], each at its size (height, width)."""
+        pairs = zip(images.cpu().numpy(), sizes, strict=True)
+        return [restore(image, size) for image, size in pairs]
 
 
 def locate(source: str | Path) -> Path:

@@ -22,16 +22,18 @@ from torch import Tensor
 
 from pfafn.annotations.body_parts import derive_body_parts
 from pfafn.fast.deploy import PersonLevel
+from pfafn.fast.graph import both, recorded
 from pfafn.inference.deployed import DeployedTryOn
 from pfafn.kit.machine import autocast
-from pfafn.models.inputs import Annotation
+from pfafn.models.inputs import Annotation, Garment
 from pfafn.models.parts import BodyPart, Category, Parsing
 from pfafn.models.redress import redress
+from pfafn.models.tryon import TryOnNet
 from pfafn.photos.checks import check_ids, check_keypoints
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.fitting import fit, fit_points
 from pfafn.photos.images import Pixels
-from pfafn.photos.tensors import picture_tensor
+from pfafn.photos.tensors import picture_tensor, to_bytes
 
 NONE = 0  # what lies beside a letterboxed id map
 
@@ -57,6 +59,21 @@ class TryOn(DeployedTryOn):
 
     role = "student"
 
+    def __init__(self, net: TryOnNet, size: tuple[int, int], source: object = "the model") -> None:
+        """As of DeployedTryOn. On a GPU what is done for one shape again and again is recorded."""
+        super().__init__(net, size, source)
+        of_person, of_garment, of_both = (
+            self.quick(part) for part in (self.person_features, self.garment_features, self.draw)
+        )
+
+        def alone(image: Tensor, garment: Garment) -> Tensor:
+            known = both(self.device, lambda: of_person(image), lambda: of_garment(garment.image))
+            return of_both(image, known[0], garment, known[1])
+
+        self._of_person, self._of_garment, self._of_both, self._alone = (
+            recorded(part, self.device) for part in (of_person, of_garment, of_both, alone)
+        )
+
     def wear(self, person: Pixels, garment: Pixels, mask: Pixels | None = None) -> Pixels:
         """The person in the garment: uint8 RGB [H, W, 3] of the person's size.
 
@@ -65,39 +82,54 @@ class TryOn(DeployedTryOn):
         """
         return self.try_on(PersonPhoto.of(person), GarmentPhoto.of(garment, mask))
 
+    @torch.inference_mode()
     def try_on(self, person: PersonPhoto, garment: GarmentPhoto) -> Pixels:
         """The person in the garment: uint8 RGB [H, W, 3] of the person's size.
 
         Raises PictureError if nothing of the garment's mask is left at the model's size.
         """
-        return self.dress([(self.encode_person(person), self.encode_garment(garment))])[0]
+        image = self.batch(picture_tensor(person.fitted(self.size).rgb))
+        worn = self._alone(image, self.batch(self.garment_tensors(garment)))
+        return self.drawn(worn, [person.rgb.shape[:2]])[0]
 
     @torch.inference_mode()
     def encode_person(self, person: PersonPhoto) -> EncodedPerson:
         """What of a try-on depends on the person's photo alone."""
         image = self.batch(picture_tensor(person.fitted(self.size).rgb))
-        warp = self.net.warp
-        with autocast(self.device):
-            features = warp.flow.ahead(warp.encode_person(image))
-        return EncodedPerson(person.rgb.shape[:2], image, features)
+        return EncodedPerson(person.rgb.shape[:2], image, self._of_person(image))
 
     @torch.inference_mode()
     def encode_garment(self, garment: GarmentPhoto) -> EncodedGarment:
         """What of a try-on depends on the garment alone; errors as of `try_on`."""
         flat = self.batch(self.garment_tensors(garment))
-        with autocast(self.device):
-            return EncodedGarment(*flat, features=self.net.warp.encode_garment(flat.image))
+        return EncodedGarment(*flat, features=self._of_garment(flat.image))
 
     @torch.inference_mode()
     def dress(self, pairs: Sequence[tuple[EncodedPerson, EncodedGarment]]) -> list[Pixels]:
         """The try-on of every pair, uint8 RGB [H, W, 3] of the person's size; one batch."""
         persons, garments = zip(*pairs, strict=True)
-        person = joined([(p.image, *p.features) for p in persons])
-        garment = joined([(g.image, g.mask, *g.features) for g in garments])
-        with autocast(self.device):
-            warped = self.net.warp.align(person[1:], garment[2:], *garment[:2])
-            worn = self.net.render(person[0], warped)
+        image, *features = joined([(p.image, *p.features) for p in persons])
+        flat, mask, *cloth = joined([(g.image, g.mask, *g.features) for g in garments])
+        worn = self._of_both(image, features, Garment(flat, mask), cloth)
         return self.drawn(worn, (p.size for p in persons))
+
+    def person_features(self, image: Tensor) -> list[PersonLevel]:
+        """[B, 3, H, W] in [-1, 1] -> what the network knows of persons, coarse to fine."""
+        with autocast(self.device, self.precision):
+            return self.net.warp.flow.ahead(self.net.warp.encode_person(image))
+
+    def garment_features(self, image: Tensor) -> list[Tensor]:
+        """[B, 3, H, W] in [-1, 1] -> what the network knows of garments, coarse to fine."""
+        with autocast(self.device, self.precision):
+            return self.net.warp.encode_garment(image)
+
+    def draw(
+        self, image: Tensor, person: list[PersonLevel], garment: Garment, features: list[Tensor]
+    ) -> Tensor:
+        """The try-ons of a batch, uint8 [B, H, W, 3], of what is known of both."""
+        with autocast(self.device, self.precision):
+            warped = self.net.warp.align(person, features, *garment)
+            return to_bytes(self.net.render(image, warped).image)
 
 
 def joined(parts: list[tuple]) -> list:
@@ -159,6 +191,6 @@ class TutorTryOn(DeployedTryOn):
         photo = picture_tensor(person.fitted(self.size).rgb)
         maps = (torch.from_numpy(array) for array in (parsing, body_parts, points))
         annotation = Annotation(*maps, torch.tensor(int(category)))
-        with autocast(self.device):
+        with autocast(self.device, self.precision):
             worn = redress(self.net, *map(self.batch, (photo, annotation, flat)))
-        return self.drawn(worn, [size])[0]
+        return self.drawn(to_bytes(worn.image), [size])[0]

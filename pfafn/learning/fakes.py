@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader, Subset
 
 from pfafn.fast.deploy import deploy
+from pfafn.fast.graph import recorded
 from pfafn.kit import cluster, machine
 from pfafn.kit.cluster import WorkersError
 from pfafn.kit.machine import autocast
@@ -22,7 +24,7 @@ from pfafn.models.redress import redress
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.params.file import Params
 from pfafn.photos.images import pack
-from pfafn.photos.tensors import to_device, to_pixels
+from pfafn.photos.tensors import to_bytes, to_device
 from pfafn.samples.dataset import UnpairedSamples
 from pfafn.samples.loading import loading, read
 from pfafn.samples.sample import UnpairedSample
@@ -82,10 +84,10 @@ class Dresser:
 
     def __init__(self, params: Params, artifacts: Path) -> None:
         self.batch = params.fakes.batch
-        self.arms_in_front = params.fakes.arms_in_front
-        device = machine.device()
+        device = self.device = machine.device()
         tutor, _ = model_file.load(artifacts / "tutor_tryon/model.safetensors", role="tutor")
-        self.tutor = deploy(tutor, device, machine.precision(device))
+        tutor = deploy(tutor, device, machine.precision(device))
+        self.dressed = recorded(partial(dressed, tutor, params.fakes.arms_in_front), device)
         folders = artifacts / "prepare", artifacts / "annotate"
         self.views = [UnpairedSamples(*folders, k) for k in range(params.fakes.per_person)]
 
@@ -94,10 +96,10 @@ class Dresser:
 
         loaders: processes that read photos ahead.
         """
-        how = {"batch_size": self.batch} | loading(machine.device(), loaders)
+        how = {"batch_size": self.batch} | loading(self.device, loaders)
         batches = [read(DataLoader(Subset(view, persons), **how)) for view in self.views]
         for views in zip(*batches, strict=True):
-            made = [dressed(self.tutor, batch, self.arms_in_front) for batch in views]
+            made = [self.arrays(batch) for batch in views]
             for i in range(len(views[0].item)):
                 for k, (scores, images, masks) in enumerate(made):
                     row = {
@@ -106,6 +108,11 @@ class Dresser:
                     }  # fmt: skip
                     image, mask = pack(images[i]), pack(masks[i, :, :, 0])
                     yield StoredFake(row, {"image": image, "mask": mask})
+
+    def arrays(self, batch: UnpairedSample) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """`dressed` of a batch that lies in this process's memory, as arrays."""
+        made = self.dressed(to_device(batch, self.device))
+        return tree_map(lambda tensor: tensor.cpu().numpy(), made)
 
 
 @dataclass(frozen=True)
@@ -135,18 +142,17 @@ def _dresser(work: BatchWork) -> Dresser:
 
 
 def dressed(
-    tutor: TryOnNet, batch: UnpairedSample, arms_in_front: bool
-) -> tuple[dict[str, Tensor], np.ndarray, np.ndarray]:
+    tutor: TryOnNet, arms_in_front: bool, batch: UnpairedSample
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Scores [B], fakes uint8 [B, H, W, 3] and warped masks uint8 [B, H, W, 1] of a batch.
 
-    arms_in_front: hands and arms that the garment leaves bare stay in front of it.
+    batch: on the tutor's device, where all of it stays. arms_in_front: hands and arms that the
+    garment leaves bare stay in front of it.
     """
-    device = next(tutor.parameters()).device
-    own = to_device(batch, device)
-    wearer = own.wearer if arms_in_front else None
-    with autocast(device):
-        worn = redress(tutor, own.person, own.annotation, own.garment, wearer)
-    return quality(worn), to_pixels(worn.image), to_pixels(worn.warped.mask * 2 - 1)
+    wearer = batch.wearer if arms_in_front else None
+    with autocast(batch.person.device):
+        worn = redress(tutor, batch.person, batch.annotation, batch.garment, wearer)
+    return quality(worn), to_bytes(worn.image), to_bytes(worn.warped.mask * 2 - 1)
 
 
 def quality(worn: Worn) -> dict[str, Tensor]:

@@ -11,10 +11,15 @@ from torch import Tensor
 Batch = TypeVar("Batch", bound=Tensor | tuple)
 
 
-def to_pixels(images: Tensor) -> NDArray[np.uint8]:
-    """float [B, C, H, W] in [-1, 1] -> uint8 [B, H, W, C], rounded to nearest."""
+def to_bytes(images: Tensor) -> Tensor:
+    """float [B, C, H, W] in [-1, 1] -> uint8 [B, H, W, C] on its device, rounded to nearest."""
     scaled = (images.detach().float().clamp(-1, 1) + 1) * 127.5
-    return scaled.round().byte().movedim(1, -1).cpu().numpy()
+    return scaled.round().byte().movedim(1, -1)
+
+
+def to_pixels(images: Tensor) -> NDArray[np.uint8]:
+    """`to_bytes` as an array."""
+    return to_bytes(images).cpu().numpy()
 
 
 # What a byte of a picture is to the networks: -1 .. 1, rounded as torchvision does.
