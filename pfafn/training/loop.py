@@ -62,7 +62,8 @@ def fit(
     batches = read(loader(fabric, dataset, schedule, seed, point.step))
     curve, clock = Curve(per_epoch, total, **point.curve), Clock(point.seconds, point.step)
     progress = Progress(name, total, point.step, quiet=not first)
-    with progress, stop_signals() as stop, Saver(work) as saver:
+    recorded = on_record(fabric, work, name, total)
+    with progress, stop_signals() as stop, recorded, Saver(work) as saver:
         for step in range(point.step + 1, total + 1):
             try:
                 parts = [fabric.to_device(next(batches)) for _ in range(schedule.accumulate)]
@@ -70,8 +71,7 @@ def fit(
                 if first:
                     keep(step - 1, saver, trainer, curve, clock)
                 raise
-            with on_record(fabric, work, name, (step, total), parts):
-                terms = trainer.step(parts)
+            terms = trainer.step(parts)
             curve.add(terms, step, trainer.rate(step - 1))
             progress.advance(curve.last)
             signal = agreed(fabric, stop.signal)
@@ -84,11 +84,13 @@ def fit(
                 saver.wait()
                 fabric.barrier()
                 raise Stopped(signal) if first else Dismissed(0)
+        trainer.settle()
     return Trained(curve.rows, total * schedule.batch, clock.seconds(), clock.waited)
 
 
 def keep(step: int, saver: Saver, trainer: Trainer, curve: Curve, clock: Clock) -> None:
     """Take a resume point of this step, which was the last, unless there is one."""
+    trainer.settle()
     if step > clock.saved_step:
         with clock.saving(step):
             now = ResumePoint(step, curve.state(), clock.seconds())

@@ -15,6 +15,7 @@ from pfafn.training import loop
 from pfafn.training.health import RECORD, NotFinite, TrainingDiverged, on_record
 from pfafn.training.processes import Dismissed, ProcessesError
 from pfafn.training.resume import ResumePoint
+from pfafn.training.trainer import located
 
 Patch = pytest.MonkeyPatch
 
@@ -108,7 +109,7 @@ def test_of_a_gradient_that_is_none_only_the_first_process_tells(
     tmp_path: Path, rank: int, error: type[BaseException]
 ) -> None:
     batches = [SimpleNamespace(item=torch.tensor(items)) for items in ([7, 3], [5])]
-    with pytest.raises(error), on_record(fabric(rank), tmp_path, "w", (3, 6), batches):
+    with pytest.raises(error), on_record(fabric(rank), tmp_path, "w", 6), located(3, batches):
         raise NotFinite(["total"], {"total": torch.tensor(float("nan"))})
     if rank:
         assert not list(tmp_path.iterdir())
