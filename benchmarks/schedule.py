@@ -20,7 +20,8 @@ from benchmarks.timing import Spread
 from benchmarks.training import LONG, PAPER
 from benchmarks.variants import PRECISIONS
 from pfafn.fast.deploy import deploy
-from pfafn.fast.learn import quicken
+from pfafn.fast.graph import recorded
+from pfafn.fast.learn import compile_parts, quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import heap, machine
 from pfafn.learning.fakes import dressed
@@ -97,6 +98,8 @@ def step(phase: Phase, scale: Scale) -> Callable[[], object]:
     quicken(recipe.objective)
     if machine.count("PFAFN_RECOMPUTE", 0):
         recompute(recipe.objective)
+    if machine.compiles(phase.samples // phase.batch):
+        compile_parts(recipe.objective)
     machine.repeat()  # as the stages do
     trainer = Trainer(start_fabric(), recipe, params.optimizer, LONG, phase.epoch * LONG)
     own = to_device(batch(phase.batch, scale.size), trainer.fabric.device)
@@ -111,7 +114,8 @@ def dressing(phase: Phase, scale: Scale) -> Callable[[], object]:
     other = Garment(*(part.roll(1, dims=0) for part in given.garment))
     wearer = Wearer(*given.annotation[:2])
     unpaired = UnpairedSample(*given[:3], other, given.item.roll(1), wearer)
-    return lambda: dressed(tutor, unpaired, arms_in_front=False)
+    dress = recorded(partial(dressed, tutor, False), device)
+    return lambda: dress(to_device(unpaired, device))
 
 
 def packed_flops(x: list[int], weight: list[int], *_: object, out_shape: list[int]) -> int:

@@ -2,8 +2,9 @@
 
 PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_PROCESSES = auto |
 how many processes train together; PFAFN_WORKERS = auto | loader processes of each;
-PFAFN_RECOMPUTE = 1 to train in less memory; and, between two resume points,
-PFAFN_CHECKPOINT_SECONDS = wall time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work:
+PFAFN_RECOMPUTE = 1 to train in less memory; PFAFN_COMPILE = auto | 0 | 1 to let torch.compile make
+networks faster, after minutes; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall
+time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work:
 `pfafn.kit.cluster`, which needs no torch.
 """
 
@@ -12,6 +13,8 @@ import os
 import torch
 
 from pfafn.kit.errors import UserError
+
+PAYS = 10_000  # steps from which minutes of compiling are less than they save
 
 
 class RuntimeSettingError(UserError, ValueError):
@@ -83,6 +86,17 @@ def workers() -> int:
     return count("PFAFN_WORKERS", 0)
 
 
+def compiles(calls: int) -> bool:
+    """PFAFN_COMPILE: whether to compile what is called so often; auto: on a GPU, where it pays."""
+    wanted, gpu = os.environ.get("PFAFN_COMPILE", "auto"), device().type == "cuda"
+    choices = {"auto": gpu and calls >= PAYS, "0": False, "1": True}
+    if wanted not in choices:
+        raise RuntimeSettingError(f"PFAFN_COMPILE is {wanted!r}, expected auto, 0 or 1")
+    if choices[wanted] and not gpu:
+        raise RuntimeSettingError("PFAFN_COMPILE is 1, but on a CPU it gains nothing: unset it")
+    return choices[wanted]
+
+
 def processes() -> int | None:
     """PFAFN_PROCESSES: how many processes train together on this machine; None for auto.
 
@@ -101,7 +115,7 @@ def count(name: str, default: int) -> int:
     return int(value)
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """Context that computes in the device's precision."""
-    lower = precision(device) == torch.bfloat16
+def autocast(device: torch.device, dtype: torch.dtype | None = None) -> torch.autocast:
+    """Context that computes in a precision, by default the device's."""
+    lower = (dtype or precision(device)) == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=lower)

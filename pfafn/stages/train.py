@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from pfafn.fast.learn import quicken
+from pfafn.fast.learn import compile_parts, quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import machine
 from pfafn.kit.files import write_json
@@ -26,7 +26,7 @@ from pfafn.stages.output import StageOutput, stage_output
 from pfafn.stages.workplace import need
 from pfafn.training import pace
 from pfafn.training.curve import summary, write_curve
-from pfafn.training.loop import Trained, fit
+from pfafn.training.loop import Trained, fit, steps_per_epoch
 from pfafn.training.pace import Pace
 from pfafn.training.processes import led, start_fabric, together
 from pfafn.training.recipe import Recipe
@@ -92,6 +92,9 @@ def train_stage(
         quicken(recipe.objective)
         if machine.count("PFAFN_RECOMPUTE", 0):
             recompute(recipe.objective)
+        steps = steps_per_epoch(dataset, schedule, stage) * recipe.epochs
+        if fabric.world_size == 1 and machine.compiles(steps):
+            compile_parts(recipe.objective)
         net = recipe.objective.net
         if fabric.is_global_zero:  # the model and three resume points, one being written
             weights = sum(value.nbytes for value in net.state_dict().values())

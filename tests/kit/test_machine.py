@@ -161,3 +161,29 @@ def test_on_few_cores_the_trainer_loads_by_itself(
 def test_at_least_one_process_trains(monkeypatch: Patch, wanted: str, processes: int) -> None:
     monkeypatch.setenv("PFAFN_PROCESSES", wanted)
     assert machine.processes() == processes
+
+
+@pytest.mark.parametrize(
+    ("wish", "gpu", "calls", "expected"),
+    [
+        ("auto", True, machine.PAYS, True), ("auto", True, machine.PAYS - 1, False),
+        ("auto", False, 10**9, False), ("0", True, 10**9, False), ("1", True, 1, True),
+        ("0", False, 1, False),
+    ],
+)  # fmt: skip
+def test_networks_are_compiled_on_a_gpu_where_it_pays(
+    wish: str, gpu: bool, calls: int, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFAFN_COMPILE", wish)
+    monkeypatch.setattr(machine, "device", lambda: torch.device("cuda" if gpu else "cpu"))
+    assert machine.compiles(calls) == expected
+
+
+@pytest.mark.parametrize(("wish", "hint"), [("yes", "expected auto, 0 or 1"), ("1", "on a CPU")])
+def test_a_wish_to_compile_that_cannot_be_met_is_an_error(
+    wish: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFAFN_COMPILE", wish)
+    monkeypatch.setenv("PFAFN_DEVICE", "cpu")
+    with pytest.raises(machine.RuntimeSettingError, match=f"PFAFN_COMPILE is '?{wish}'?.*{hint}"):
+        machine.compiles(1)
