@@ -1,12 +1,15 @@
 """The files of a data folder by the samples that they belong to, and those that belong to none."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from pfafn.data.layouts import SPLITS, Layout, Role
 from pfafn.data.pairs import Line, read_lines
 from pfafn.kit.spelling import Place, below, composed, spelt
+
+NAME = attrgetter("name")  # to sort a folder by: paths would be compared part by part
 
 
 class Sample(NamedTuple):
@@ -44,7 +47,7 @@ def _index(place: Place, role: Role) -> dict[str, Path]:
     """Files of a role by sample id."""
     files: dict[str, Path] = {}
     for folder in (folder for name in role.folders for folder in place.folders(name)):
-        for path in sorted(folder.iterdir()):
+        for path in sorted(folder.iterdir(), key=NAME):
             if role.fits(path.name):
                 files.setdefault(composed(path.stem.removesuffix(role.suffix)), path)
     return files
@@ -59,7 +62,7 @@ def strays(layout: Layout, place: Place) -> list[Path]:
     found, taken = [], set()
     for folder in sorted({f for name in layout.folders for f in place.folders(name)}):
         roles = layout.roles_at(folder.relative_to(place.root).as_posix())
-        for path in sorted(folder.iterdir()) if roles else []:
+        for path in sorted(folder.iterdir(), key=NAME) if roles else []:
             fits = any(role.fits(path.name) for role in roles)
             if fits and path.with_suffix("") not in taken:
                 taken.add(path.with_suffix(""))
