@@ -40,8 +40,11 @@ def reports(
     )
     if work is None:
         return inspected()
-    folder = work / title.replace(" ", "-")
+    folder, fresh = work / title.replace(" ", "-"), []
     with ShardWriter(folder, SCHEMA, resume=True) as kept:
-        for report in inspected(start=kept.rows):
+        before = kept.rows
+        for report in inspected(start=before):
             kept.append({"report": STORED.dump_json(report).decode()})
-    return (STORED.validate_json(row["report"]) for row in Shards(folder))
+            fresh.append(report)
+    stored = Shards(folder)
+    return [*(STORED.validate_json(stored[row]["report"]) for row in range(before)), *fresh]
