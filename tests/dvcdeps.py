@@ -17,6 +17,7 @@ DEPS = r"(  {name}:\n(?:    .*\n)*?    deps: )\[[^\]]*\]"
 # dvc.yaml does not list it, and what is half done goes on after it has changed.
 DECIDES_NOTHING = {
     "pfafn.kit.cluster": "who works: the bytes are the same for any number of workers",
+    "pfafn.kit.crew": "who works: the bytes are the same for any number of workers",
     "pfafn.kit.errors": "what is said",
     "pfafn.kit.files": "how files appear and are hashed, not what is in them",
     "pfafn.kit.heap": "speed",

@@ -1,36 +1,33 @@
-"""Where the workers of prepare, annotate, check and fakes are: on this machine, or a Dask cluster.
+"""Workers of a Dask cluster, for prepare, annotate, check and fakes.
 
-PFAFN_SCHEDULER = address of a Dask scheduler (tcp://10.0.0.5:8786); by default processes are
-started here. PFAFN_WORKERS = how many of them, auto for one per CPU. PFAFN_DASHBOARD = HOST:PORT
-where Dask shows what they do, by default nowhere. Never params: what comes out is the same.
+PFAFN_SCHEDULER = address of a Dask scheduler (tcp://10.0.0.5:8786); by default this machine does
+the work, and Dask is not needed. Never a param: what comes out is the same.
 """
 
 import importlib.metadata
-import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from functools import cache
+from itertools import count, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from pfafn.kit.errors import UserError
+from pfafn.kit.crew import WorkersError
+from pfafn.kit.progress import tell
 from pfafn.kit.versions import LIBRARIES, package_version
 
 if TYPE_CHECKING:  # a third of a second, which most commands need not wait for
-    from distributed import Client
+    from distributed import Client, Future
 
-HERE = "127.0.0.1"
 CONNECT = 10  # seconds for a scheduler to answer
 JOIN = 60  # seconds for a first worker to come
+PATIENCE = 60  # seconds between two looks whether there are workers at all
 
 Look = tuple[tuple[str, ...], int, int]
-
-
-class WorkersError(UserError, ValueError):
-    """Workers cannot be had, are not fit for the work or were lost; the message says what to do."""
 
 
 def address() -> str | None:
@@ -44,68 +41,67 @@ def address() -> str | None:
     return wish
 
 
-def worker_count() -> int:
-    """Processes to use here: PFAFN_WORKERS, or one for each CPU this process may use."""
-    wish = os.environ.get("PFAFN_WORKERS", "auto")
-    if wish == "auto":
-        return len(os.sched_getaffinity(0))
-    if not wish.isdigit():
-        raise WorkersError(f"PFAFN_WORKERS must be auto or a number of processes, got {wish!r}")
-    return max(1, int(wish))
+class Crew:
+    """The workers of a scheduler: Dask does again what one had that was lost."""
+
+    def __init__(self, client: "Client") -> None:
+        self.client = client
+        self._workers: set[str] = set()
+        self._keys = zip(repeat(uuid4().hex), count())
+
+    def submit(self, work: Callable[[], Any]) -> "Future":
+        return self.client.submit(work, key=next(self._keys), pure=False)
+
+    def size(self) -> int:
+        """How many there are; that some were lost is told."""
+        threads = self.client.nthreads()
+        if lost := len(self._workers - threads.keys()):
+            tell(f"workers lost: {lost}; what they had is done again by others")
+        self._workers = set(threads)
+        return max(1, sum(threads.values()))  # one that was lost may be about to come back
+
+    def result(self, future: "Future") -> Any:
+        """What the work gave or raised; waits for workers, if there are none, a minute."""
+        while True:
+            try:
+                return future.result(timeout=PATIENCE)
+            except TimeoutError:
+                if future.done():  # raised by the work itself
+                    raise
+                if not self.client.nthreads():
+                    raise no_workers(self.client.scheduler.address) from None
+
+    def deadly(self, futures: Iterable["Future"]) -> list["Future"]:
+        """Those of which every worker was killed that did them, alone or with other work."""
+        from distributed import KilledWorker
+
+        failed = [future for future in futures if future.status == "error"]
+        return [future for future in failed if isinstance(future.exception(), KilledWorker)]
 
 
 @contextmanager
-def client() -> Iterator["Client"]:
-    """A connection to at least one worker; those that it starts end with it.
+def crew() -> Iterator[Crew]:
+    """At least one worker of the scheduler at PFAFN_SCHEDULER.
 
-    Raises WorkersError if there is none, or if the scheduler is lost while it is used.
+    Raises WorkersError if there is none, or no Dask, or if the scheduler is lost while it is used.
     """
-    from distributed.comm import CommClosedError
-
-    there = address()
     try:
-        with _local(worker_count()) if there is None else _at(there) as connected:
-            yield connected
+        from distributed.comm import CommClosedError
+    except ImportError as error:
+        raise WorkersError(
+            f"PFAFN_SCHEDULER is set, but Dask cannot be used ({error}): run `pip install "
+            "'pfafn[cluster]'`, or unset it to work on this machine"
+        ) from error
+
+    there = os.environ["PFAFN_SCHEDULER"]
+    try:
+        with _at(there) as connected:
+            yield Crew(connected)
     except (CancelledError, CommClosedError) as lost:
         raise WorkersError(
-            f"the scheduler at {there or 'this machine'} is gone: start it again, and its workers; "
-            "what is done is kept, run the same again"
+            f"the scheduler at {there} is gone: start it again, and its workers; what is done is "
+            "kept, run the same again"
         ) from lost
-
-
-@contextmanager
-def _local(workers: int) -> Iterator["Client"]:
-    import dask
-    from distributed import Client, LocalCluster
-
-    shown = os.environ.get("PFAFN_DASHBOARD")
-    config: dict[str, Any] = {
-        # Another process is there at once where one was killed.
-        "distributed.worker.multiprocessing-method": "forkserver",
-        # No chunk waits at a worker that may die of another one.
-        "distributed.scheduler.worker-saturation": 1.0,
-        # A killed worker on this machine is known at once; elsewhere it may be a slow network.
-        "distributed.comm.timeouts.connect": "5s",
-        # Dask always opens ports for HTTP: nothing is served there unless it is asked for.
-        "distributed.worker.http.routes": [],
-    }
-    if not shown:
-        config["distributed.scheduler.http.routes"] = []
-    with (
-        dask.config.set(config),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host=HERE,
-            security=True,  # whoever else is on this machine cannot send work
-            dashboard_address=shown or f"{HERE}:0",
-            scheduler_kwargs={"dashboard": bool(shown)},
-            memory_limit=0,  # the few chunks under way are what is held
-            silence_logs=logging.CRITICAL,  # what a user must know comes as an error
-        ) as processes,
-        Client(processes, set_as_default=False) as connected,
-    ):
-        yield connected
 
 
 @contextmanager

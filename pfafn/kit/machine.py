@@ -4,8 +4,8 @@ PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAF
 how many processes train together; PFAFN_WORKERS = auto | loader processes of each;
 PFAFN_RECOMPUTE = 1 to train in less memory; PFAFN_COMPILE = auto | 0 | 1 to let torch.compile make
 networks faster, after minutes; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall
-time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work:
-`pfafn.kit.cluster`, which needs no torch.
+time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.kit.crew` and
+`pfafn.kit.cluster`, which need no torch.
 """
 
 import os

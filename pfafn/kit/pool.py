@@ -1,27 +1,24 @@
 """Work through many items on many workers: in order, in bounded memory, showing progress.
 
-Chunks of items go to Dask workers (`pfafn.kit.cluster`); few items are worked on in this process.
-What comes out is the same. A worker that dies costs the chunks it had: others do them again.
+Chunks of items go to processes of this machine (`pfafn.kit.crew`) or to a Dask cluster
+(`pfafn.kit.cluster`); few items are worked on in this process. What comes out is the same. A worker
+that dies costs what was under way: others do it again.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import count, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import uuid4
+from typing import Any, TypeVar
 
 import cv2
 
-from pfafn.kit import cluster
-from pfafn.kit.cluster import Look, WorkersError
+from pfafn.kit import cluster, crew
+from pfafn.kit.cluster import Look
+from pfafn.kit.crew import WorkersError
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress, tell
-
-if TYPE_CHECKING:
-    from distributed import Client, Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,8 +26,12 @@ Outcome = tuple[list[Any], UserError | None]
 
 CHUNK = 16  # items handed to a worker at once
 AHEAD = 3  # chunks per worker that are under way or wait to be taken
-WORTH = 10.0  # seconds of work left from which starting processes pays
-PATIENCE = 60  # seconds between two looks whether there are workers at all
+WORTH = 1.0  # seconds of work for which starting a process pays
+DEATHS = 3  # at the same work, one after the other
+
+
+class Killed(WorkersError):
+    """Workers were killed; the message names what they did."""
 
 
 def _work(
@@ -83,20 +84,24 @@ def _results(
 ) -> Iterator[Result]:
     """Begin in this process, and start others once it shows that they pay."""
     done, spent = 0, 0.0
-    while done < len(items) and not _worth_it(done, len(items) - done, spent):
+    while done < len(items) and not (workers := worth(done, len(items) - done, spent)):
         began = time.monotonic()
         result = function(items[done])
         spent += time.monotonic() - began
         done += 1
         yield result
     if done < len(items):
-        yield from spread(function, items[done:], reads, name, CHUNK)
+        yield from spread(function, items[done:], reads, name, CHUNK, workers)
 
 
-def _worth_it(done: int, left: int, spent: float) -> bool:
+def worth(done: int, left: int, spent: float) -> int:
+    """How many workers to begin with now; 0: go on in this process."""
     if cluster.address() is not None:
-        return True
-    return done == CHUNK and cluster.worker_count() > 1 and spent / done * left > WORTH
+        return 1  # how many there are is the cluster's business
+    if done != CHUNK:
+        return 0
+    pay = min(crew.worker_count(), int(spent / done * left / WORTH))
+    return pay if pay > 1 else 0
 
 
 def spread(
@@ -105,82 +110,68 @@ def spread(
     reads: Sequence[Path],
     name: Callable[[Item], object],
     size: int,
+    workers: int = 1,
 ) -> Iterator[Result]:
     """function(item) of every item, in order, `size` of them at a time by a worker.
 
-    See ordered_map. No more chunks are under way than AHEAD per worker, however slowly they are
-    taken.
+    workers: how many to start, if there is no cluster. See ordered_map.
     """
     elsewhere = cluster.address() is not None
     code, looks = (cluster.identity(), cluster.looks(reads)) if elsewhere else ({}, {})
-    with cluster.client() as client:
-        window = _Window(client, partial(_work, function, code, looks), name)
-        for first in range(0, len(items), size):
-            window.put(items[first : first + size])
-            while window.full():
-                yield from window.take()
-        while window.waiting:
-            yield from window.take()
-
-
-class _Window:
-    """The chunks that are under way or wait to be taken, in order."""
-
-    def __init__(
-        self, client: "Client", work: Callable[[Any], Outcome], name: Callable[[Any], object]
-    ) -> None:
-        self.client, self.work, self.name = client, work, name
-        self.waiting: deque[tuple[Sequence[Any], Future]] = deque()
-        self.workers: set[str] = set()
-        self._keys = zip(repeat(uuid4().hex), count())
-
-    def put(self, items: Sequence[Any]) -> None:
-        future = self.client.submit(partial(self.work, items), key=next(self._keys), pure=False)
-        self.waiting.append((items, future))
-
-    def full(self) -> bool:
-        threads = self.client.nthreads()
-        if lost := len(self.workers - threads.keys()):
-            tell(f"workers lost: {lost}; what they had is done again by others")
-        self.workers = set(threads)
-        # A worker that was lost may be about to come back.
-        return len(self.waiting) >= AHEAD * max(1, sum(threads.values()))
-
-    def take(self) -> Iterator[Any]:
-        """The results of the first chunk."""
-        from distributed import KilledWorker
-
+    work = partial(_work, function, code, looks)
+    in_vain = 0
+    while items:
+        done = 0
         try:
-            results, error = self._outcome(self.waiting[0][1])
-        except KilledWorker as killed:
-            raise self._deadly(killed.allowed_failures + 1) from killed
-        self.waiting.popleft()
-        yield from results
-        if error is not None:
-            raise error
-
-    def _outcome(self, future: "Future") -> Outcome:
-        while True:
-            try:
-                return future.result(timeout=PATIENCE)
-            except TimeoutError:
-                if future.done():  # raised by the work itself
-                    raise
-                if not self.client.nthreads():
-                    raise cluster.no_workers(self.client.scheduler.address) from None
-
-    def _deadly(self, deaths: int) -> WorkersError:
-        """Chunks that a worker had together are given up together: each may have killed it."""
-        killed = [items for items, future in self.waiting if _killed(future)]
-        suspects = [self.name(item) for items in killed for item in items]
-        return WorkersError(
-            f"{deaths} workers were killed one after the other, each while it worked on one of "
-            f"these: {', '.join(map(str, suspects))}. If memory ran out, set PFAFN_WORKERS to "
-            "fewer; else take out the file that does it. What is done is kept, run the same again"
-        )
+            with cluster.crew() if elsewhere else crew.crew(workers) as hands:
+                for result in _in_order(hands, work, items, name, size):
+                    yield result
+                    done += 1
+        except Killed:
+            in_vain = 0 if done else in_vain + 1
+            if elsewhere or in_vain == DEATHS:
+                raise
+            tell("a worker was killed; what was under way is done again by others")
+        items = items[done:]
 
 
-def _killed(future: "Future") -> bool:
-    from distributed import KilledWorker
+def _in_order(
+    hands: crew.Crew | cluster.Crew,
+    work: Callable[[Sequence[Any]], Outcome],
+    items: Sequence[Any],
+    name: Callable[[Any], object],
+    size: int,
+) -> Iterator[Any]:
+    """No more chunks are under way than AHEAD per worker, however slowly they are taken."""
+    chunks = (items[first : first + size] for first in range(0, len(items), size))
+    waiting: deque[tuple[Sequence[Any], Any]] = deque()
+    more = True
+    while more or waiting:
+        while more and len(waiting) < AHEAD * hands.size():
+            if more := next(chunks, None):
+                waiting.append((more, hands.submit(partial(work, more))))
+        yield from _first(hands, waiting, name)
 
-    return future.status == "error" and isinstance(future.exception(), KilledWorker)
+
+def _first(
+    hands: crew.Crew | cluster.Crew,
+    waiting: deque[tuple[Sequence[Any], Any]],
+    name: Callable[[Any], object],
+) -> Iterator[Any]:
+    """The results of the chunk that was handed out first. Raises Killed naming what kills."""
+    try:
+        results, error = hands.result(waiting[0][1])
+    except Exception as lost:
+        deadly = hands.deadly([future for _, future in waiting])
+        if not deadly:
+            raise
+        suspects = [name(item) for items, future in waiting if future in deadly for item in items]
+        raise Killed(
+            "workers were killed, each while it worked on one of these: "
+            f"{', '.join(map(str, suspects))}. If memory ran out, set PFAFN_WORKERS to fewer; else "
+            "take out the file that does it. What is done is kept, run the same again"
+        ) from lost
+    waiting.popleft()
+    yield from results
+    if error is not None:
+        raise error

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Subset
 from pfafn.fast.deploy import deploy
 from pfafn.fast.graph import recorded
 from pfafn.kit import cluster, machine
-from pfafn.kit.cluster import WorkersError
+from pfafn.kit.crew import WorkersError
 from pfafn.kit.machine import autocast
 from pfafn.kit.pool import spread
 from pfafn.kit.progress import Progress

@@ -1,7 +1,6 @@
 """Which samples each process sees, and when: micro-batches in a seeded order."""
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pfafn.kit import machine
 from pfafn.kit.errors import UserError
-from pfafn.kit.signals import BOTH, heirs_deaf
+from pfafn.kit.signals import heirs_deaf, listen
 from pfafn.params.sections import Schedule
 
 NOTICED = 0.2  # seconds after an error of the loader in which the end of its process is noticed
@@ -99,17 +98,6 @@ def set_up(worker: int) -> None:
     """
     cv2.setNumThreads(0)
     threading.Thread(target=listen, daemon=True).start()
-
-
-def listen() -> None:
-    """End this process when its parent says so; where nobody tells who asks (macOS), when asked."""
-    parent = multiprocessing.parent_process().pid
-    if hasattr(signal, "sigwaitinfo"):
-        while signal.sigwaitinfo(BOTH).si_pid != parent:
-            pass
-    else:
-        signal.sigwait(BOTH)
-    os._exit(1)  # as of one that was killed: its batches are missing
 
 
 def read(loader: DataLoader) -> Iterator[Any]:

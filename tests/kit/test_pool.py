@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from contextlib import nullcontext
 from functools import partial
@@ -11,9 +12,10 @@ import pytest
 from distributed import LocalCluster
 from distributed.comm import CommClosedError
 
-from pfafn.kit import cluster, pool
+from pfafn.kit import cluster, crew, pool
+from pfafn.kit.crew import WorkersError
 from pfafn.kit.errors import UserError
-from pfafn.kit.pool import AHEAD, CHUNK, WorkersError, ordered_map
+from pfafn.kit.pool import AHEAD, CHUNK, ordered_map
 
 ITEMS = range(10 * CHUNK + 3)
 BAD = 5 * CHUNK + 4
@@ -84,7 +86,7 @@ def test_a_killed_worker_costs_what_it_had_and_nothing_else(address: str, tmp_pa
 @pytest.mark.slow
 def test_work_that_kills_every_worker_is_named(address: str) -> None:
     results = ordered_map(deadly, ITEMS, "x", name=lambda number: f"<photo {number}>")
-    with pytest.raises(WorkersError, match=rf"4 workers were killed.*<photo {BAD}>"):
+    with pytest.raises(WorkersError, match=rf"workers were killed.*<photo {BAD}>"):
         list(results)
 
 
@@ -131,6 +133,13 @@ def test_without_a_scheduler_at_the_address_it_says_how_to_start_one(
         list(ordered_map(square, ITEMS, "x"))
 
 
+def test_without_dask_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PFAFN_SCHEDULER", "tcp://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "distributed.comm", None)
+    with pytest.raises(WorkersError, match=r"pip install 'pfafn\[cluster\]'"):
+        list(ordered_map(square, ITEMS, "x"))
+
+
 def test_without_workers_it_says_how_to_start_some(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "JOIN", 0.2)
     options = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
@@ -147,7 +156,7 @@ def test_a_lost_scheduler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_at", nullcontext)
     with (
         pytest.raises(WorkersError, match="tcp://10.0.0.5:8786 is gone.*run the same again"),
-        cluster.client(),
+        cluster.crew(),
     ):
         raise CommClosedError
 
@@ -164,20 +173,30 @@ def test_settings_that_are_none_are_told(
 
 
 def test_little_work_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "client", lambda: pytest.fail("started some"))
+    monkeypatch.setattr(crew, "crew", lambda _: pytest.fail("started some"))
     monkeypatch.setenv("PFAFN_WORKERS", "2")
     assert list(ordered_map(square, ITEMS, "x")) == [n * n for n in ITEMS]
 
 
 def test_much_work_begins_here_and_goes_on_in_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "WORTH", 0.0)
+    monkeypatch.setattr(pool, "WORTH", 1e-9)
     monkeypatch.setenv("PFAFN_WORKERS", "2")
     spread_from = []
 
-    def spread(function, items, *_):
-        spread_from.append(items[0])
+    def spread(function, items, *given):
+        spread_from.append((items[0], given[-1]))
         return map(function, items)
 
     monkeypatch.setattr(pool, "spread", spread)
     assert list(ordered_map(square, ITEMS, "x")) == [n * n for n in ITEMS]
-    assert spread_from == [CHUNK]
+    assert spread_from == [(CHUNK, 2)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "started"), [(0, 0), (1.9, 0), (2.1, 2), (5.5, 5), (8.1, 8), (1000, 8)]
+)
+def test_as_many_processes_are_started_as_have_a_second_of_work(
+    seconds: float, started: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFAFN_WORKERS", "8")
+    assert pool.worth(CHUNK, left=100, spent=CHUNK * seconds / 100) == started

@@ -5,22 +5,22 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
-from distributed import Client
-from test_pool import ITEMS, deadly_once
+from test_pool import BAD, ITEMS, deadly, deadly_once, late, refused, square
 
-from pfafn.kit import cluster, pool
-from pfafn.kit.pool import ordered_map
+from pfafn.kit import crew, pool
+from pfafn.kit.crew import WorkersError
+from pfafn.kit.errors import UserError
+from pfafn.kit.pool import AHEAD, CHUNK, ordered_map
 
 PARENT = """
 import os, time
-from pfafn.kit import pool
-pool.WORTH = 0.0
+from pfafn.kit import crew, pool
+pool.WORTH = 1e-9
 def pid(number):
     time.sleep(0.05)
     return os.getpid()
@@ -37,30 +37,51 @@ def listening() -> list[tuple[str, int]]:
     return [tuple(c.laddr) for c in found if c.status == psutil.CONN_LISTEN]
 
 
-def test_a_killed_process_is_replaced_and_told_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(pool, "WORTH", 0.0)
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that pay, on a machine without Dask."""
+    monkeypatch.setattr(pool, "WORTH", 1e-9)
     monkeypatch.setenv("PFAFN_WORKERS", "2")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+
+def test_a_killed_process_is_replaced_and_told_of(
+    two: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     work = list(ITEMS) * 3
     assert list(ordered_map(partial(deadly_once, folder=tmp_path), work, "x")) == work
-    assert "workers lost: 1" in capsys.readouterr().err
+    assert capsys.readouterr().err.count("a worker was killed") == 1
+    again = len(list(tmp_path.glob("*-*"))) - len(work)
+    assert again <= AHEAD * 2 * CHUNK
 
 
-def test_nobody_else_can_send_work_or_look_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PFAFN_WORKERS", "1")
+def test_work_that_kills_each_process_is_named_with_what_was_done_beside_it(two: None) -> None:
+    results = ordered_map(deadly, ITEMS, "x", name=lambda number: f"<photo {number}>")
+    with pytest.raises(WorkersError, match=rf"workers were killed.*<photo {BAD}>") as told:
+        list(results)
+    assert str(told.value).count("<photo") <= 2 * CHUNK
+
+
+def test_errors_come_through_as_in_this_process(two: None) -> None:
+    results = ordered_map(refused, ITEMS, "x")
+    assert [next(results) for _ in range(BAD)] == list(range(BAD))
+    with pytest.raises(UserError, match=f"^{BAD} is bad$"):
+        next(results)
+    with pytest.raises(TimeoutError, match="the disk is slow"):
+        list(ordered_map(late, ITEMS, "x"))
+
+
+def test_other_code_than_this_process_has_loaded_does_no_work() -> None:
+    assert crew.alike(crew.__file__, int) == 0
+    with pytest.raises(WorkersError, match="loaded from /there, but .* set PYTHONPATH to /there"):
+        crew.alike("/there/pfafn/kit/crew.py", int)
+
+
+def test_nobody_else_can_send_work_or_look_on(two: None) -> None:
     before = set(listening())
-    with cluster.client() as client:
-        opened = set(listening()) - before
-        assert opened
-        assert {host for host, _ in opened} == {"127.0.0.1"}
-        assert 8787 not in {port for _, port in opened}
-        for _, port in opened:
-            with pytest.raises(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
-        address = client.scheduler.address.replace("tls://", "tcp://")
-        with pytest.raises(OSError):
-            Client(address, timeout=1, set_as_default=False)
+    results = ordered_map(square, ITEMS, "x")
+    assert [next(results) for _ in range(CHUNK + 1)][-1] == CHUNK**2
+    assert psutil.Process().children(recursive=True)
     assert set(listening()) == before
 
 
@@ -82,7 +103,7 @@ def test_the_processes_end_with_the_one_they_work_for(number: int, tmp_path: Pat
     assert len(started) >= 2
     # Ctrl-C reaches all of them.
     (os.killpg if number == signal.SIGINT else os.kill)(parent.pid, number)
-    parent.communicate(timeout=60)
+    assert parent.communicate(timeout=60)[1].count("Traceback") <= 1
     end = time.monotonic() + 60
     while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in started):
         assert time.monotonic() < end, "still there after a minute"

@@ -6,7 +6,7 @@ import pytest
 import tinyset
 import torch
 
-from pfafn.kit.cluster import WorkersError
+from pfafn.kit.crew import WorkersError
 from pfafn.learning import fakes
 from pfafn.params.file import Params
 
