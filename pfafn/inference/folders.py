@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from pfafn.data.pairs import read_lines
+from pfafn.inference.lanes import lane, one_ahead
 from pfafn.inference.names import inside, named
 from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
 from pfafn.kit.errors import UserError
@@ -144,20 +146,40 @@ def dress_all(
 
     note(text) is called with what of a picture is doubtful, perhaps more than once. A picture is
     decoded and encoded once for all jobs that lie near each other; how many are held does not grow
-    with their number.
+    with their number. Beside a GPU that draws, the next pictures are read and the last one is
+    written.
     """
     person = lru_cache(1)(partial(encode_person, model, note))
     garment = lru_cache(HELD)(partial(encode_garment, model, note))
+
+    def pair(job: Job) -> tuple[EncodedPerson, EncodedGarment]:
+        return person(job.person), garment(job.garment, job.mask)
+
     failures = {}
-    with Progress("tryon", len(todo), unit="pictures") as progress:
-        for job in in_blocks(todo):
+    progress = Progress("tryon", len(todo), unit="pictures")
+    with progress, lane(model.device) as ahead, lane(model.device) as after:
+        written: tuple[Job, Future[None]] | None = None
+        for job, coming in one_ahead(ahead, pair, in_blocks(todo)):
+            settle(written, failures)
+            written = None
             try:
-                pair = person(job.person), garment(job.garment, job.mask)
-                write_picture(job.out, model.dress([pair])[0])
+                image = model.dress([coming.result()])[0]
+                written = job, after.submit(write_picture, job.out, image)
             except (UserError, OSError) as error:
                 failures[job] = str(error)
             progress.advance()
+        settle(written, failures)
     return {job: failures[job] for job in todo if job in failures}
+
+
+def settle(written: tuple[Job, Future[None]] | None, failures: dict[Job, str]) -> None:
+    """Wait for a picture that is being written; a failure is noted."""
+    if written:
+        job, done = written
+        try:
+            done.result()
+        except (UserError, OSError) as error:
+            failures[job] = str(error)
 
 
 def in_blocks(todo: list[Job]) -> list[Job]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from iccprofiles import encoded
 
 from pfafn.inference.folders import (
@@ -27,6 +28,8 @@ SIZE = (36, 48)
 class Pasting:
     """Stands in for a model: a try-on is the person, and the garment where its mask is."""
 
+    device = torch.device("cpu")
+
     def encode_person(self, photo: PersonPhoto) -> PersonPhoto:
         return photo
 
@@ -35,6 +38,14 @@ class Pasting:
 
     def dress(self, pairs: list[tuple[PersonPhoto, GarmentPhoto]]) -> list[np.ndarray]:
         return [np.where(g.mask[..., None] > 0, g.rgb, p.rgb) for p, g in pairs]
+
+
+@pytest.fixture(params=["cpu", "cuda"], autouse=True)
+def _on_each_kind_of_device(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a GPU pictures are read and written by threads of their own."""
+    monkeypatch.setattr(Pasting, "device", torch.device(request.param))
 
 
 @pytest.fixture
