@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
+from pfafn.kit import machine
+
 EAGER = 2  # calls before one is recorded: kernels are chosen, and a single picture wants no graph
 MOST = 8  # graphs of a function; of more shapes, those are dropped that were not used for longest
 
@@ -78,8 +80,8 @@ def shape(tensor: Tensor) -> Hashable:
 
 
 def recorded(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
-    """The function itself, on a GPU recorded."""
-    return Recorded(function) if device.type == "cuda" else function
+    """The function itself, recorded where that is done (`pfafn.kit.machine`)."""
+    return Recorded(function) if machine.records(device) else function
 
 
 def both(device: torch.device, one: Callable[[], Any], other: Callable[[], Any]) -> tuple[Any, Any]:

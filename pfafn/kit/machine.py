@@ -2,7 +2,8 @@
 
 PFAFN_DEVICE = auto | cpu | cuda[:i]; PFAFN_PRECISION = auto | fp32 | bf16; PFAFN_PROCESSES = auto |
 how many processes train together; PFAFN_WORKERS = auto | loader processes of each;
-PFAFN_RECOMPUTE = 1 to train in less memory; PFAFN_COMPILE = auto | 0 | 1 to let torch.compile make
+PFAFN_RECOMPUTE = 1 to train in less memory; PFAFN_GRAPH = auto | 0 to record what a GPU does again
+and again, and not to wait for it; PFAFN_COMPILE = auto | 0 | 1 to let torch.compile make
 networks faster, after minutes; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall
 time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.kit.crew` and
 `pfafn.kit.cluster`, which need no torch.
@@ -84,6 +85,14 @@ def workers() -> int:
     if os.environ.get("PFAFN_WORKERS", "auto") == "auto":
         return 0 if (os.cpu_count() or 1) <= 2 else 4
     return count("PFAFN_WORKERS", 0)
+
+
+def records(on: torch.device) -> bool:
+    """PFAFN_GRAPH: whether what is done there again and again is recorded; auto: on a GPU."""
+    wanted = os.environ.get("PFAFN_GRAPH", "auto")
+    if wanted not in ("auto", "0"):
+        raise RuntimeSettingError(f"PFAFN_GRAPH is {wanted!r}, expected auto or 0")
+    return wanted == "auto" and on.type == "cuda"
 
 
 def compiles(calls: int) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from pfafn.fast.graph import Recorded
+from pfafn.kit import machine
 from pfafn.kit.joint import join_batch_norms, joint_terms
 from pfafn.params.sections import Optimizer
 from pfafn.training.health import NotFinite, Sentinel, check_finite, check_gradients
@@ -122,7 +123,7 @@ class Trainer:
 
 def records(fabric: Fabric) -> bool:
     """Whether steps are recorded: on one GPU; several processes wait for each other."""
-    return fabric.device.type == "cuda" and fabric.world_size == 1
+    return machine.records(fabric.device) and fabric.world_size == 1
 
 
 class Unsettled(NamedTuple):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pfafn.fast import graph
 from pfafn.fast.graph import EAGER, MOST, Recorded, both, recorded
+from pfafn.kit.machine import RuntimeSettingError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -129,9 +130,14 @@ def test_where_there_is_no_memory_for_a_graph_it_is_computed_without() -> None:
     assert list(quick.recordings.values()) == [None]
 
 
-def test_only_a_gpu_records() -> None:
+def test_only_a_gpu_records_and_only_if_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recorded(double, CPU) is double
     assert isinstance(recorded(double, GPU), Recorded)
+    monkeypatch.setenv("PFAFN_GRAPH", "0")
+    assert recorded(double, GPU) is double
+    monkeypatch.setenv("PFAFN_GRAPH", "1")
+    with pytest.raises(RuntimeSettingError, match="PFAFN_GRAPH is '1', expected auto or 0"):
+        recorded(double, GPU)
 
 
 def test_of_two_that_need_nothing_of_each_other_both_are_given() -> None:
