@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 import fuzz
 import pytest
 import tinyset
+import torch
 from torch.utils.data import default_collate
 
 from pfafn.evaluation.testset import TestSet
@@ -19,6 +21,8 @@ from pfafn.weights import model_file
 def repeatable() -> None:
     """As in the commands that train: what the bits are compared of must repeat."""
     machine.repeat()
+    # In stages that tests start, too, whatever else runs.
+    os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ DECIDES_NOTHING = {
     "pfafn.kit.pool": "who works: what comes out is in order",
     "pfafn.kit.progress": "what is shown",
     "pfafn.kit.signals": "when to stop; what resumes goes on bit for bit",
+    "pfafn.kit.threads": "how many compute: their number is in the fingerprint",
     "pfafn.kit.versions": "what provenance.json tells",
     "pfafn.params": "the values themselves stand in params.yaml, none is a default",
     "pfafn.stages.entry": "how a stage starts and what is said of errors",

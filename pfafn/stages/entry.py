@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from pfafn.kit import lock
+from pfafn.kit import lock, threads
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import tell
 from pfafn.kit.signals import Stopped, stopping
@@ -24,14 +24,16 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def main(run: Callable[[Params, Path], object], *, trains: bool = False) -> None:
     """Call run(params, artifacts) on ./params.yaml and ./artifacts.
 
-    trains: in a process that computes repeatably and keeps its memory from step to step.
+    trains: in a process that computes repeatably and keeps its memory from step to step. What
+    computes with torch on a CPU gets a thread for each free core (`pfafn.kit.threads`).
     A user's error becomes its message on stderr and exit code 1; so do a retraining that is going
     on and that this process is no part of, and a disk that is full or cannot be read. SIGTERM and
     SIGINT become a sentence and exit code 128 + signal.
     """
     try:
         check_folder()
-        with stopping(), lock.shared(lock.LOCK), tuned() if trains else nullcontext():
+        tuning = tuned() if trains else nullcontext()
+        with stopping(), lock.shared(lock.LOCK), threads.choosing(), tuning:
             run(Params.load(), ARTIFACTS)
     except Stopped as stopped:
         tell(f"stopped by {stopped.signal.name}: run the same again, it goes on from what is done")

@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pfafn.kit import threads
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import content_key, file_hash, write_json
 from pfafn.kit.versions import LIBRARIES, git_commit
@@ -54,13 +55,29 @@ class StageOutput:
         self.params = params
         self.rounding = rounding
         self.code = code_version(work.name)
-        facts = (inputs, params, self.code, libraries(), rounding)  # all that its bytes depend on
-        self.work = work / content_key(facts)[:16]
+        self.place = work
+        self.work = self.unfinished(rounding)
         self.samples = 0  # a stage counts what it worked through
         self.extra: dict[str, Any] = {}  # what else belongs into provenance.json
 
     def __truediv__(self, name: str) -> Path:
         return self.folder / name
+
+    def unfinished(self, rounding: Mapping[str, Any]) -> Path:
+        """Where this is kept while it is half done, if it rounds so."""
+        facts = (self.inputs, self.params, self.code, libraries(), rounding)  # all its bytes need
+        return self.place / content_key(facts)[:16]
+
+    def settle_threads(self) -> None:
+        """Settle with how many threads this is computed: what is half done goes on with its own."""
+
+        def begun(count: int) -> bool:
+            folder = self.unfinished({**self.rounding, "threads": count})
+            return folder.is_dir() and any(folder.iterdir())
+
+        if "threads" in self.rounding:
+            self.rounding = {**self.rounding, "threads": threads.settle(begun)}
+            self.work = self.unfinished(self.rounding)
 
     def take(self, *names: str) -> None:
         """Move finished folders from `work` here."""
@@ -78,8 +95,9 @@ def stage_output(
     """Run a stage's body against a scratch folder, then rename it to `out` = .../STAGE.
 
     inputs: every file or folder read. params: those it declares, and no other. rounding: of a stage
-    that computes with torch, `machine.rounding()`. The body writes into the yielded folder;
-    provenance.json, which tells all this, is added. If the body raises, `out` is as it was before.
+    that computes with torch, `machine.rounding()`, but for the number of threads, which is settled
+    here (`pfafn.kit.threads`). The body writes into the yielded folder; provenance.json, which
+    tells all this, is added. If the body raises, `out` is as it was before.
 
     Raises StageBusy if another process runs this stage, DamagedInput if an input is not what the
     stage that made it wrote.
@@ -96,6 +114,7 @@ def stage_output(
         try:
             hashes = {path.as_posix(): sound_hash(path) for path in inputs}
             output = StageOutput(scratch, workplace.place(out), hashes, plain, rounding or {})
+            output.settle_threads()
             workplace.prune(output.work.parent, output.work.name)
             yield output
             write_json(scratch / "provenance.json", provenance(output, time.monotonic() - started))

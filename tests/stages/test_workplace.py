@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import verbs
 
+from pfafn.kit import threads
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import file_hash
 from pfafn.stages import entry, workplace
@@ -73,6 +74,22 @@ def test_it_survives_a_failure_and_goes_with_success(out: Path) -> None:
     with stage_output(out, [], {}) as output:
         assert (output.work / "half").read_text() == "done"
     assert not output.work.exists()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_of_what_was_begun_with_other_threads_whatever_is_kept_goes_on(
+    out: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    monkeypatch.setattr(threads, "settle", lambda begun: 2)
+    with pytest.raises(ZeroDivisionError), stage_output(out, [], {}, {"threads": 4}) as output:
+        output.work.mkdir(parents=True)
+        if kept:
+            (output.work / "half").write_text("done")
+        raise ZeroDivisionError
+    monkeypatch.setattr(threads, "settle", lambda begun: next(filter(begun, (4, 3, 2, 1)), 3))
+    with stage_output(out, [], {}, {"threads": 4}) as again:
+        assert (again.work == output.work) == (again.work / "half").exists() == kept
+        assert again.rounding == {"threads": 2 if kept else 3}
 
 
 def test_the_oldest_of_other_computations_are_pruned(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""One thread for each core that nobody else uses, settled once, by a command alone."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+
+from pfafn.kit import threads
+
+CORES, OTHERS = {0, 2, 3, 5}, {1, 4}  # this process's, and the machine's other ones
+TICKS = os.sysconf("SC_CLK_TCK")  # per second
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A machine of four cores for us, and a torch of as many threads, that others use as told."""
+    stat, passed, set_to = tmp_path / "stat", [0.0], [4]
+
+    def told(ticks: float) -> None:
+        # user nice system idle iowait irq softirq steal: only ours and only work must count.
+        idle = round(passed[0] * TICKS)
+        own = "".join(f"cpu{n} {ticks / 4:.0f} 7 7 {idle} {idle} 7 7 {idle}\n" for n in CORES)
+        far = "".join(f"cpu{n} {idle} 0 0 0 0 0 0 0\n" for n in OTHERS)
+        stat.write_text(f"cpu  1 2 3 4\n{own}{far}intr 5\n")
+
+    def machine(*loads: float, own: float = 0.0) -> list[int]:
+        moments, worked = iter(loads), [0.0]
+
+        def sleep(seconds: float) -> None:
+            passed[0] += seconds
+            worked[0] += (next(moments) + own) * seconds * TICKS
+            told(worked[0])
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        monkeypatch.setattr(time, "process_time", lambda: passed[0] * own)
+        told(0)
+        return set_to
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "STAT", stat)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: CORES)
+    monkeypatch.setattr(time, "monotonic", lambda: passed[0])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: set_to[-1])
+    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
+    return machine
+
+
+def settled(begun: Callable[[int], bool] = lambda count: False, choosing: bool = True) -> int:
+    with threads.choosing() if choosing else nullcontext():
+        found = threads.settle(begun)
+    assert found == torch.get_num_threads()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("busy", "expected"), [(0.0, 4), (0.3, 4), (0.7, 3), (1.0, 3), (2.0, 2), (4.0, 1), (3.7, 1)]
+)
+def test_each_core_that_others_keep_busy_is_left_to_them(
+    beside: Callable, busy: float, expected: int
+) -> None:
+    beside(*[busy] * threads.LOOKS)
+    assert settled() == expected
+
+
+def test_a_burst_of_work_is_waited_for(beside: Callable) -> None:
+    beside(3.0, 1.0, 0.1)
+    assert settled() == 4
+
+
+def test_what_this_process_does_itself_takes_no_core(beside: Callable) -> None:
+    beside(0.0, own=3.0)
+    assert settled() == 4
+
+
+def test_less_threads_than_free_cores_stay_as_they_are(beside: Callable) -> None:
+    beside(*[1.0] * threads.LOOKS).append(2)
+    assert settled() == 2
+
+
+@pytest.mark.parametrize("number", [1, 3, 4])
+def test_work_half_done_goes_on_with_the_threads_it_was_begun_with(
+    beside: Callable, number: int
+) -> None:
+    beside()  # no look is needed
+    assert settled(lambda count: count == number) == number
+
+
+def test_the_users_own_number_wins(beside: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside()
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert settled(lambda count: count == 1) == 4
+
+
+def test_a_library_call_changes_nothing(beside: Callable) -> None:
+    beside()
+    assert settled(lambda count: count == 1, choosing=False) == 4
+
+
+def test_where_the_system_does_not_tell_nothing_changes(beside: Callable) -> None:
+    beside()
+    threads.STAT.unlink()
+    assert settled(lambda count: count == 1) == 4
+
+
+def test_fewer_threads_are_told(beside: Callable, capsys: pytest.CaptureFixture[str]) -> None:
+    beside(*[1.0] * threads.LOOKS)
+    settled()
+    assert capsys.readouterr().err == (
+        "computing with 3 of 4 threads, as other programs use the other cores "
+        "(OMP_NUM_THREADS sets another number)\n"
+    )
+
+
+@pytest.mark.skipif(not threads.STAT.exists(), reason="Linux tells what its cores do")
+def test_this_machine_tells_what_it_does() -> None:
+    before, began = threads.others(), time.monotonic()
+    time.sleep(0.02)
+    most = len(os.sched_getaffinity(0)) * (time.monotonic() - began + 0.05)
+    assert -0.05 <= threads.others() - before <= most
