@@ -71,6 +71,11 @@ def test_a_burst_of_work_is_waited_for(beside: Callable) -> None:
     assert settled() == 4
 
 
+def test_the_quietest_moment_tells_what_stays_busy(beside: Callable) -> None:
+    beside(3.0, 1.0, *[3.0] * (threads.LOOKS - 2))
+    assert settled() == 3
+
+
 def test_what_this_process_does_itself_takes_no_core(beside: Callable) -> None:
     beside(0.0, own=3.0)
     assert settled() == 4

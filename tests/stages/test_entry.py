@@ -3,12 +3,14 @@
 import errno
 import os
 import runpy
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from declared import STAGES
 from safetensors import SafetensorError
 
+from pfafn.kit import threads
 from pfafn.kit.errors import UserError
 from pfafn.params.file import Params
 from pfafn.stages import entry, register
@@ -26,6 +28,15 @@ def ended(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path) -> str:
     with pytest.raises(SystemExit) as caught:
         entry.main(run)
     return str(caught.value)
+
+
+def test_a_stage_that_is_started_may_choose_its_threads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    chosen = []
+    monkeypatch.setattr(threads, "choosing", lambda: nullcontext(chosen.append("may choose")))
+    ended(UserError("later"), monkeypatch, tmp_path)
+    assert chosen == ["may choose"]
 
 
 ROOM = "make room and run the same again, it goes on from the last resume point"
