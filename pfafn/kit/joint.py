@@ -35,7 +35,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
         found = values.new_empty(processes(), *values.shape)
-        dist.all_gather_single(found, values[None].contiguous())
+        dist.all_gather(list(found), values.contiguous())
         return found
 
     @staticmethod
