@@ -1,15 +1,16 @@
 """How fast and how large: try-on and training made fast, against the networks as they read.
 
-    python -m benchmarks [--quick] [--only NAME ...] [--threads N] [--json FILE] [--compare FILE]
+    python -m benchmarks [--quick] [--only NAME ...] [--seconds N] [--json FILE] [--compare FILE]
 
-Prints Markdown and writes JSON. Every variant is measured in the same run as the plain one, which
+Tells each row when it is there, and prints Markdown and writes JSON of what there is, also when it
+is stopped or out of time. Every variant is measured in the same run as the plain one, which
 leaves `pfafn.fast` out, in rounds that run each once; medians and quartiles are of the rounds.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ from benchmarks.data_path import data_path
 from benchmarks.files import from_files
 from benchmarks.machine import ceilings, describe
 from benchmarks.memory import memory
-from benchmarks.rows import Row, from_json, markdown, slower, to_json
+from benchmarks.rows import Row, from_json, line, markdown, slower, to_json
 from benchmarks.schedule import schedule
 from benchmarks.subject import QUICK, Scale, network
+from benchmarks.timing import OutOfTime, within
 from benchmarks.training import training
 from benchmarks.variants import networks
 from pfafn.kit import machine
+from pfafn.kit.files import write_text
+from pfafn.kit.signals import Stopped, stopping
 
 SECTIONS = ("tryon", "parts", "growth", "gallery", "compiled", "files", "memory", "data",
             "training", "schedule", "ablation")  # fmt: skip
@@ -39,13 +43,15 @@ WITH_NETWORKS = {"tryon", "parts", "growth", "gallery", "compiled"}
 def arguments(given: list[str] | None) -> argparse.Namespace:
     lines = __doc__.splitlines()
     parser = argparse.ArgumentParser(
-        "python -m benchmarks", description=lines[0], epilog=" ".join(lines[4:])
+        "python -m benchmarks", description=lines[0], epilog=" ".join(lines[4:]).strip()
     )
     parser.add_argument("--quick", action="store_true", help="tiny networks: does it all run?")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=USUAL, metavar="NAME",
                         help=f"some of: {' '.join(SECTIONS)}; default: all but "
                              f"{', '.join(LONG)}, each of which takes minutes")  # fmt: skip
     parser.add_argument("--threads", type=int, help="of torch; by default as torch chooses")
+    parser.add_argument("--seconds", type=float, default=0,
+                        help="end after so many, with what is measured by then")  # fmt: skip
     parser.add_argument("--rounds", type=int, help="how often each variant is measured")
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), metavar="FILE",
                         help="where the numbers go, default build/benchmarks.json")  # fmt: skip
@@ -54,14 +60,14 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> Iterator[list[Row]]:
+def measure(scale: Scale, only: Collection[str], device: torch.device) -> Iterator[Row]:
     """The rows of the machine's ceilings and of each chosen section, as they are there."""
     found, best = ceilings(device, scale.rounds)
-    yield found
+    yield from found
     nets = {}
     if WITH_NETWORKS & set(only):
         nets = networks(network("student", scale.widths), device)
-    sections: dict[str, Callable[[], list[Row]]] = {
+    sections: dict[str, Callable[[], Iterable[Row]]] = {
         "tryon": lambda: inference.alone(nets, scale, device, best),
         "growth": lambda: inference.growth(nets, scale, device, best),
         "parts": lambda: inference.parts(nets, scale, device),
@@ -85,7 +91,7 @@ def measure(scale: Scale, only: tuple[str, ...], device: torch.device) -> Iterat
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         if name not in WITH_NETWORKS:
             nets.clear()
-        yield sections[name]()
+        yield from sections[name]()
 
 
 def settings(scale: Scale) -> dict[str, Any]:
@@ -108,16 +114,22 @@ def main(given: list[str] | None = None) -> int:
     here = describe(device)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     found: list[Row] = []
-    for more in measure(scale, asked.only, device):
-        found += more
-        report = {"machine": here, "settings": settings(scale)}
-        report["rows"] = [to_json(row) for row in found]
-        asked.json.write_text(json.dumps(report, indent=1) + "\n")
-
+    code = 0
+    try:
+        with stopping(), within(asked.seconds):
+            for row in measure(scale, asked.only, device):
+                found.append(row)
+                print(line(row), file=sys.stderr, flush=True)
+                report = {"machine": here, "settings": settings(scale)}
+                report["rows"] = [to_json(row) for row in found]
+                write_text(asked.json, json.dumps(report, indent=1) + "\n")
+    except (Stopped, OutOfTime) as end:
+        code = end.code if isinstance(end, Stopped) else 0
+        print(f"ended before all was measured: {end}", file=sys.stderr)
     print(f"# Benchmarks\n\n{', '.join(f'{k} {v}' for k, v in here.items() if v)}\n")
     print(markdown(found))
-    if before is None:
-        return 0
+    if before is None or code:
+        return code
     lost = slower(found, [from_json(row) for row in before["rows"]])
     print("\n" + ("\n".join(["Slower than before:", *lost]) if lost else "Nothing is slower."))
     return 1 if lost else 0

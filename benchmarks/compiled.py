@@ -68,12 +68,12 @@ def warm_up(make: Callable[[], Callable[[], Tensor]]) -> tuple[Callable[[], Tens
 
 def compiled(
     nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]
-) -> list[Row]:
+) -> Iterator[Row]:
     """The default precision's try-on as it is and compiled, against the plain one."""
     variant = PRECISIONS[machine.precision(device)]
     own = {name: nets[name] for name in (PLAIN, variant)}
-    return [row for count in BATCHES[device.type]
-            for row in case(own, variant, count, scale, device, best[variant])]  # fmt: skip
+    for count in BATCHES[device.type]:
+        yield from case(own, variant, count, scale, device, best[variant])
 
 
 def case(

@@ -69,26 +69,23 @@ FORMS: dict[str, Callable[[], Any]] = {
 PACKED = {PLAIN: images.encode_png, OWN: images.pack}
 
 
-def data_path(scale: Scale, device: torch.device) -> list[Row]:
-    found: list[Row] = []
+def data_path(scale: Scale, device: torch.device) -> Iterator[Row]:
     for size in scale.data_sizes:
         with tempfile.TemporaryDirectory() as folder:
-            found += reading(Path(folder), size, scale)
+            yield from reading(Path(folder), size, scale)
     with tempfile.TemporaryDirectory() as folder:
         source = samples.write(Path(folder) / "source", scale.data_sizes[0], scale.data_samples)
-        found += against_training(source, scale, device)
+        yield from against_training(source, scale, device)
         for times in scale.data_growth:
-            found += opening(samples.grown(source, Path(folder) / f"{times}", times), scale)
+            yield from opening(samples.grown(source, Path(folder) / f"{times}", times), scale)
         few, many = (Path(folder) / f"read {times}" for times in (1, TIMES))
-        found += memory([samples.grown(source, few, 1), samples.grown(source, many, TIMES)])
-    return found
+        yield from memory([samples.grown(source, few, 1), samples.grown(source, many, TIMES)])
 
 
-def reading(folder: Path, size: tuple[int, int], scale: Scale) -> list[Row]:
+def reading(folder: Path, size: tuple[int, int], scale: Scale) -> Iterator[Row]:
     """Seconds per sample in batches, read by this process or by others for it, in both forms."""
     number = scale.data_samples // (1 if size[0] < LARGE else 8)
     folders = {f: samples.write(folder / f, size, number, PACKED[f]) for f in FORMS}
-    found = []
     for name, strength in STRENGTHS.items():
         for workers in WORKERS:
             sources = {form: batches(folders[form], form, workers, strength) for form in FORMS}
@@ -98,8 +95,7 @@ def reading(folder: Path, size: tuple[int, int], scale: Scale) -> list[Row]:
                     taken[form].append(pace(source, number // BATCH, workers))
             case = f"{size[0]}x{size[1]}, {name}, {workers} workers"
             notes = {form: in_cores(taken[form], workers) for form in FORMS}
-            found += rows(READING, case, taken, base=PLAIN, notes=notes)
-    return found
+            yield from rows(READING, case, taken, base=PLAIN, notes=notes)
 
 
 def batches(

@@ -69,12 +69,15 @@ def apart(variant: str, scale: Scale, device: torch.device) -> Iterator[Callable
     yield run
 
 
-def growth(nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]) -> list[Row]:
+def growth(
+    nets: Networks, scale: Scale, device: torch.device, best: dict[str, float]
+) -> Iterator[Row]:
     """The same per picture at other sizes and in batches."""
     shapes = [(1, size) for size in scale.sizes] + [(count, scale.size) for count in scale.batches]
     few = scale._replace(rounds=scale.gallery_rounds)
     section = "Growth of a try-on, network only, per picture"
-    return [row for shape in shapes for row in case(section, nets, few, shape, device, best)]
+    for shape in shapes:
+        yield from case(section, nets, few, shape, device, best)
 
 
 def case(

@@ -8,6 +8,7 @@ prints two numbers of MiB: after importing everything, and at most. On a GPU, wh
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -27,12 +28,13 @@ MIB = 2**20
 PROCESSES = 5  # of each variant
 
 
-def memory(net: TryOnNet, cases: list[tuple[tuple[int, int], int]]) -> list[Row]:
+def memory(net: TryOnNet, cases: list[tuple[tuple[int, int], int]]) -> Iterator[Row]:
     """Peak of each variant's process for each size and batch."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "student.safetensors"
         model_file.save(net, path, {"image": list(cases[0][0])})
-        return [row for size, count in cases for row in case(path, size, count)]
+        for size, count in cases:
+            yield from case(path, size, count)
 
 
 def case(path: Path, size: tuple[int, int], count: int) -> list[Row]:

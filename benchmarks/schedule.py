@@ -4,7 +4,7 @@ A sample of a training is one of the loop's own steps, data at hand; reading is 
 (`benchmarks.data_path`). Its perceptual network has drawn weights, which cost the same.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
-from benchmarks.apart import Turn, in_turns
+from benchmarks.apart import Turn, here, in_turns
 from benchmarks.memory import most_used
 from benchmarks.rows import Row, rows
 from benchmarks.subject import Scale, batch, network
@@ -143,6 +143,8 @@ PACKED = {
 @contextmanager
 def work_of(phase: Phase, scale: Scale) -> Iterator[Callable[[], Found]]:
     """A step of a phase in the memory of the training loop."""
+    if machine.device().type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     with heap.kept():
         work = (dressing if phase.stage == FAKES else step)(phase, scale)
         with FlopCounterMode(display=False, custom_mapping=PACKED) as counter:
@@ -156,39 +158,49 @@ def work_of(phase: Phase, scale: Scale) -> Iterator[Callable[[], Found]]:
         yield run
 
 
-def schedule(scale: Scale, device: torch.device, best: dict[str, float]) -> list[Row]:
-    """Seconds and memory of each phase, one after the other, and the hours of the whole."""
-    turns = {}
-    for phase in phases(Params.load(PAPER)):
-        # The schedule's own batch would take a CPU minutes for a step, and gain it nothing.
-        own = phase if device.type == "cuda" else phase._replace(batch=scale.training_batch)
-        maker = partial(work_of, own, scale)
-        turns[own] = in_turns({own.name: maker}, scale.training_rounds, device)[own.name]
-    return costs(turns, scale.size, PRECISIONS[machine.precision(device)], best)
+def schedule(scale: Scale, device: torch.device, best: dict[str, float]) -> Iterator[Row]:
+    """Seconds, memory and hours of each phase, one after the other, and the hours of the whole."""
+
+    def measured() -> Iterator[tuple[Phase, list[Turn]]]:
+        for phase in phases(Params.load(PAPER)):
+            gpu = device.type == "cuda"
+            # The schedule's own batch would take a CPU minutes for a step, and gain it nothing.
+            own = phase if gpu else phase._replace(batch=scale.training_batch)
+            maker, rounds = partial(work_of, own, scale), scale.training_rounds
+            yield own, (
+                here(maker, rounds, device) if gpu
+                else in_turns({own.name: maker}, rounds, device)[own.name]
+            )  # fmt: skip
+
+    return costs(measured(), scale.size, PRECISIONS[machine.precision(device)], best)
 
 
 def costs(
-    turns: dict[Phase, list[Turn]], size: tuple[int, int], precision: str, best: dict[str, float]
-) -> list[Row]:
+    measured: Iterable[tuple[Phase, list[Turn]]],
+    size: tuple[int, int],
+    precision: str,
+    best: dict[str, float],
+) -> Iterator[Row]:
     """The rows of what was measured; best: FLOP per second at most, by precision."""
-    samples, memory, hours, needed = [], [], [], 0.0
-    for phase, each in turns.items():
+    samples, hours, needed = 0, [], 0.0
+    for phase, each in measured:
         taken, operations = [turn.seconds for turn in each], each[0].result.operations
         case = f"{phase.name}, {size[0]}x{size[1]}, batch {phase.batch}"
         rate = 1 / Spread.of(taken).median
         note = f"{phase.batch * rate:.3g} samples/s; {operations * rate / 1e9:.0f} GFLOP/s"
         note += f", {operations * rate / best[precision]:.0%} of the ceiling"
-        samples += rows(f"{SECTION}, per sample", case, {precision: taken}, per=phase.batch,
+        yield from rows(f"{SECTION}, per sample", case, {precision: taken}, per=phase.batch,
                         notes={precision: note})  # fmt: skip
         peak = Spread.of([turn.result.memory for turn in each])
-        memory.append(Row(f"{SECTION}, peak memory", case, precision, "MiB", peak))
+        yield Row(f"{SECTION}, peak memory", case, precision, "MiB", peak)
         steps = phase.samples / phase.batch
-        needed += steps * operations
+        samples, needed = samples + phase.samples, needed + steps * operations
         whole = Spread.of([steps * second / 3600 for second in taken])
         hours.append(all_of(phase.name, precision, whole, phase.samples))
+        yield hours[-1]
     total = Spread(*(sum(values) for values in zip(*(row.cost for row in hours), strict=True)))
-    row = all_of("all of it", precision, total, sum(phase.samples for phase in turns))
-    return samples + memory + hours + [row._replace(note=f"{row.note}, {needed:.3g} FLOP")]
+    row = all_of("all of it", precision, total, samples)
+    yield row._replace(note=f"{row.note}, {needed:.3g} FLOP")
 
 
 def all_of(case: str, precision: str, hours: Spread, samples: int) -> Row:

@@ -26,6 +26,7 @@ from pfafn.studio.scene import Photograph, keypoints, photograph
 PUBLISHED = {"channels": [64, 128, 256, 256, 256], "fpn": 256, "generator": 64}
 TINY = {"channels": [4, 8, 8, 8, 8], "fpn": 8, "generator": 4}
 SEED = 7
+DRAWN = 8  # training samples, which come again in larger batches: drawing takes longer than a step
 
 
 class Scale(NamedTuple):
@@ -82,7 +83,7 @@ def pictures(number: int, size: tuple[int, int]) -> Pictures:
     return Pictures(photo.picture, flat.picture, flat.mask)
 
 
-@lru_cache(8)
+@lru_cache(DRAWN)
 def drawn(number: int, size: tuple[int, int]) -> tuple[Person, FlatGarment, Photograph, Photograph]:
     """A person, what she wears laid flat, her photo, and the photo in another garment."""
     sample, other = (draw_sample(SEED, "train", n) for n in (number, number + 1))
@@ -95,7 +96,7 @@ def batch(count: int, size: tuple[int, int]) -> StudentSample:
     """`count` training samples: the photo, its garment, and the person in another one as fake."""
     samples = []
     for number in range(count):
-        person, flat, photo, fake = drawn(number, size)
+        person, flat, photo, fake = drawn(number % DRAWN, size)
         told = (photo.parsing, photo.body_parts, keypoints(person, *size))
         arrays = {
             "garment": flat.picture, "garment_mask": flat.mask,

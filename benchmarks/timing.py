@@ -1,11 +1,33 @@
 """Timing that stands a machine's moods: rounds in which every variant runs once."""
 
+import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+
+
+class OutOfTime(Exception):
+    """So many seconds are over; the message says how many."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """OutOfTime is raised wherever the process is inside after so many seconds; 0 for no limit."""
+
+    def over(*_: object) -> None:
+        raise OutOfTime(f"{seconds:.0f} s are over")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Spread(NamedTuple):

@@ -162,16 +162,16 @@ def set_up(made: StudentObjective, scale: Scale, dtype: torch.dtype) -> Trainer:
     return Trainer(fabric, recipe, params.optimizer, per_epoch=LONG)
 
 
-def training(scale: Scale, device: torch.device) -> list[Row]:
+def training(scale: Scale, device: torch.device) -> Iterator[Row]:
     """Seconds per image of the last stage, and of its parts; and as a whole in larger batches."""
     found, turns = whole(scale, device)
+    yield from found
     for part in PARTS:
         of_part = {name: [turn.result[part] for turn in each] for name, each in turns.items()}
         section = "Last training stage, part by part, per image"
-        found += rows(section, part, of_part, per=scale.training_batch)
+        yield from rows(section, part, of_part, per=scale.training_batch)
     for count in scale.larger_batches:
-        found += whole(scale._replace(training_batch=count), device)[0]
-    return found
+        yield from whole(scale._replace(training_batch=count), device)[0]
 
 
 def whole(scale: Scale, device: torch.device) -> tuple[list[Row], dict[str, list[Turn]]]:

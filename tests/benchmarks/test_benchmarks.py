@@ -2,6 +2,11 @@
 
 import json
 import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,9 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import compiled, data_path, memory, samples, schedule
 from benchmarks.__main__ import main
 from benchmarks.ablation import ALL, SAVINGS, ablation, step
-from benchmarks.apart import Turn
+from benchmarks.apart import Turn, here
 from benchmarks.rows import Row, markdown, rows, slower
-from benchmarks.subject import QUICK, network
+from benchmarks.subject import DRAWN, QUICK, batch, network
 from benchmarks.timing import Spread
 from benchmarks.training import PAPER, training
 from benchmarks.variants import networks, plain
@@ -89,6 +94,42 @@ def test_a_quick_run_reports_and_compares(tmp_path, capsys) -> None:
     again = ["--quick", "--json", str(tmp_path / "c.json"), "--only", "parts"]
     assert main([*again, "--compare", str(out)]) == 1
     assert "Slower than before:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [(partial(time.sleep, 9), 0), (partial(signal.raise_signal, signal.SIGTERM), 143)],
+)
+def test_out_of_time_or_stopped_it_tells_and_keeps_what_it_has(
+    end: Callable[[], object], code: int, tmp_path, monkeypatch, capsys
+) -> None:
+    def measured(*_: object) -> Iterator[Row]:
+        yield row(1, 2, "fast")
+        end()
+
+    monkeypatch.setattr("benchmarks.__main__.measure", measured)
+    out = tmp_path / "b.json"
+    assert main(["--quick", "--seconds", "0.05", "--json", str(out)]) == code
+    told = capsys.readouterr()
+    assert "| case | fast |" in told.err and "| case | fast |" in told.out
+    assert [kept["variant"] for kept in json.loads(out.read_text())["rows"]] == ["fast"]
+
+
+def test_in_one_process_the_first_calls_do_not_count_either() -> None:
+    calls = iter(range(9))
+
+    @contextmanager
+    def maker() -> Iterator[Callable[[], int]]:
+        yield lambda: next(calls)
+
+    turns = here(maker, 3, torch.device("cpu"))
+    assert [turn.result for turn in turns] == [2, 3, 4]
+
+
+def test_a_large_batch_shows_few_drawn_people_again() -> None:
+    people = batch(DRAWN + 1, (16, 32))
+    assert torch.equal(people.person[DRAWN], people.person[0])
+    assert not torch.equal(people.person[1], people.person[0])
 
 
 def test_a_grown_data_set_is_the_same_samples_over_and_over(tmp_path) -> None:
@@ -181,7 +222,7 @@ def test_hours_are_those_of_all_samples_at_the_pace_of_the_measured_ones() -> No
         schedule.Phase("tutor_warp", 0, samples=7200, batch=2): [Turn(found, 2.0)] * 3,
         schedule.Phase("fakes", 0, samples=3600, batch=2): [Turn(found, 4.0)] * 3,
     }
-    made = schedule.costs(turns, (256, 192), "bf16", {"bf16": 400e9})
+    made = list(schedule.costs(turns.items(), (256, 192), "bf16", {"bf16": 400e9}))
     hours = {row.case: row.cost.median for row in made if row.unit == "h"}
     assert hours == {"tutor_warp": 2.0, "fakes": 2.0, "all of it": 4.0}
     text = markdown(made)
@@ -202,7 +243,7 @@ def compile_with(monkeypatch, backend) -> None:
 def compare_compiled() -> list[Row]:
     device = torch.device("cpu")
     nets = networks(network("student", QUICK.widths), device)
-    return compiled.compiled(nets, QUICK, device, {"fp32": 1e12, "bf16": 1e12})
+    return list(compiled.compiled(nets, QUICK, device, {"fp32": 1e12, "bf16": 1e12}))
 
 
 # Of torch's own, while it reads the cost volume's autograd function.
@@ -257,14 +298,14 @@ def test_without_one_saving_a_step_is_still_a_step(saving: str, narrow_vgg) -> N
 
 @pytest.mark.slow
 def test_an_ablation_leaves_out_one_saving_at_a_time() -> None:
-    found = ablation(QUICK, torch.device("cpu"), ("fused Adam", "memory kept"))
+    found = list(ablation(QUICK, torch.device("cpu"), ("fused Adam", "memory kept")))
     assert [row.variant for row in found] == [ALL, "without fused Adam", "without memory kept"]
     assert all("as fast" in row.note for row in found[1:])
 
 
 @pytest.mark.slow
 def test_the_parts_of_a_step_are_all_of_it() -> None:
-    found = training(QUICK, torch.device("cpu"))
+    found = list(training(QUICK, torch.device("cpu")))
     median = {(row.section, row.case, row.variant): row.cost.median for row in found}
     for variant in ("plain fp32", "fp32"):
         whole = median["Last training stage, per image", "64x96, batch 2", variant]
