@@ -11,7 +11,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test slow kills lint audit install data
+.PHONY: help repro test slow kills gpu lint audit install data
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ slow: install ## the end-to-end tests: the whole DAG on a small set, some minute
 
 kills: install ## 200 SIGKILLs in all stages, each at another moment: six minutes
 	PFAFN_KILLS=200 pytest -m slow -s tests/faults/test_kills.py
+
+gpu: ## does a GPU compute what it should, and how fast: six minutes, without installing anything
+	$(PYTHON) -m benchmarks.gpu
 
 lint: install ## ruff: rules and format
 	ruff check .

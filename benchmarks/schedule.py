@@ -4,6 +4,7 @@ A sample of a training is one of the loop's own steps, data at hand; reading is 
 (`benchmarks.data_path`). Its perceptual network has drawn weights, which cost the same.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -144,6 +145,7 @@ PACKED = {
 def work_of(phase: Phase, scale: Scale) -> Iterator[Callable[[], Found]]:
     """A step of a phase in the memory of the training loop."""
     if machine.device().type == "cuda":
+        gc.collect()  # what the phase before has left
         torch.cuda.reset_peak_memory_stats()
     with heap.kept():
         work = (dressing if phase.stage == FAKES else step)(phase, scale)

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = ("pfafn", "flows")
+OURS = ("pfafn", "flows", "benchmarks")
 
 
 def path_of(module: str) -> Path | None:

@@ -10,9 +10,9 @@ import re
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 import torch
 
 from pfafn.models.inputs import Annotation, Garment
@@ -21,6 +21,9 @@ from pfafn.models.vgg import VGG19
 from pfafn.samples.sample import TutorSample
 from pfafn.weights.model_file import load_strictly
 from pfafn.weights.official import WARP_NAMES, empty_like, generator_names, rename
+
+if TYPE_CHECKING:
+    import pytest
 
 FIXTURES = Path(os.environ.get("PFAFN_FIXTURES") or Path(__file__).parent / "fixtures")
 SEEDS = sorted(p for p in FIXTURES.glob("seed*") if p.is_dir())
@@ -41,12 +44,14 @@ def fixture(folder: Path, kind: str, size: str) -> dict[str, np.ndarray]:
     return {k: v for path in files(folder, kind, size) for k, v in np.load(path).items()}
 
 
-def cases(kind: str, array: str) -> list[pytest.ParameterSet]:
+def cases(kind: str, array: str) -> "list[pytest.ParameterSet]":
     """(folder, size) for every size at which a seed folder's `kind` has `array`.
 
     Raises FileNotFoundError if there is no seed folder or one has none, so that no check that is
     wanted is left out in silence.
     """
+    import pytest  # the rest is read where there is none
+
     found = []
     for folder in SEEDS:
         names = (

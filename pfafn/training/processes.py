@@ -63,20 +63,32 @@ def start_fabric(layout: Layout | None = None) -> Fabric:
 
     layout: of all processes, which are started if need be; by default this one is alone.
     """
+    if layout and layout.world > 1:
+        return joined(layout)
+    on = machine.device()
+    alone = 1 if on.type == "cpu" or on.index is None else [on.index]
+    # What a cluster says of other processes does not concern one that is alone.
+    return Fabric(**_computing(), devices=alone, plugins=LightningEnvironment())
+
+
+def _computing() -> dict[str, str]:
+    """How Fabric calls the device and its precision."""
     on = machine.device()
     lower = machine.precision(on) == torch.bfloat16
-    how = {"accelerator": on.type, "precision": "bf16-mixed" if lower else "32-true"}
-    if layout is None or layout.world == 1:
-        alone = 1 if on.type == "cpu" or on.index is None else [on.index]
-        # What a cluster says of other processes does not concern one that is alone.
-        return Fabric(**how, devices=alone, plugins=LightningEnvironment())
+    return {"accelerator": on.type, "precision": "bf16-mixed" if lower else "32-true"}
+
+
+def joined(layout: Layout) -> Fabric:
+    """Fabric as of several processes, also if the layout has but one."""
     strategy = DDPStrategy(
         cluster_environment=layout.started_by,
         timeout=TIMEOUT,
         forward_sync_buffers=False,  # they come out the same in all processes
         gradient_as_bucket_view=True,
     )
-    fabric = Fabric(**how, strategy=strategy, devices=layout.each, num_nodes=layout.machines)
+    fabric = Fabric(
+        **_computing(), strategy=strategy, devices=layout.each, num_nodes=layout.machines
+    )
     if isinstance(layout.started_by, LightningEnvironment) and fabric.global_rank:
         _end_with_parent()
     with _watched(fabric):

@@ -1,0 +1,138 @@
+"""Is what a GPU computes here right, does it stop and go on, and how fast is it: one command.
+
+    python -m benchmarks.gpu [--seconds 360] [--out build/gpu] [--only PART ...]
+
+It needs a checkout, torch and what a training needs; no network, no installation, and none of DVC,
+Prefect, MLflow and Dask. Each part is a process of its own with a limit: one that fails, crashes or
+hangs hides nothing of the others. Every answer is told when it is there, and OUT/gpu.md and
+OUT/gpu.json hold all answers so far. Exit code 1 if something failed. PFAFN_DEVICE=cpu asks a CPU
+the same, with small networks.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.gpu.findings import Finding, counted, is_finding, markdown
+from pfafn.kit.files import write_text
+from pfafn.kit.signals import Stopped, stopping
+
+ROOT = Path(__file__).parents[2]
+GRACE = 10  # seconds between the end of a part's time, which it tells, and its life
+
+
+class Part(NamedTuple):
+    """seconds: at most; measures: takes what time is left, of which the others leave some."""
+
+    seconds: float
+    measures: bool = False
+
+
+PARTS = {
+    "machine": Part(40),
+    "parity": Part(80),
+    "kernels": Part(70),
+    "together": Part(45),
+    "trainings": Part(150),
+    "switches": Part(120),
+    "tryon": Part(60, measures=True),
+    "steps": Part(360, measures=True),
+}
+LEFT = 80  # seconds that the other parts leave to what measures
+
+
+def command(name: str, seconds: float) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.gpu.part", name, str(seconds)]
+
+
+def run(name: str, seconds: float, out: Path) -> Iterator[Finding]:
+    """What a part finds, and how it ended if that was not well."""
+    log, late = out / f"{name}.log", threading.Event()
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            command(name, seconds - GRACE), stdout=subprocess.PIPE, stderr=errors, text=True,
+            cwd=ROOT, env=os.environ | {"PYTHONFAULTHANDLER": "1"}, start_new_session=True,
+        ) as process,
+    ):  # fmt: skip
+        alarm = threading.Timer(seconds, lambda: (late.set(), end(process)))
+        alarm.start()
+        try:
+            for line in filter(is_finding, process.stdout):
+                yield Finding(**json.loads(line))
+            process.wait()
+        finally:
+            alarm.cancel()
+            end(process)
+    if late.is_set():
+        yield Finding(name, "its end", f"hung: ended after {seconds:.0f} s, see {log}", False, {})
+    elif process.returncode:
+        last = ["", *filter(None, log.read_text(errors="replace").splitlines())][-1]
+        told = f"exit code {process.returncode}, see {log}: {last}"
+        yield Finding(name, "its end", told, False, {})
+
+
+def end(process: subprocess.Popen) -> None:
+    """Kill a part and whatever it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def ask(names: list[str], seconds: float, out: Path, tell: Callable[[Finding], None]) -> None:
+    """Run parts one after the other; tell: told each finding when it is there."""
+    ends = time.monotonic() + seconds
+    for name in names:
+        part, left = PARTS[name], ends - time.monotonic()
+        if not part.measures and any(PARTS[each].measures for each in names):
+            left -= LEFT
+        if (limit := min(part.seconds, left)) <= GRACE:
+            tell(
+                Finding(name, "its end", "not asked, no time was left: raise --seconds", False, {})
+            )
+            continue
+        with closing(run(name, limit, out)) as findings:  # asked to stop, the part ends first
+            for finding in findings:
+                tell(finding)
+
+
+def main(given: list[str] | None = None) -> int:
+    lines = __doc__.splitlines()
+    parser = argparse.ArgumentParser("python -m benchmarks.gpu", description=lines[0])
+    parser.add_argument("--seconds", type=float, default=360, help="at most, default 360")
+    parser.add_argument("--out", type=Path, default=Path("build/gpu"), metavar="FOLDER",
+                        help="where gpu.md, gpu.json and logs go, default build/gpu")  # fmt: skip
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART",
+                        help=f"some of: {' '.join(PARTS)}")  # fmt: skip
+    asked = parser.parse_args(given)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    found: list[Finding] = []
+
+    def tell(finding: Finding) -> None:
+        print(finding, flush=True)
+        found.append(finding)
+        write_text(asked.out / "gpu.md", markdown("What the device answered", found))
+        write_text(asked.out / "gpu.json", json.dumps([f._asdict() for f in found], indent=1))
+
+    began = time.monotonic()
+    try:
+        with stopping():
+            ask(asked.only, asked.seconds, asked.out.resolve(), tell)
+    except Stopped as stopped:
+        print(f"stopped; {asked.out}/gpu.md has what there is", file=sys.stderr)
+        return stopped.code
+    took = time.monotonic() - began
+    print(f"{counted(found)}; {took:.0f} s; {asked.out}/gpu.md, {asked.out}/gpu.json")
+    return int(any(finding.passed is False for finding in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
