@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
+from inspect import signature
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -23,12 +24,18 @@ from lightning_fabric.plugins.environments import (
 )
 from lightning_fabric.strategies import DDPStrategy
 from torch.distributed import DistError
+from torch.nn.parallel import DistributedDataParallel
 
 from pfafn.kit import machine
 from pfafn.kit.errors import UserError
 from pfafn.params.sections import Schedule
 
 TIMEOUT = timedelta(minutes=10)  # for what one process may let the others wait
+# Before torch 2.13 it is one word with that of the start, at which seeds make them the same.
+_SYNC_BUFFERS = next(
+    name for name in ("forward_sync_buffers", "broadcast_buffers")
+    if name in signature(DistributedDataParallel).parameters
+)  # fmt: skip
 WATCH = 1.0  # seconds between two looks at whether the first process lives
 
 Opened = TypeVar("Opened")
@@ -83,7 +90,7 @@ def joined(layout: Layout) -> Fabric:
     strategy = DDPStrategy(
         cluster_environment=layout.started_by,
         timeout=TIMEOUT,
-        forward_sync_buffers=False,  # they come out the same in all processes
+        **{_SYNC_BUFFERS: False},  # they come out the same in all processes
         gradient_as_bucket_view=True,
     )
     fabric = Fabric(
