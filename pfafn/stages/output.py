@@ -12,7 +12,7 @@ import resource
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,15 @@ class DamagedInput(UserError, ValueError):
 
 
 def libraries() -> dict[str, str]:
-    """The versions of the libraries that work on pictures, tables and tensors."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+    """The versions of the libraries that work on pictures, tables and tensors.
+
+    As far as they are here under their usual names: a stage on a bare machine has those it needs.
+    """
+    found = {}
+    for name in LIBRARIES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 class StageOutput:

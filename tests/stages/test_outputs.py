@@ -43,6 +43,16 @@ def test_provenance_tells_what_it_cost_and_whose_run_it_was(
     assert 10 < told["peak_memory_mb"] < 100_000
 
 
+def test_a_library_that_is_not_installed_is_missing_from_provenance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pfafn.stages.output.LIBRARIES", ("numpy", "no-such-library"))
+    with stage_output(tmp_path / "prepare", [], {}):
+        pass
+    told = json.loads((tmp_path / "prepare" / "provenance.json").read_text())
+    assert told["libraries"] == {"numpy": version("numpy")}
+
+
 def test_a_failed_stage_leaves_the_last_result_and_no_scratch(tmp_path: Path) -> None:
     with stage_output(tmp_path / "prepare", [], {}) as output:
         (output / "a").write_text("good")
