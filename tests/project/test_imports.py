@@ -33,6 +33,39 @@ def test_a_stage_runs_where_dvc_mlflow_and_prefect_are_not_installed(stage: str)
     assert not libraries(f"pfafn.stages.{stage}") & TOOLS
 
 
+WHEELS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "lightning_fabric": "lightning-fabric",
+    "yaml": "pyyaml",
+}
+SOMETIMES = {"albumentations", OF_TORCH, "torch", "dask", "distributed"}  # inside functions
+GPU = "make gpu"
+
+
+def documented() -> dict[str, set[str]]:
+    """The wheels that docs/speed.md says are needed, by what is run."""
+    page = (ROOT / "docs" / "speed.md").read_text().partition("### What a bare machine needs")[2]
+    rows = [line.strip("| ").split(" | ") for line in page.partition("## All")[0].splitlines()
+            if line.startswith("| `")]  # fmt: skip
+    return {what: set(wheels.split(", ")) for names, wheels in rows
+            for what in names.replace("`", "").split(", ")}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", [GPU, *STAGES])
+def test_what_a_bare_machine_needs_is_what_the_docs_say(what: str) -> None:
+    started = modules("benchmarks/gpu") if what == GPU else [f"pfafn.stages.{what}"]
+    read = {"parity"}  # of the tests, beside which `make gpu` lies
+    always, all_of_them = (
+        {WHEELS.get(name, name) for module in started for name in libraries(module, top=top)}
+        - set(sys.stdlib_module_names) - read
+        for top in (True, False)
+    )  # fmt: skip
+    assert always - {OF_TORCH} <= documented()[what] <= all_of_them
+    assert all_of_them - documented()[what] <= SOMETIMES
+    assert ("albumentations" in documented()[what]) == what.startswith(("tutor", "student"))
+
+
 # From the top of the house down: a folder imports only from folders further down.
 FLOORS = (
     {"cli"},
