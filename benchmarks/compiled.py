@@ -36,15 +36,20 @@ def empty_cache() -> Iterator[None]:
         yield
 
 
-def image(nets: Networks, variant: str, given: list[Tensor]) -> Callable[[], Tensor]:
-    """A variant's try-on, to be compiled when it is first called, for this batch alone."""
+def image(nets: Networks, variant: str, given: list[Tensor], **how: str) -> Callable[[], Tensor]:
+    """A variant's try-on, to be compiled when it is first called, for this batch alone.
+
+    how: of torch.compile, by default the mode of this kind of device.
+    """
     (net, dtype), own = nets[variant], formed(given, variant)
     device = own[0].device
 
     def wear(person: Tensor, garment: Tensor, mask: Tensor) -> Tensor:
         return net.wear(person, garment, mask).image
 
-    compiled = torch.compile(wear, mode=MODE[device.type], dynamic=False, fullgraph=True)
+    compiled = torch.compile(
+        wear, **(how or {"mode": MODE[device.type]}), dynamic=False, fullgraph=True
+    )
 
     def run() -> Tensor:
         with computing(device, dtype):

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.apart import in_turns
 from benchmarks.rows import Row, over_one_by_one, rows
-from benchmarks.subject import Scale, network, pictures
+from benchmarks.subject import DRAWN, Scale, network, pictures
 from benchmarks.timing import Spread, interleaved
 from benchmarks.variants import PLAIN, PRECISIONS, Networks, computing, formed, networks
 from pfafn.photos.tensors import mask_tensor, picture_tensor
@@ -18,7 +18,7 @@ from pfafn.photos.tensors import mask_tensor, picture_tensor
 
 def inputs(count: int, size: tuple[int, int], device: torch.device) -> list[Tensor]:
     """person, garment, mask of `count` pictures."""
-    drawn = [pictures(number, size) for number in range(count)]
+    drawn = [pictures(number % DRAWN, size) for number in range(count)]
     masks = torch.stack([mask_tensor(d.mask) for d in drawn])
     person, garment = (
         torch.stack([picture_tensor(getattr(d, name)) for d in drawn])

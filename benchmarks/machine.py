@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """The commit, with a + if files differ from it; unknown outside of git."""
+    """The commit, with a + if files differ from it; unknown where git knows none."""
+    if not shutil.which("git"):
+        return "unknown"
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty=+", "--abbrev=12"],
         capture_output=True, text=True, check=False, cwd=Path(__file__).parent,

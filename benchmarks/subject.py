@@ -26,7 +26,7 @@ from pfafn.studio.scene import Photograph, keypoints, photograph
 PUBLISHED = {"channels": [64, 128, 256, 256, 256], "fpn": 256, "generator": 64}
 TINY = {"channels": [4, 8, 8, 8, 8], "fpn": 8, "generator": 4}
 SEED = 7
-DRAWN = 8  # training samples, which come again in larger batches: drawing takes longer than a step
+DRAWN = 8  # people, who come again in larger batches: drawing takes longer than what is measured
 
 
 class Scale(NamedTuple):
@@ -75,6 +75,7 @@ def network(role: str, widths: dict) -> TryOnNet:
     return net
 
 
+@lru_cache(DRAWN)
 def pictures(number: int, size: tuple[int, int]) -> Pictures:
     """Person and garment `number` of the studio."""
     sample, other = (draw_sample(SEED, "test", n) for n in (number, number + 1))

@@ -38,8 +38,8 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    "machine": Part(40),
-    "parity": Part(80),
+    "machine": Part(80),  # a machine that has just started reads torch slowly
+    "parity": Part(100),
     "kernels": Part(70),
     "together": Part(45),
     "trainings": Part(150),

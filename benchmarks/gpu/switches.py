@@ -1,6 +1,7 @@
 """What a switch turns on computes what it computes when it is off; and what it gives, and costs.
 
-A switch more is a line more: in TRYON, of one try-on; in STEPS, of a step of a training.
+A switch more is a line more: in TRYON, of one try-on; in STEPS, of a step of a training, by what
+the environment says.
 """
 
 import os
@@ -14,23 +15,24 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from benchmarks import compiled
+from benchmarks.compiled import FIRST_CALLS, empty_cache, image
 from benchmarks.gpu.findings import Check, Found
 from benchmarks.gpu.parity import within
 from benchmarks.gpu.scale import scale_of
-from benchmarks.gpu.trainings import STAGE, compared, train
+from benchmarks.gpu.trainings import STAGE, compared, straight, train
 from benchmarks.inference import inputs, whole
 from benchmarks.subject import network
 from benchmarks.timing import Spread, interleaved
-from benchmarks.variants import PRECISIONS, networks
+from benchmarks.variants import PRECISIONS, Networks, networks
 from pfafn.kit import machine
 
 Wear = Callable[[], Tensor]
-FIRST_CALLS = 3
+Switch = Callable[[Networks, str, list[Tensor]], Wear]
 
 
-def graph(wear: Wear) -> Wear:
+def graph(nets: Networks, variant: str, given: list[Tensor]) -> Wear:
     """As one CUDA graph."""
+    wear = whole(nets, given)[variant]
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -39,46 +41,47 @@ def graph(wear: Wear) -> Wear:
     torch.cuda.current_stream().wait_stream(side)
     recorded = torch.cuda.CUDAGraph()
     with torch.cuda.graph(recorded):
-        image = wear()
+        kept = wear()
 
     def replay() -> Tensor:
         recorded.replay()
-        return image
+        return kept
 
     return replay
 
 
-def compile_(wear: Wear) -> Wear:
+def compiled(nets: Networks, variant: str, given: list[Tensor]) -> Wear:
     """On a CPU only read, and run as it was read: compiling there takes minutes."""
-    backend = "inductor" if machine.device().type == "cuda" else "eager"
-    return torch.compile(wear, backend=backend, dynamic=False)
+    how = {} if given[0].is_cuda else {"backend": "eager"}
+    return image(nets, variant, given, **how)
 
 
-TRYON: dict[str, Callable[[Wear], Wear]] = {"graph": graph, "compiled": compile_}
+TRYON = {"graph": graph, "compiled": compiled}
 GPU_ALONE = ("graph",)
 STEPS: dict[str, dict[str, str]] = {"recomputed": {"PFAFN_RECOMPUTE": "1"}}
 
 
 def checks(device: torch.device) -> Iterator[Check]:
+    for name, environment in STEPS.items():
+        yield f"steps of {STAGE}, {name}", partial(steps, environment)
     for name, switch in TRYON.items():
         if name in GPU_ALONE and device.type != "cuda":
             yield f"try-on, {name}", lambda: Found("there is none on a CPU")
         else:
             yield f"try-on, {name}", partial(tryon, switch, device)
-    for name, environment in STEPS.items():
-        yield f"steps of {STAGE}, {name}", partial(steps, environment)
 
 
-def tryon(switch: Callable[[Wear], Wear], device: torch.device) -> Found:
+def tryon(switch: Switch, device: torch.device) -> Found:
     """One picture in the device's precision, against eager; seconds until it is ready."""
     variant = PRECISIONS[machine.precision(device)]
     scale = scale_of(device)
     nets = networks(network("student", scale.widths), device, (variant,))
-    wear = whole(nets, inputs(1, scale.size, device))[variant]
+    given = inputs(1, scale.size, device)
+    wear = whole(nets, given)[variant]
     expected = wear().clone()
-    with compiled.empty_cache():
+    with empty_cache():
         began = time.perf_counter()
-        other = switch(wear)
+        other = switch(nets, variant, given)
         found = [other().clone().cpu() for _ in range(FIRST_CALLS)][-1]  # waits for a GPU
         ready = time.perf_counter() - began
         taken = interleaved({"off": wear, "on": other}, scale.gallery_rounds, device)
@@ -90,5 +93,6 @@ def tryon(switch: Callable[[Wear], Wear], device: torch.device) -> Found:
 
 def steps(environment: dict[str, str]) -> Found:
     """The losses of a small training with it, against those without."""
+    straight()  # without
     with tempfile.TemporaryDirectory() as work, patch.dict(os.environ, environment):
         return compared(train(Path(work)))

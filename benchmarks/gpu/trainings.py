@@ -81,6 +81,7 @@ def train(
     work: Path, watch: Callable[[Rows], object] = lambda rows: None, fabric: Fabric | None = None
 ) -> list[float]:
     """The loss of each step, those before the last stop included."""
+    torch.use_deterministic_algorithms(False)  # as in a process that has not been on a CPU
     machine.repeat()
     adam = Params.load(PAPER).optimizer
     done = fit(recipe(), Drawn(), adam, seed=3, work=work, name=STAGE, watchers=(watch,),
@@ -161,10 +162,14 @@ def from_outside(number: int, **environment: str) -> Found:
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=how, start_new_session=True
         ) as process:
-            for _ in range(STOP):
-                process.stdout.readline()
-            os.killpg(process.pid, number)
-            process.stdout.read()
+            try:
+                for _ in range(STOP):
+                    process.stdout.readline()
+                os.killpg(process.pid, number)
+                process.communicate()
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
         if (point := resume.read(work)) is None:
             return Found(f"exit code {process.returncode}, and no resume point", passed=False)
         step = point.point.step

@@ -13,8 +13,9 @@ import torch
 from importgraph import ROOT
 
 from benchmarks.gpu import __main__ as gpu
-from benchmarks.gpu import kernels, parity, part
+from benchmarks.gpu import kernels, parity, part, switches, trainings
 from benchmarks.gpu.findings import Finding, Found, markdown
+from benchmarks.inference import whole
 from benchmarks.timing import OutOfTime
 from pfafn.fast.correlation import cost_volume
 
@@ -129,6 +130,28 @@ def test_every_kernel_is_asked_in_every_precision(name: str, monkeypatch) -> Non
     cases = {case: check for case, check in kernels.checks(CPU) if case.startswith(name)}
     assert len(cases) == 2
     assert all(check().passed for check in cases.values())
+
+
+@pytest.mark.parametrize("error", [0, 1])
+def test_a_switch_that_changes_the_try_on_is_found(error: float) -> None:
+    def switch(nets, variant, given):
+        wear = whole(nets, given)[variant]
+        return lambda: wear() + error
+
+    found = switches.tryon(switch, CPU)
+    assert found.passed is (error == 0)
+    assert found.numbers["largest"] == pytest.approx(error)
+
+
+@pytest.mark.parametrize(("device", "passed"), [("cpu", [True, False]), ("cuda", [True, True])])
+def test_a_resumed_training_is_exact_on_a_cpu_and_near_on_a_gpu(
+    device: str, passed: list[bool], monkeypatch
+) -> None:
+    monkeypatch.setattr(trainings, "straight", lambda: [4.0, 2.0])
+    monkeypatch.setattr(trainings.machine, "device", lambda: torch.device(device))
+    curves = [4.0, 2.0], [4.0, 2.02]
+    assert [trainings.compared(curve).passed for curve in curves] == passed
+    assert not trainings.compared([4.0, 2.2]).passed
 
 
 def test_tf32_is_as_it_was_afterwards() -> None:
