@@ -165,11 +165,12 @@ BLOCKED = ("dvc", "prefect", "mlflow", "dask", "distributed", "cryptography", "p
            "torchmetrics", "hypothesis", "albumentations")  # fmt: skip
 BLOCKER = f"""
 import sys
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {BLOCKED!r}:
-            raise ModuleNotFoundError(f"{{name}} is not installed here")
-sys.meta_path.insert(0, Missing())
+from importlib.machinery import PathFinder
+class Bare(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *where):
+        return None if name.split(".")[0] in {BLOCKED!r} else super().find_spec(name, *where)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Bare
 """
 
 
