@@ -43,7 +43,7 @@ PARTS = {
     "kernels": Part(70),
     "together": Part(60),
     "trainings": Part(150),
-    "switches": Part(120),
+    "switches": Part(200),
     "tryon": Part(60, measures=True),
     "steps": Part(360, measures=True),
 }

@@ -19,35 +19,21 @@ from benchmarks.compiled import FIRST_CALLS, empty_cache, image
 from benchmarks.gpu.findings import Check, Found
 from benchmarks.gpu.parity import within
 from benchmarks.gpu.scale import scale_of
-from benchmarks.gpu.trainings import STAGE, compared, straight, train
+from benchmarks.gpu.trainings import compared, straight, train
 from benchmarks.inference import inputs, whole
 from benchmarks.subject import network
 from benchmarks.timing import Spread, interleaved
 from benchmarks.variants import PRECISIONS, Networks, networks
+from pfafn.fast.graph import Recorded
 from pfafn.kit import machine
 
 Wear = Callable[[], Tensor]
 Switch = Callable[[Networks, str, list[Tensor]], Wear]
 
 
-def graph(nets: Networks, variant: str, given: list[Tensor]) -> Wear:
+def recorded(nets: Networks, variant: str, given: list[Tensor]) -> Wear:
     """As one CUDA graph."""
-    wear = whole(nets, given)[variant]
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(FIRST_CALLS):
-            wear()
-    torch.cuda.current_stream().wait_stream(side)
-    recorded = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(recorded):
-        kept = wear()
-
-    def replay() -> Tensor:
-        recorded.replay()
-        return kept
-
-    return replay
+    return Recorded(whole(nets, given)[variant])
 
 
 def compiled(nets: Networks, variant: str, given: list[Tensor]) -> Wear:
@@ -56,19 +42,23 @@ def compiled(nets: Networks, variant: str, given: list[Tensor]) -> Wear:
     return image(nets, variant, given, **how)
 
 
-TRYON = {"graph": graph, "compiled": compiled}
-GPU_ALONE = ("graph",)
-STEPS: dict[str, dict[str, str]] = {"recomputed": {"PFAFN_RECOMPUTE": "1"}}
+TRYON = {"recorded": recorded, "compiled": compiled}
+STEPS: dict[str, dict[str, str]] = {
+    "recomputed": {"PFAFN_RECOMPUTE": "1"},
+    "not recorded": {"PFAFN_GRAPH": "0"},
+    "compiled": {"PFAFN_COMPILE": "1"},  # the last, as it takes minutes
+}
+GPU_ALONE = {"try-on, recorded", "steps, not recorded", "steps, compiled"}
 
 
 def checks(device: torch.device) -> Iterator[Check]:
-    for name, environment in STEPS.items():
-        yield f"steps of {STAGE}, {name}", partial(steps, environment)
-    for name, switch in TRYON.items():
-        if name in GPU_ALONE and device.type != "cuda":
-            yield f"try-on, {name}", lambda: Found("there is none on a CPU")
+    asked = {f"try-on, {name}": partial(tryon, how, device) for name, how in TRYON.items()}
+    asked |= {f"steps, {name}": partial(steps, environment) for name, environment in STEPS.items()}
+    for case, check in asked.items():
+        if case in GPU_ALONE and device.type != "cuda":
+            yield case, lambda: Found("there is none on a CPU")
         else:
-            yield f"try-on, {name}", partial(tryon, switch, device)
+            yield case, check
 
 
 def tryon(switch: Switch, device: torch.device) -> Found:

@@ -27,7 +27,7 @@ from benchmarks.gpu.findings import Check, Found
 from benchmarks.schedule import prepared
 from benchmarks.subject import QUICK, batch
 from benchmarks.training import PAPER
-from pfafn.fast.learn import quicken
+from pfafn.fast.learn import compile_parts, quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import machine
 from pfafn.kit.signals import Stopped
@@ -73,6 +73,8 @@ def recipe() -> Recipe:
     quicken(made.objective)
     if machine.count("PFAFN_RECOMPUTE", 0):
         recompute(made.objective)
+    if machine.compiles(STEPS):
+        compile_parts(made.objective)
     short = {"epochs": 2, "decay": 1, "batch": BATCH, "accumulate": 1}
     return made._replace(schedule=made.schedule.model_copy(update=short))
 
