@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from pfafn.kit import pool
 from pfafn.params.file import Params
 from pfafn.stages import annotate, prepare
+from pfafn.workers import pool
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 

@@ -16,15 +16,13 @@ DEPS = r"(  {name}:\n(?:    .*\n)*?    deps: )\[[^\]]*\]"
 
 # dvc.yaml does not list it, and what is half done goes on after it has changed.
 DECIDES_NOTHING = {
-    "pfafn.kit.cluster": "who works: the bytes are the same for any number of workers",
-    "pfafn.kit.crew": "who works: the bytes are the same for any number of workers",
+    "pfafn.workers": "who works: the bytes are the same for any number of workers, and in order",
     "pfafn.kit.errors": "what is said",
     "pfafn.kit.files": "how files appear and are hashed, not what is in them",
     "pfafn.kit.heap": "speed",
     "pfafn.kit.impostors": "what is said of a file that is refused all the same",
     "pfafn.kit.lock": "who waits for whom",
     "pfafn.kit.machine": "where to compute: what rounds otherwise is in the fingerprint",
-    "pfafn.kit.pool": "who works: what comes out is in order",
     "pfafn.kit.progress": "what is shown",
     "pfafn.kit.signals": "when to stop; what resumes goes on bit for bit",
     "pfafn.kit.threads": "how many compute: their number is in the fingerprint",

@@ -8,6 +8,8 @@ import typer
 from pfafn.kit.errors import BAD
 from pfafn.registry import CHAMPION
 
+MANY = 10  # pictures
+
 
 def tryon(
     person: Annotated[Path, typer.Option(help="Photo of a person, or a folder of them.")],
@@ -31,9 +33,13 @@ def tryon(
     """
     from pfafn.inference import TryOn
     from pfafn.inference.folders import dress_all, jobs, left_out, report
+    from pfafn.kit import threads
     from pfafn.kit.heap import weights_apart
 
     todo = jobs(person, garment, mask, out, pairs)
+    if len(todo) >= MANY:  # half a second to look who else computes
+        with threads.choosing():
+            threads.settle(lambda count: False)
     with weights_apart():
         loaded = TryOn.load(model)
     notes: dict[str, None] = {}

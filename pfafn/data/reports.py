@@ -10,8 +10,8 @@ from pydantic import ConfigDict, TypeAdapter
 
 from pfafn.data.catalogue import GarmentFiles, PersonFiles
 from pfafn.data.findings import Report
-from pfafn.kit.pool import ordered_map
 from pfafn.samples.shards import Shards, ShardWriter
+from pfafn.workers.pool import ordered_map
 
 SCHEMA = pa.schema([("report", pa.string())])
 STORED = TypeAdapter(

@@ -5,8 +5,8 @@ how many processes train together; PFAFN_WORKERS = auto | loader processes of ea
 PFAFN_RECOMPUTE = 1 to train in less memory; PFAFN_GRAPH = auto | 0 to record what a GPU does again
 and again, and not to wait for it; PFAFN_COMPILE = auto | 0 | 1 to let torch.compile make
 networks faster, after minutes; and, between two resume points, PFAFN_CHECKPOINT_SECONDS = wall
-time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.kit.crew` and
-`pfafn.kit.cluster`, which need no torch.
+time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.workers.crew` and
+`pfafn.workers.cluster`, which need no torch.
 """
 
 import os

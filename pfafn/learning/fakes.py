@@ -15,10 +15,8 @@ from torch.utils.data import DataLoader, Subset
 
 from pfafn.fast.deploy import deploy
 from pfafn.fast.graph import recorded
-from pfafn.kit import cluster, machine
-from pfafn.kit.crew import WorkersError
+from pfafn.kit import machine
 from pfafn.kit.machine import autocast
-from pfafn.kit.pool import spread
 from pfafn.kit.progress import Progress
 from pfafn.models.redress import redress
 from pfafn.models.tryon import TryOnNet, Worn
@@ -29,6 +27,9 @@ from pfafn.samples.dataset import UnpairedSamples
 from pfafn.samples.loading import loading, read
 from pfafn.samples.sample import UnpairedSample
 from pfafn.weights import model_file
+from pfafn.workers import cluster
+from pfafn.workers.crew import WorkersError
+from pfafn.workers.pool import spread
 
 
 class StoredFake(NamedTuple):
@@ -43,8 +44,8 @@ def make(
 ) -> Iterator[StoredFake]:
     """Every fake from the `start`-th on (whole batches), person by person, k by k.
 
-    On this process's device, or batch by batch on a cluster (`pfafn.kit.cluster`). inputs: what is
-    read; computation: its fingerprint. Raises WorkersError if workers compute on unlike devices.
+    On this process's device, or batch by batch on a cluster (`pfafn.workers.cluster`). inputs: what
+    is read; computation: its fingerprint. Raises WorkersError if workers compute on unlike devices.
     """
     manifest = pd.read_parquet(artifacts / "prepare" / "manifest.parquet", columns=["split"])
     persons = int((manifest["split"] == "train").sum())

@@ -24,7 +24,6 @@ from pfafn.data.inspection import decode_body_parts
 from pfafn.data.layouts import LAYOUTS, detect
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import MissingInput, require, write_json
-from pfafn.kit.pool import ordered_map
 from pfafn.models.parts import BodyPart, Keypoint, Parsing
 from pfafn.params.file import Params
 from pfafn.photos.fitting import fit, fit_points
@@ -33,6 +32,7 @@ from pfafn.samples.shards import ShardWriter
 from pfafn.stages.entry import main
 from pfafn.stages.output import stage_output
 from pfafn.stages.workplace import need
+from pfafn.workers.pool import ordered_map
 
 PARAMS = ("image", "annotate")
 SCHEMA = pa.schema(

@@ -20,7 +20,6 @@ from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
 from pfafn.data.truth import NO_GARMENT, pairs_of_test, write_truth
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import write_json
-from pfafn.kit.pool import ordered_map
 from pfafn.models.parts import Category
 from pfafn.params.file import Params
 from pfafn.params.sections import Prepare
@@ -31,6 +30,7 @@ from pfafn.samples.shards import ShardWriter
 from pfafn.stages.entry import main
 from pfafn.stages.output import StageOutput, stage_output
 from pfafn.stages.workplace import need
+from pfafn.workers.pool import ordered_map
 
 PARAMS = ("seed", "image", "prepare")
 PERSONS = pa.schema([("image", pa.binary())])

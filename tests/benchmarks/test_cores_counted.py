@@ -4,7 +4,7 @@ import time
 
 from benchmarks.cores import Taken, rows
 from benchmarks.counted import counted
-from pfafn.kit import pool
+from pfafn.workers import pool
 
 STAGE = Taken(here=3.0, start=0.5, tasks=[(1.0, 16.0), (1.5, 8.0)])
 

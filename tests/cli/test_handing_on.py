@@ -10,6 +10,7 @@ from verbs import done, noted, run
 from pfafn import registry
 from pfafn.adoption.adopt import Adopted
 from pfafn.data.findings import Finding, Reason
+from pfafn.kit import threads
 
 Patch = pytest.MonkeyPatch
 
@@ -115,6 +116,22 @@ def test_whoever_names_no_model_tries_on_with_the_champion(
     assert done(*words, "--out", "w.png").stdout == "1 of 1 written to w.png\n"
     done(*words, "--out", "w.png", "--model", "m.safetensors")
     assert [given for given, _ in calls] == [(registry.CHAMPION,), ("m.safetensors",)]
+
+
+@pytest.mark.parametrize(("garments", "looked"), [(9, False), (10, True)])
+def test_before_many_pictures_it_is_looked_who_else_computes(
+    garments: int, looked: bool, monkeypatch: Patch, tmp_path: Path
+) -> None:
+    (tmp_path / "p.jpg").touch()
+    for number in range(garments):
+        (tmp_path / "all" / f"{number}.jpg").parent.mkdir(exist_ok=True)
+        (tmp_path / "all" / f"{number}.jpg").touch()
+    noted(monkeypatch, "pfafn.inference.TryOn.load")
+    noted(monkeypatch, "pfafn.inference.folders.dress_all", {})
+    asked: list[bool] = []
+    monkeypatch.setattr(threads, "settle", lambda begun: asked.append(threads._choosing))
+    done("tryon", "--person", tmp_path / "p.jpg", "--garment", tmp_path / "all", "--out", "o")
+    assert asked == [True] * looked
 
 
 def test_a_report_tells_what_was_decided_in_the_project_of_its_artifacts(

@@ -6,9 +6,9 @@ import pytest
 import tinyset
 import torch
 
-from pfafn.kit.crew import WorkersError
 from pfafn.learning import fakes
 from pfafn.params.file import Params
+from pfafn.workers.crew import WorkersError
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_what_decides_nothing_is_there_and_is_led_to() -> None:
 
 def test_networks_losses_and_photos_always_decide() -> None:
     folders = {module.split(".")[1] for module in DECIDES_NOTHING}
-    assert folders == {"kit", "params", "stages", "training"}
+    assert folders == {"workers", "kit", "params", "stages", "training"}
 
 
 def test_register_always_runs_and_needs_no_code() -> None:

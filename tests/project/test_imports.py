@@ -80,6 +80,7 @@ FLOORS = (
     {"samples"},
     {"fast", "weights", "photos"},
     {"models", "params"},
+    {"workers"},
     {"kit"},
 )
 

@@ -71,6 +71,7 @@ FOLDERS = {
     "photos": ALL,
     "models": ALL,
     "adoption": [],
+    "workers": [],
     "kit": ["prepare", "annotate", *TRAININGS],  # names; what several processes compute jointly
 }
 # Of these folders, some files.
@@ -101,7 +102,7 @@ FILES = {
     "kit/progress.py": [],
     "kit/errors.py": [],
     "kit/impostors.py": [],
-    "kit/pool.py": [],
+    "workers/pool.py": [],
 }
 
 

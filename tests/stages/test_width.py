@@ -10,8 +10,8 @@ from distributed import LocalCluster
 from test_resume import hashes, params
 
 from pfafn.data.check import check
-from pfafn.kit import pool
 from pfafn.stages import annotate, fakes, prepare
+from pfafn.workers import pool
 
 SLOW = pytest.mark.slow
 COUNTS = [2, pytest.param(1, marks=SLOW), pytest.param(3, marks=SLOW)]

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pfafn.kit.crew import WorkersError
 from pfafn.kit.progress import tell
 from pfafn.kit.versions import LIBRARIES, package_version
+from pfafn.workers.crew import WorkersError
 
 if TYPE_CHECKING:  # a third of a second, which most commands need not wait for
     from distributed import Client, Future

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from pfafn.kit.cluster import address
-from pfafn.kit.crew import WorkersError, worker_count
+from pfafn.workers.cluster import address
+from pfafn.workers.crew import WorkersError, worker_count
 
 
 @pytest.mark.parametrize("wish", [None, "", "tcp://10.0.0.5:8786", "tls://host:1"])

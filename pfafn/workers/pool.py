@@ -1,8 +1,8 @@
 """Work through many items on many workers: in order, in bounded memory, showing progress.
 
-Chunks of items go to processes of this machine (`pfafn.kit.crew`) or to a Dask cluster
-(`pfafn.kit.cluster`); few items are worked on in this process. What comes out is the same. A worker
-that dies costs what was under way: others do it again.
+Chunks of items go to processes of this machine (`pfafn.workers.crew`) or to a Dask cluster
+(`pfafn.workers.cluster`); few items are worked on in this process. What comes out is the same. A
+worker that dies costs what was under way: others do it again.
 """
 
 import time
@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import cv2
 
-from pfafn.kit import cluster, crew
-from pfafn.kit.cluster import Look
-from pfafn.kit.crew import WorkersError
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress, tell
+from pfafn.workers import cluster, crew
+from pfafn.workers.cluster import Look
+from pfafn.workers.crew import WorkersError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

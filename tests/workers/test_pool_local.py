@@ -12,14 +12,14 @@ import psutil
 import pytest
 from test_pool import BAD, ITEMS, deadly, deadly_once, late, refused, square
 
-from pfafn.kit import crew, pool
-from pfafn.kit.crew import WorkersError
 from pfafn.kit.errors import UserError
-from pfafn.kit.pool import AHEAD, CHUNK, ordered_map
+from pfafn.workers import crew, pool
+from pfafn.workers.crew import WorkersError
+from pfafn.workers.pool import AHEAD, CHUNK, ordered_map
 
 PARENT = """
 import os, time
-from pfafn.kit import crew, pool
+from pfafn.workers import crew, pool
 pool.WORTH = 1e-9
 def pid(number):
     time.sleep(0.05)
@@ -74,7 +74,7 @@ def test_errors_come_through_as_in_this_process(two: None) -> None:
 def test_other_code_than_this_process_has_loaded_does_no_work() -> None:
     assert crew.alike(crew.__file__, int) == 0
     with pytest.raises(WorkersError, match="loaded from /there, but .* set PYTHONPATH to /there"):
-        crew.alike("/there/pfafn/kit/crew.py", int)
+        crew.alike("/there/pfafn/workers/crew.py", int)
 
 
 def test_nobody_else_can_send_work_or_look_on(two: None) -> None:

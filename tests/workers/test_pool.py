@@ -12,10 +12,10 @@ import pytest
 from distributed import LocalCluster
 from distributed.comm import CommClosedError
 
-from pfafn.kit import cluster, crew, pool
-from pfafn.kit.crew import WorkersError
 from pfafn.kit.errors import UserError
-from pfafn.kit.pool import AHEAD, CHUNK, ordered_map
+from pfafn.workers import cluster, crew, pool
+from pfafn.workers.crew import WorkersError
+from pfafn.workers.pool import AHEAD, CHUNK, ordered_map
 
 ITEMS = range(10 * CHUNK + 3)
 BAD = 5 * CHUNK + 4
