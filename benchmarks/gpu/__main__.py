@@ -41,7 +41,7 @@ PARTS = {
     "machine": Part(80),  # a machine that has just started reads torch slowly
     "parity": Part(100),
     "kernels": Part(70),
-    "together": Part(60),
+    "together": Part(90),
     "trainings": Part(150),
     "switches": Part(200),
     "tryon": Part(60, measures=True),

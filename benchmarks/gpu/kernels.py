@@ -18,7 +18,7 @@ from pfafn.models.geometry import warp
 
 Inputs = Callable[[tuple[int, ...], torch.dtype], list[Tensor]]
 SHAPES = ((2, 5, 4, 3), (1, 70, 2, 37), (2, 64, 1, 16), (3, 33, 17, 23), (1, 256, 64, 48))
-PRECISIONS = {torch.float32: 2e-5, torch.bfloat16: 2e-2}  # how far off, of the largest value
+PRECISIONS = {torch.float32: 2e-5, torch.bfloat16: 3e-2}  # how far off, of the largest value
 
 
 class Kernel(NamedTuple):
@@ -34,9 +34,9 @@ def two_features(shape: tuple[int, ...], dtype: torch.dtype) -> list[Tensor]:
 
 
 def features_and_grid(shape: tuple[int, ...], dtype: torch.dtype) -> list[Tensor]:
-    """Some places lie outside; the grid is in float32 at least."""
+    """Some places lie outside; the grid is in float32 at least, and of a size of its own."""
     batch, _, height, width = shape
-    grid = torch.rand(batch, 2, height, width) * 2.4 - 1.2
+    grid = torch.rand(batch, 2, height + 1, 2 * width + 1) * 2.4 - 1.2
     return [torch.randn(shape, dtype=dtype), grid]
 
 
