@@ -1,7 +1,6 @@
 """A model file made ready to dress people: on its device, at its size, of the right role."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, ClassVar, Self
@@ -61,8 +60,7 @@ class DeployedTryOn:
 
     def quick(self, part: Callable[..., Any]) -> Callable[..., Any]:
         """A part of the network's work, compiled if that is wished for (`pfafn.kit.machine`)."""
-        compiled = partial(torch.compile, fullgraph=True, dynamic=False)
-        return compiled(part) if machine.compiles(calls=1) else part
+        return torch.compile(part, dynamic=False) if machine.compiles(calls=1) else part
 
     @classmethod
     def load(cls, source: str | Path) -> Self:
