@@ -8,6 +8,7 @@ relied on.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.library import custom_op
 
@@ -20,9 +21,15 @@ def conv_relu(
 ) -> Tensor:
     """relu(conv(x) + bias + added), [B, C, H, W] -> [B, O, h, w], all of one precision."""
     geometry = [stride, stride], [padding, padding], [1, 1], 1
-    if added is None:
-        return torch.cudnn_convolution_relu(x, weight, bias, *geometry)
-    return torch.cudnn_convolution_add_relu(x, weight, added, 1.0, bias, *geometry)
+    try:
+        if added is None:
+            return torch.cudnn_convolution_relu(x, weight, bias, *geometry)
+        return torch.cudnn_convolution_add_relu(x, weight, added, 1.0, bias, *geometry)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:  # cuDNN has no such kernel for these sizes on this GPU
+        made = F.conv2d(x, weight, bias, stride, padding)
+        return made.relu_() if added is None else made.add_(added).relu_()
 
 
 @conv_relu.register_fake

@@ -83,3 +83,29 @@ def test_a_compiled_network_can_contain_them(stride: int) -> None:
     torch.library.opcheck(fused.conv_relu, given, test_utils=("test_schema", "test_faketensor"))
     compiled = torch.compile(conv, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), conv(x))
+
+
+@torch.inference_mode()
+def test_where_there_is_no_such_kernel_it_is_computed_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conv, x = Fused(nn.Conv2d(3, 8, 3, padding=1)), torch.randn(2, 3, H, W)
+    added = torch.randn(2, 8, H, W)
+    expected = conv(x), conv(x, added)
+
+    def refuse(*given: object) -> Tensor:
+        raise RuntimeError("no valid execution plans")
+
+    for name in ("cudnn_convolution_relu", "cudnn_convolution_add_relu"):
+        monkeypatch.setattr(torch, name, refuse)
+    torch.testing.assert_close((conv(x), conv(x, added)), expected)
+
+
+@torch.inference_mode()
+def test_that_memory_ran_out_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        Fused(nn.Conv2d(3, 8, 3))(torch.randn(1, 3, H, W))
