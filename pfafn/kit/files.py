@@ -63,7 +63,12 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file; of a folder, of its sorted relative names and file hashes."""
     if path.is_dir():
         return _hash_of(sorted(_names_below(path), key=_parts), path)
-    with path.open("rb") as stream:
+    return content_hash(str(path))
+
+
+def content_hash(file: str) -> str:
+    """SHA-256 of what is in a file."""
+    with open(file, "rb") as stream:  # noqa: PTH123
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -90,8 +95,7 @@ def _names_below(folder: Path, prefix: str = "") -> Iterator[str]:
 def _hash_of(names: Iterable[str], root: Path) -> str:
     digest = hashlib.sha256()
     for name in names:
-        with open(os.path.join(root, name), "rb") as stream:  # noqa: PTH118, PTH123
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        found = content_hash(os.path.join(root, name))  # noqa: PTH118
         digest.update(f"{name}:{found}\n".encode(errors="surrogateescape"))  # it may be no UTF-8
     return digest.hexdigest()
 

@@ -12,7 +12,7 @@ import yaml
 from declared import RUN_IF_STALE, inputs, leaves, reads_param, written
 from importgraph import ROOT
 
-from pfafn.kit.files import file_hash
+from pfafn.kit.files import content_hash
 from pfafn.params.file import Params
 from pfafn.stages import output
 from pfafn.stages.output import StageOutput
@@ -85,8 +85,8 @@ def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def edited(file: str) -> None:
         changed = ROOT / "pfafn" / file
         assert changed.is_file()
-        other = lambda path: "another" if path == changed else file_hash(path)  # noqa: E731
-        monkeypatch.setattr("pfafn.kit.files.file_hash", other)
+        other = lambda path: "another" if Path(path) == changed else content_hash(path)  # noqa: E731
+        monkeypatch.setattr("pfafn.kit.files.content_hash", other)
 
     return edited
 
