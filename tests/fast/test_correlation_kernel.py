@@ -104,8 +104,7 @@ def test_kernels_are_used_where_triton_can_build_what_starts_them(tmp_path, monk
 TENSORS = {"garment", "person", "costs", "grad", "other", "learnt"}
 
 
-@pytest.mark.parametrize("architecture", [75, 90])  # T4, H100
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("architecture", "precision"), [(75, "fp32"), (90, "bf16")])  # T4, H100
 @pytest.mark.parametrize("kernel", ["_costs", "_gradient"])
 def test_the_kernels_compile_for_a_gpu(
     kernel: str, precision: str, architecture: int, tmp_path, monkeypatch

@@ -94,8 +94,7 @@ def test_a_compiled_network_can_contain_them(module: ModuleType) -> None:
     torch.library.opcheck(module.gradient, (grad, source, grid), test_utils=tests)
 
 
-@pytest.mark.parametrize("architecture", [75, 90])  # T4, H100
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("architecture", "precision"), [(75, "fp32"), (90, "bf16")])  # T4, H100
 @pytest.mark.parametrize("kernel", ["_sample", "_gradient"])
 def test_they_compile_for_a_gpu(
     kernel: str, precision: str, architecture: int, tmp_path, monkeypatch
