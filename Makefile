@@ -17,7 +17,9 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
 
 repro: install data ## photos to champion: set up, draw sample photos if there are none, dvc repro
+	python -m flows.lockfile
 	dvc repro
+	python -m flows.lockfile
 	python -m pfafn registry show
 	@echo "pictures: $(CURDIR)/artifacts/evaluate/grid.png"
 

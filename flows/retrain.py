@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import dvc, server
+from flows import dvc, lockfile, server
 from flows.artifacts import show_result, show_stages
 from flows.dvc import DATA
 from flows.parameters import AS_IT_IS, Profile, others
@@ -79,6 +79,8 @@ def reproduce(
         log("nothing has changed")
         return StageRun(stage, outcome, 0.0)
 
+    lockfile.mend(project, log)  # before a retry, too: what was killed may have been DVC, writing
+
     def follow(line: str) -> None:
         nonlocal outcome
         if line.startswith("Running stage "):
@@ -131,12 +133,14 @@ def retrain(
         stage_timeout_hours: stop a stage that takes longer; its checkpoint stays.
     """
     log = get_run_logger().info
+    lockfile.mend(dvc.ROOT, log)  # DVC would not even list its stages
     chosen = dvc.stage_names(stages)
     params = others(dvc.ROOT, profile, overrides)
     who = f"retrain {runtime.flow_run.name!r}, flow run {runtime.flow_run.id}"
     with exclusive(dvc.ROOT / LOCK, who, lambda holder: log(f"waiting for {holder}")) as held:
         if held.lost and (left := stop_marked(HOLDER, held.lost.token)):
             log(f"stopped the processes {left} that were left of {held.lost}")
+        lockfile.mend(dvc.ROOT, log)  # those, or who held the lock, may have died writing it
         environment = dvc.environment() | {
             HOLDER: held.token,
             PROMOTE: "yes" if promote else "no",

@@ -16,7 +16,7 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
-from flows import dvc
+from flows import dvc, lockfile
 from flows.process import GRACE
 from flows.services import Service, Services, answers, ended_by_signals, says
 from pfafn.kit.errors import UserError, public
@@ -44,6 +44,7 @@ def run(root: Path, prefect_port: int | None = None, mlflow_port: int | None = N
     console = Console(highlight=False, soft_wrap=True)
     services = Services(root, root / FOLDER, MARK)
     with alone(root) as note:
+        lockfile.mend(root, console.print)
         # The servers last: a run can then still tell how it ended.
         if left := services.stop_leftovers("Deployments", "MLflow", "Prefect"):
             console.print(f"stopped {len(left)} processes that a killed `pfafn ui` had left")

@@ -13,7 +13,7 @@ from prefect import flow, get_run_logger
 from prefect.events import emit_event
 from prefect.states import Completed, State
 
-from flows import dvc
+from flows import dvc, lockfile
 from flows.process import CommandFailed
 
 EVENT = "pfafn.data.changed"  # prefect.yaml waits for it
@@ -28,8 +28,9 @@ def watch(quiet_seconds: int = 60) -> State[None]:
     Args:
         quiet_seconds: how long nothing may have changed before a change counts as complete.
     """
-    message = look(quiet_seconds)
-    get_run_logger().info(message)
+    log = get_run_logger().info
+    lockfile.mend(dvc.ROOT, log)
+    log(message := look(quiet_seconds))
     return Completed(message=message)
 
 

@@ -49,10 +49,14 @@ def test_killed_under_dvc_and_then_under_the_flow_the_whole_ends_the_same(
     assert models(root) == peaceful.models
 
 
-def test_a_damaged_dvc_lock_stops_dvc_with_its_name(photos: Path, tmp_path: Path) -> None:
+def test_a_damaged_dvc_lock_stops_dvc_with_its_name_and_not_the_flow(
+    photos: Path, tmp_path: Path
+) -> None:
     root = shutil.copytree(photos, tmp_path / "pfafn")
     (root / "dvc.lock").write_bytes(b"schema: '2.0'\nstages:\n  prepare: [\n")
     done = subprocess.run(DVC, cwd=root, env=environment(), text=True, capture_output=True)
     assert done.returncode != 0
     assert re.search(r"dvc\.lock", done.stderr)
     assert not (root / "artifacts").exists()
+    assert "dvc.lock was not whole" in run(root, *FLOW, "prepare")
+    assert (root / "artifacts/prepare/manifest.parquet").exists()

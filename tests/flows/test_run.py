@@ -11,7 +11,7 @@ import pytest
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import disable_run_logger
 
-from flows import dvc, retrain
+from flows import dvc, lockfile, retrain
 from flows.dvc import DATA, UnknownStage
 from flows.process import CommandFailed
 from flows.retrain import NotUpToDate, StageRun
@@ -91,6 +91,20 @@ def test_other_params_run_in_a_copy_that_registers_in_the_project(
     assert work["copy"] == [("seed: 3",)]
     _, project, environment, *_ = work["work"][0]
     assert (project, environment["DVC_ROOT"]) == (COPY, str(tmp_path))
+
+
+def test_dvc_lock_is_looked_after_before_dvc_is_asked_and_before_each_stage(
+    work: Seen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mend(root: Path, log: object) -> None:
+        work.setdefault("mended", []).append((root, "stages" in work, "lock" in work))
+
+    monkeypatch.setattr(lockfile, "mend", mend)
+    monkeypatch.setattr(retrain, "run_logged", lambda *_: work.setdefault("ran", work["mended"]))
+    retrain.retrain.fn()
+    assert work["mended"] == [(tmp_path, False, False), (tmp_path, True, True)]
+    retrain.reproduce.fn("first", COPY, {})
+    assert work["ran"][2:] == [(COPY, True, True)]
 
 
 def test_what_a_lost_retraining_left_is_stopped_first(work: Seen) -> None:

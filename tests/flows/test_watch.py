@@ -144,6 +144,17 @@ def test_a_look_is_the_runs_last_word(root: Path, monkeypatch: pytest.MonkeyPatc
     assert all(state.is_completed() and state.message == "nothing new" for state in states)
 
 
+def test_dvc_lock_is_looked_after_before_a_look(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(watch.lockfile, "mend", lambda root, _: done.append(root))
+    monkeypatch.setattr(watch, "look", lambda _: done.append("look") or "nothing new")
+    with disable_run_logger():
+        watch.watch.fn()
+    assert done == [root, "look"]
+
+
 def test_a_change_is_told_with_what_it_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(watch, "emit_event", lambda name, **told: sent.append(told))
