@@ -11,7 +11,7 @@ import clone
 import numpy as np
 import psutil
 import pytest
-from whole import DVC, FLOW, Undisturbed, environment, models, run
+from whole import DVC, FLOW, LOCKFILE, Undisturbed, environment, models, run
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +45,7 @@ def test_killed_under_dvc_and_then_under_the_flow_the_whole_ends_the_same(
     rng = np.random.default_rng([SEED, 7])
     for command in (DVC, FLOW):
         assert killed(root, command, rng.uniform(0.15, 0.6) * peaceful.seconds)
+    run(root, *LOCKFILE)  # the flow itself begins with it
     run(root, *DVC)
     assert models(root) == peaceful.models
 

@@ -11,6 +11,7 @@ import clone
 
 DVC = (sys.executable, "-m", "dvc", "repro")
 FLOW = (sys.executable, "-m", "flows.retrain")
+LOCKFILE = (sys.executable, "-m", "flows.lockfile")
 PEOPLE = ("--train", "8", "--test", "4", "--height", "128", "--width", "96")
 
 
