@@ -1,12 +1,15 @@
 """`pfafn tryon | import-official | export-official | report`: what models make."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pfafn.kit.errors import BAD
 from pfafn.registry import CHAMPION
+
+if TYPE_CHECKING:
+    from pfafn.inference.folders import Job
 
 MANY = 10  # pictures
 
@@ -23,35 +26,53 @@ def tryon(
         Path | None, typer.Option(help='File with lines "person.jpg garment.jpg".')
     ] = None,
     model: Annotated[str, typer.Option(help="Model file, or models:/NAME@ALIAS.")] = CHAMPION,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per result and line.")
+    ] = False,
 ) -> None:
     """Dress people in garments.
 
     With --pairs, each of its lines; else every person in every garment. Results in a folder are
     named PERSON__GARMENT.png. Without --mask the garment is told from its background. Pictures that
     cannot be used are named at the end, with exit code 1; the others are done. A note says what is
-    doubtful or was left out.
+    doubtful or was left out. With --json each result is a line as soon as it is done, and the rest
+    goes to standard error.
     """
+    from pfafn.inference.folders import jobs, left_out, report
+
+    todo = jobs(person, garment, mask, out, pairs)
+    failures, notes = dressed(model, todo, as_json)
+    if pairs is None:
+        notes += filter(None, map(left_out, dict.fromkeys((person, garment))))
+    for text in notes:
+        typer.echo(f"note: {text}", err=True)
+    typer.echo(f"{len(todo) - len(failures)} of {len(todo)} written to {out}", err=as_json)
+    if failures:
+        typer.echo(report(failures), err=True)
+        raise typer.Exit(BAD)
+
+
+def dressed(model: str, todo: list["Job"], as_json: bool) -> tuple[dict["Job", str], list[str]]:
+    """Do the try-ons, telling of each as it is done; which failed and why, and all notes."""
     from pfafn.inference import TryOn
-    from pfafn.inference.folders import dress_all, jobs, left_out, report
+    from pfafn.inference.account import Account
+    from pfafn.inference.folders import dress_all
     from pfafn.kit import threads
     from pfafn.kit.heap import weights_apart
 
-    todo = jobs(person, garment, mask, out, pairs)
     if len(todo) >= MANY:  # half a second to look who else computes
         with threads.choosing():
             threads.settle(lambda count: False)
     with weights_apart():
         loaded = TryOn.load(model)
-    notes: dict[str, None] = {}
-    failures = dress_all(loaded, todo, notes.setdefault)
-    if pairs is None:
-        notes |= dict.fromkeys(filter(None, map(left_out, (person, garment))))
-    for text in notes:
-        typer.echo(f"note: {text}", err=True)
-    typer.echo(f"{len(todo) - len(failures)} of {len(todo)} written to {out}")
-    if failures:
-        typer.echo(report(failures), err=True)
-        raise typer.Exit(BAD)
+    account = Account()
+
+    def tell(job: "Job", error: str | None) -> None:
+        if as_json:
+            typer.echo(account.line(job, error))
+
+    failures = dress_all(loaded, todo, account.note, tell)
+    return failures, account.all()
 
 
 def import_official(

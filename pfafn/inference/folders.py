@@ -20,6 +20,7 @@ from pfafn.photos.opening import SUFFIXES, is_picture_name
 
 WRITTEN = (".png", ".jpg", ".jpeg")
 HELD = 8  # encoded garments in memory: about as much as one try-on itself takes
+Note = Callable[[Path, str], object]
 
 
 class TryOnError(UserError, ValueError):
@@ -140,14 +141,19 @@ def checked_format(out: Path) -> Path:
 
 
 def dress_all(
-    model: TryOn, todo: list[Job], note: Callable[[str], object] = lambda text: None
+    model: TryOn,
+    todo: list[Job],
+    note: Note = lambda path, text: None,
+    each: Callable[[Job, str | None], object] = lambda job, error: None,
+    beside: Callable[[Job, EncodedPerson, EncodedGarment], object] | None = None,
 ) -> dict[Job, str]:
     """Do all jobs; return those that failed, and why. Each result appears whole or not at all.
 
-    note(text) is called with what of a picture is doubtful, perhaps more than once. A picture is
-    decoded and encoded once for all jobs that lie near each other; how many are held does not grow
-    with their number. Beside a GPU that draws, the next pictures are read and the last one is
-    written.
+    note(path, text) is called with what of a picture is doubtful, perhaps more than once;
+    each(job, error) when a job is done, with None if its result is there; beside(job, person,
+    garment) before a result is written, to write what belongs beside it. A picture is decoded and
+    encoded once for all jobs that lie near each other; how many are held does not grow with their
+    number. Beside a GPU that draws, the next pictures are read and the last one is written.
     """
     person = lru_cache(1)(partial(encode_person, model, note))
     garment = lru_cache(HELD)(partial(encode_garment, model, note))
@@ -155,31 +161,34 @@ def dress_all(
     def pair(job: Job) -> tuple[EncodedPerson, EncodedGarment]:
         return person(job.person), garment(job.garment, job.mask)
 
+    def drawn(job: Job, coming: Future[tuple[EncodedPerson, EncodedGarment]]) -> Pixels | Exception:
+        try:
+            known = coming.result()
+            image = model.dress([known])[0]
+            if beside:
+                beside(job, *known)
+        except (UserError, OSError) as error:
+            return error
+        return image
+
+    def keep(made: tuple[Job, Pixels | Exception]) -> None:
+        job, image = made
+        if isinstance(image, Exception):
+            raise image
+        write_picture(job.out, image)
+
     failures = {}
     progress = Progress("tryon", len(todo), unit="pictures")
     with progress, lane(model.device) as ahead, lane(model.device) as after:
-        written: tuple[Job, Future[None]] | None = None
-        for job, coming in one_ahead(ahead, pair, in_blocks(todo)):
-            settle(written, failures)
-            written = None
+        pairs = one_ahead(ahead, pair, in_blocks(todo))
+        for (job, _), done in one_ahead(after, keep, ((job, drawn(job, it)) for job, it in pairs)):
             try:
-                image = model.dress([coming.result()])[0]
-                written = job, after.submit(write_picture, job.out, image)
+                done.result()
             except (UserError, OSError) as error:
                 failures[job] = str(error)
             progress.advance()
-        settle(written, failures)
+            each(job, failures.get(job))
     return {job: failures[job] for job in todo if job in failures}
-
-
-def settle(written: tuple[Job, Future[None]] | None, failures: dict[Job, str]) -> None:
-    """Wait for a picture that is being written; a failure is noted."""
-    if written:
-        job, done = written
-        try:
-            done.result()
-        except (UserError, OSError) as error:
-            failures[job] = str(error)
 
 
 def in_blocks(todo: list[Job]) -> list[Job]:
@@ -194,21 +203,19 @@ def in_blocks(todo: list[Job]) -> list[Job]:
     return sorted(todo, key=places.__getitem__)
 
 
-def encode_person(model: TryOn, note: Callable[[str], object], path: Path) -> EncodedPerson:
+def encode_person(model: TryOn, note: Note, path: Path) -> EncodedPerson:
     """A person from a photo's file; a UserError that names it if unusable."""
     photo = PersonPhoto.read(path)
     if photo.note:
-        note(f"{path}: {photo.note}")
+        note(path, photo.note)
     return model.encode_person(photo)
 
 
-def encode_garment(
-    model: TryOn, note: Callable[[str], object], path: Path, mask: Path | None
-) -> EncodedGarment:
+def encode_garment(model: TryOn, note: Note, path: Path, mask: Path | None) -> EncodedGarment:
     """A garment from the files of photo and mask; a UserError that names the file if unusable."""
     photo = GarmentPhoto.read(path, mask)
     for text in filter(None, (photo.note, photo.doubt)):
-        note(f"{path}: {text}")
+        note(path, text)
     try:
         return model.encode_garment(photo)
     except PictureError as error:

@@ -1,7 +1,9 @@
 """`pfafn tryon`: who is dressed in what, under which name, and what cannot be used."""
 
+import json
 import re
 import unicodedata
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -161,6 +163,18 @@ def test_a_note_is_given_once_and_is_no_failure(shop):
     assert "4 of 4 written" in result.stdout
     assert result.stderr.count("note: ") == 1
     assert "x.png: the mask estimated from it is in 2 pieces" in result.stderr
+
+
+def test_results_are_told_as_lines_of_json_and_nothing_else_is_on_standard_output(shop):
+    (shop / "person/a.jpg").write_bytes(b"no picture")
+    result = run("tryon", *folders(shop), "--json")
+    assert result.exit_code == 1
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [Path(line["person"]).name for line in told] == ["a.jpg", "a.jpg", "b.jpg", "b.jpg"]
+    assert [line["out"] for line in told[:2]] == [None, None]
+    assert all("a.jpg" in line["error"] for line in told[:2])
+    assert [line["out"] for line in told[2:]] == [str(shop / f"out/b__{n}.png") for n in "xy"]
+    assert "2 of 4 written" in result.stderr
 
 
 def test_a_result_says_that_its_colours_are_srgb(shop):

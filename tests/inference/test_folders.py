@@ -98,6 +98,35 @@ def test_a_result_that_cannot_be_written_stops_no_other_and_all_are_counted(
     assert capsys.readouterr().err.startswith("tryon: 2/2 pictures")
 
 
+def test_each_job_is_told_when_it_is_done_with_what_went_wrong(shop: Path) -> None:
+    todo = [
+        Job(shop / person, shop / "x.jpg", shop / "half.png", shop / f"out/{person}.png")
+        for person in ("a.jpg", "gone.jpg", "a.png")
+    ]
+    told: list[tuple[Job, bool, bool]] = []
+    dress_all(
+        Pasting(),  # type: ignore[arg-type]
+        todo,
+        each=lambda job, error: told.append((job, "gone.jpg" in (error or ""), job.out.is_file())),
+    )
+    assert told == [(todo[0], False, True), (todo[1], True, False), (todo[2], False, True)]
+
+
+def test_without_what_belongs_beside_it_there_is_no_result(shop: Path) -> None:
+    todo = [
+        Job(shop / "a.jpg", shop / "x.jpg", shop / "half.png", shop / f"out/{name}.png")
+        for name in ("bad", "good")
+    ]
+
+    def beside(job: Job, person: PersonPhoto, garment: GarmentPhoto) -> None:
+        assert not job.out.exists() and person.rgb.max() == 0 and garment.rgb.max() == 100
+        if job == todo[0]:
+            raise OSError("no space left")
+
+    assert dress_all(Pasting(), todo, beside=beside) == {todo[0]: "no space left"}  # type: ignore[arg-type]
+    assert [job.out.exists() for job in todo] == [False, True]
+
+
 def test_what_failed_is_told_in_the_order_in_which_it_was_asked_for(tmp_path: Path) -> None:
     todo = [
         Job(tmp_path / person, tmp_path / str(garment), None, tmp_path / f"{person}{garment}.png")
@@ -129,11 +158,11 @@ def test_what_is_doubtful_of_a_picture_is_said_with_its_file(shop: Path) -> None
     rgb = np.full((*SIZE, 3), 255, np.uint8)
     rgb[2:12, 4:-4] = rgb[-12:-2, 4:-4] = 90
     (shop / "g.png").write_bytes(encoded(rgb, icc_profile=b"no profile" * 30))
-    notes: list[str] = []
+    notes: list[tuple[Path, str]] = []
     todo = [Job(shop / "g.png", shop / "g.png", None, shop / "out/g.png")]
-    assert not dress_all(Pasting(), todo, notes.append)  # type: ignore[arg-type]
-    assert all(note.startswith(f"{shop}/g.png: ") for note in notes)
-    profile, again, mask = notes
+    assert not dress_all(Pasting(), todo, lambda *note: notes.append(note))  # type: ignore[arg-type]
+    assert {path for path, _ in notes} == {shop / "g.png"}
+    profile, again, mask = (text for _, text in notes)
     assert "colour profile" in profile and profile == again and "in 2 pieces" in mask
 
 
