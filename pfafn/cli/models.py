@@ -26,6 +26,10 @@ def tryon(
         Path | None, typer.Option(help='File with lines "person.jpg garment.jpg".')
     ] = None,
     model: Annotated[str, typer.Option(help="Model file, or models:/NAME@ALIAS.")] = CHAMPION,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Contact sheet (.png, .jpg) to write; several if it takes several."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per result and line.")
     ] = False,
@@ -39,14 +43,21 @@ def tryon(
     goes to standard error.
     """
     from pfafn.inference.folders import jobs, left_out, report
+    from pfafn.inference.sheet import check_sheet, write_sheets
 
     todo = jobs(person, garment, mask, out, pairs)
+    if sheet:
+        check_sheet(sheet, todo)
     failures, notes = dressed(model, todo, as_json)
     if pairs is None:
         notes += filter(None, map(left_out, dict.fromkeys((person, garment))))
     for text in notes:
         typer.echo(f"note: {text}", err=True)
     typer.echo(f"{len(todo) - len(failures)} of {len(todo)} written to {out}", err=as_json)
+    if sheet:
+        files = write_sheets(sheet, todo, failures)
+        last = f" to {files[-1].name}" if len(files) > 1 else ""
+        typer.echo(f"contact sheets: {len(files)}, {files[0]}{last}", err=as_json)
     if failures:
         typer.echo(report(failures), err=True)
         raise typer.Exit(BAD)

@@ -167,14 +167,25 @@ def test_a_note_is_given_once_and_is_no_failure(shop):
 
 def test_results_are_told_as_lines_of_json_and_nothing_else_is_on_standard_output(shop):
     (shop / "person/a.jpg").write_bytes(b"no picture")
-    result = run("tryon", *folders(shop), "--json")
+    result = run("tryon", *folders(shop), "--json", "--sheet", shop / "sheet.jpg")
     assert result.exit_code == 1
     told = [json.loads(line) for line in result.stdout.splitlines()]
     assert [Path(line["person"]).name for line in told] == ["a.jpg", "a.jpg", "b.jpg", "b.jpg"]
     assert [line["out"] for line in told[:2]] == [None, None]
     assert all("a.jpg" in line["error"] for line in told[:2])
     assert [line["out"] for line in told[2:]] == [str(shop / f"out/b__{n}.png") for n in "xy"]
-    assert "2 of 4 written" in result.stderr
+    assert "2 of 4 written" in result.stderr and "contact sheets: 1" in result.stderr
+
+
+def test_on_a_sheet_everybody_and_everything_is_seen_at_once(shop):
+    result = done("tryon", *folders(shop), "--sheet", shop / "sheet.png")
+    assert f"contact sheets: 1, {shop}/sheet.png\n" in result.stdout
+    assert read_rgb(shop / "sheet.png").std() > 5
+
+
+def test_a_sheet_that_could_not_be_written_is_refused_before_anything_is_done(shop):
+    assert "sheet.gif" in refused("tryon", *folders(shop), "--sheet", shop / "sheet.gif")
+    assert not (shop / "out").exists()
 
 
 def test_a_result_says_that_its_colours_are_srgb(shop):
