@@ -1,7 +1,7 @@
 """`pfafn tryon | import-official | export-official | report`: what models make."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +30,9 @@ def tryon(
         Path | None,
         typer.Option(help="Contact sheet (.png, .jpg) to write; several if it takes several."),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option(help="Write into NAME.explain/ what each result is made of.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per result and line.")
     ] = False,
@@ -48,7 +51,7 @@ def tryon(
     todo = jobs(person, garment, mask, out, pairs)
     if sheet:
         check_sheet(sheet, todo)
-    failures, notes = dressed(model, todo, as_json)
+    failures, notes = dressed(model, todo, explain, as_json)
     if pairs is None:
         notes += filter(None, map(left_out, dict.fromkeys((person, garment))))
     for text in notes:
@@ -63,10 +66,13 @@ def tryon(
         raise typer.Exit(BAD)
 
 
-def dressed(model: str, todo: list["Job"], as_json: bool) -> tuple[dict["Job", str], list[str]]:
+def dressed(
+    model: str, todo: list["Job"], explain: bool, as_json: bool
+) -> tuple[dict["Job", str], list[str]]:
     """Do the try-ons, telling of each as it is done; which failed and why, and all notes."""
     from pfafn.inference import TryOn
     from pfafn.inference.account import Account
+    from pfafn.inference.explain import explain as write_explanation
     from pfafn.inference.folders import dress_all
     from pfafn.kit import threads
     from pfafn.kit.heap import weights_apart
@@ -82,7 +88,10 @@ def dressed(model: str, todo: list["Job"], as_json: bool) -> tuple[dict["Job", s
         if as_json:
             typer.echo(account.line(job, error))
 
-    failures = dress_all(loaded, todo, account.note, tell)
+    def beside(job: "Job", *pair: Any) -> None:
+        write_explanation(loaded, job, *pair, account.of(job))
+
+    failures = dress_all(loaded, todo, account.note, tell, beside if explain else None)
     return failures, account.all()
 
 

@@ -28,7 +28,7 @@ from pfafn.kit.machine import autocast
 from pfafn.models.inputs import Annotation, Garment
 from pfafn.models.parts import BodyPart, Category, Parsing
 from pfafn.models.redress import redress
-from pfafn.models.tryon import TryOnNet
+from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.photos.checks import check_ids, check_keypoints
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.fitting import fit, fit_points
@@ -112,6 +112,14 @@ class TryOn(DeployedTryOn):
         flat, mask, *cloth = joined([(g.image, g.mask, *g.features) for g in garments])
         worn = self._of_both(image, features, Garment(flat, mask), cloth)
         return self.drawn(worn, (p.size for p in persons))
+
+    @torch.inference_mode()
+    def made_of(self, person: EncodedPerson, garment: EncodedGarment) -> Worn:
+        """What the try-on of a pair is made of: a batch of one, at the model's size."""
+        flat = Garment(garment.image, garment.mask)
+        with autocast(self.device, self.precision):
+            warped = self.net.warp.align(person.features, garment.features, *flat)
+            return self.net.render(person.image, warped)
 
     def person_features(self, image: Tensor) -> list[PersonLevel]:
         """[B, 3, H, W] in [-1, 1] -> what the network knows of persons, coarse to fine."""

@@ -188,6 +188,14 @@ def test_a_sheet_that_could_not_be_written_is_refused_before_anything_is_done(sh
     assert not (shop / "out").exists()
 
 
+def test_an_explained_result_is_the_same_and_has_its_parts_beside_it(shop):
+    done("tryon", *one(shop))
+    plain = (shop / "worn.png").read_bytes()
+    done("tryon", *one(shop), "--explain")
+    assert (shop / "worn.png").read_bytes() == plain
+    assert names(shop / "worn.explain") == ["flow.png", "mask.png", "notes.json", "warped.png"]
+
+
 def test_a_result_says_that_its_colours_are_srgb(shop):
     for name in ("worn.png", "worn.jpg"):
         done("tryon", *one(shop, out=shop / name))
