@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from tinytrain import ADAM, Samples, recipe, schedule, train, tutor_objective, weights
-from torch import Tensor
+from torch import Tensor, nn
 
 from pfafn.learning.tutor import TutorObjective
 from pfafn.samples.loading import MicroBatches
 from pfafn.samples.sample import TutorSample
 from pfafn.training import resume, trainer
-from pfafn.training.health import RECORD, TrainingDiverged
+from pfafn.training.health import RECORD, Sentinel, TrainingDiverged
 from pfafn.training.loop import fit
 
 SEED = 3  # of tinytrain's
@@ -96,3 +96,27 @@ def test_no_resume_point_is_taken_of_a_broken_step(
     with pytest.raises(TrainingDiverged, match="step 3 of 6"):
         train(bad(3), schedule(), tmp_path)
     assert resume.read(tmp_path) is None
+
+
+@pytest.mark.usefixtures("unsettled")
+def test_of_a_broken_step_it_is_told_before_the_frozen_parts_begin_to_learn(
+    tmp_path: Path,
+) -> None:
+    objective = bad(2)
+    made = recipe(objective, schedule())._replace(
+        frozen=(objective.net.warp.garment_encoder,), frozen_epochs=1
+    )
+    with pytest.raises(TrainingDiverged, match="step 2 of 6"):
+        fit(made, Samples(), ADAM, seed=SEED, work=tmp_path, name="w")
+
+
+def test_sound_steps_after_a_broken_one_change_no_weight_and_are_broken_as_well() -> None:
+    layer = nn.Linear(3, 2)
+    adam = torch.optim.Adam(layer.parameters(), fused=True)
+    sentinel = Sentinel(torch.device("cpu"), adam)
+    before = layer.weight.clone()
+    for total in (torch.nan, 1.0):
+        layer.weight.grad = torch.ones(2, 3)
+        sentinel.look(layer, torch.tensor(total))
+        adam.step()
+        assert torch.equal(layer.weight, before) and sentinel.heard()()
