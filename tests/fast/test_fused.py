@@ -61,6 +61,12 @@ def test_of_what_adds_to_a_total_the_relu_becomes_part(relu: bool) -> None:
 
 
 @torch.inference_mode()
+def test_what_is_added_is_brought_to_the_precision_of_the_weights() -> None:
+    conv = FusedAccumulate(Fused(nn.Conv2d(3, 8, 3, padding=1).bfloat16()), relu=True)
+    assert conv(torch.randn(2, 3, H, W), torch.randn(2, 8, H, W)).dtype == torch.bfloat16
+
+
+@torch.inference_mode()
 def test_a_network_that_is_fused_says_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(3)
     net = TryOnNet("student", [4, 8, 8, 8, 8], 8, 4).eval()
