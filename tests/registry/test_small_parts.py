@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pfafn.registry import aliases, record, reevaluate, replay, versions
+from pfafn.registry import aliases, mirror, record, reevaluate, replay, versions
 from pfafn.registry.decisions import DECISION, FORMAT, RETRAINING, Decisions
 from pfafn.registry.record import RecordError, Retraining, Stage
 from pfafn.registry.stamp import Outcome, decision
@@ -163,6 +163,27 @@ def test_a_student_without_its_tutor_cannot_be_evaluated_again(monkeypatch: Patc
     monkeypatch.setattr(versions, "tutor_of", lambda student: None)
     with pytest.raises(reevaluate.NotEvaluated, match="its tutor is not in the registry"):
         reevaluate.evaluate_again(None, None, None, "")  # type: ignore[arg-type]
+
+
+def test_a_new_evaluation_leaves_nothing_of_an_earlier_one_on_a_version() -> None:
+    tags = {"score.paired.epe": "1", "evaluation.protocol.size": "64", "gate.reason": "better"}
+    version: Any = SimpleNamespace(name="pfafn-student", version="3", tags=dict(tags))
+    client = SimpleNamespace(
+        set_model_version_tag=lambda name, number, tag, value: tags.update({tag: value}),
+        delete_model_version_tag=lambda name, number, tag: tags.pop(tag),
+    )
+    metrics = {"paired/student/ssim": 0.9, "paired/tutor/ssim": 0.95}
+    again: Any = SimpleNamespace(protocol={"pairs": "p2"}, code="c2", metrics=metrics)
+    store: Any = SimpleNamespace(client=client)
+    mirror.note_scores(store, [version], again, "second")
+    assert tags.pop("evaluation.protocol")
+    assert tags == {
+        "evaluation.run": "second",
+        "evaluation.code": "c2",
+        "evaluation.protocol.pairs": "p2",
+        "score.paired.ssim": "0.9",
+        "gate.reason": "better",
+    }
 
 
 def test_where_no_file_can_be_linked_it_is_copied(tmp_path: Path, monkeypatch: Patch) -> None:
