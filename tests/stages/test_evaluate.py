@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tinyset
 import torch
-from declared import nothing_else
+from declared import nothing_else, written
 
 from pfafn.data.truth import write_truth
 from pfafn.kit.files import MissingInput
@@ -32,8 +32,10 @@ def read(artifacts, name: str):
     return json.loads((artifacts / "evaluate" / name).read_text())
 
 
-def test_it_writes_all_its_files(artifacts):
-    assert {p.name for p in (artifacts / "evaluate").iterdir()} == FILES | {"curves.png"}
+def test_it_writes_all_its_files_and_all_of_them_are_outputs_to_dvc(artifacts):
+    made = {path.name for path in (artifacts / "evaluate").iterdir()}
+    assert made == FILES | {"curves.png"}
+    assert sorted(f"artifacts/evaluate/{name}" for name in made) == sorted(written("evaluate"))
 
 
 def test_metrics_are_the_means_of_the_table(artifacts):
