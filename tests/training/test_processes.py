@@ -19,7 +19,7 @@ from torch import Tensor
 from pfafn.params.sections import WarpStage
 from pfafn.samples.loading import MicroBatches
 from pfafn.training import processes, resume
-from pfafn.training.processes import Layout, ProcessesError, together
+from pfafn.training.processes import Layout, ProcessesError, start_fabric, together
 
 TESTS = Path(__file__).parents[1]
 SCHEDULE = WarpStage(epochs=2, decay=1, batch=4, accumulate=2, lr=1e-3)
@@ -152,18 +152,31 @@ def test_a_batch_that_cannot_be_shared_is_an_error(monkeypatch: pytest.MonkeyPat
     assert together(SCHEDULE, "tutor_warp").world == 2
 
 
-@pytest.mark.parametrize(("gpus", "batch", "used"), [(8, 32, 8), (8, 12, 6), (3, 4, 2), (1, 4, 1)])
-def test_auto_uses_as_many_gpus_as_can_share_a_batch(
-    gpus: int, batch: int, used: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("gpus", "batch", "parts", "used"),
+    [(8, 32, 1, 8), (8, 12, 1, 6), (3, 4, 1, 2), (1, 4, 1, 1), (4, 8, 4, 2)],
+)
+def test_auto_uses_as_many_gpus_as_can_share_each_part_of_a_batch(
+    gpus: int, batch: int, parts: int, used: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PFAFN_PROCESSES", raising=False)
     monkeypatch.setattr(processes.machine, "device", lambda: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    schedule = WarpStage(epochs=1, decay=0, batch=batch, accumulate=1, lr=1e-3)
+    schedule = WarpStage(epochs=1, decay=0, batch=batch, accumulate=parts, lr=1e-3)
     assert together(schedule, "it").world == 1  # in a test, which must not be started again
     spec = type("Spec", (), {"name": "pfafn.stages.tutor_warp"})
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", spec)
     assert together(schedule, "it").world == used
+
+
+@pytest.mark.parametrize(("wanted", "devices"), [("cpu", 1), ("cuda", 1), ("cuda:1", [1])])
+def test_one_that_is_alone_computes_on_the_device_it_is_told(
+    wanted: str, devices: int | list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes.machine, "device", lambda: torch.device(wanted))
+    monkeypatch.setattr(processes.machine, "precision", lambda on: torch.float32)
+    monkeypatch.setattr(processes, "Fabric", lambda **how: (how["accelerator"], how["devices"]))
+    assert start_fabric() == (wanted.partition(":")[0], devices)
 
 
 def test_more_processes_than_gpus_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
