@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from tinytrain import ADAM, Samples, recipe, schedule, train, tutor_objective, weights
+from tinytrain import (
+    ADAM,
+    Samples,
+    collated,
+    recipe,
+    schedule,
+    train,
+    tutor_objective,
+    weights,
+)
 from torch import Tensor, nn
 
 from pfafn.learning.tutor import TutorObjective
@@ -14,6 +23,8 @@ from pfafn.samples.sample import TutorSample
 from pfafn.training import resume, trainer
 from pfafn.training.health import RECORD, Sentinel, TrainingDiverged
 from pfafn.training.loop import fit
+from pfafn.training.processes import start_fabric
+from pfafn.training.trainer import Trainer
 
 SEED = 3  # of tinytrain's
 
@@ -108,6 +119,18 @@ def test_of_a_broken_step_it_is_told_before_the_frozen_parts_begin_to_learn(
     )
     with pytest.raises(TrainingDiverged, match="step 2 of 6"):
         fit(made, Samples(), ADAM, seed=SEED, work=tmp_path, name="w")
+
+
+@pytest.mark.usefixtures("unsettled")
+def test_the_rate_that_a_recorded_step_reads_decays_where_it_lies() -> None:
+    made = recipe(tutor_objective(), schedule(epochs=1, decay=2, lr=1e-3))
+    learning = Trainer(start_fabric(), made, ADAM, per_epoch=1)
+    (group,) = learning.optimizer.param_groups
+    read, rates = group["lr"], []
+    for _ in range(3):
+        rates.append(float(read))
+        learning.step([collated(2)])
+    assert rates == pytest.approx([1e-3, 1e-3, 5e-4])
 
 
 def test_sound_steps_after_a_broken_one_change_no_weight_and_are_broken_as_well() -> None:
