@@ -9,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 from tinytrain import schedule, stop_after, train, tutor_objective, weights
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pfafn.kit.signals import Stopped
@@ -66,6 +66,18 @@ def test_a_network_that_draws_random_numbers_resumes_exactly(
     work = stopped(monkeypatch, tmp_path / "work", step)
     torch.manual_seed(12345)  # a new process has other numbers
     assert_ends_as(straight, work)
+
+
+def test_a_gpus_random_numbers_go_on_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Tensor] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: torch.tensor([7]))
+    monkeypatch.setattr(torch.cuda, "set_rng_state", told.append)
+    layer = nn.Linear(3, 2)
+    adam = torch.optim.Adam(layer.parameters())
+    resume.Saved(ResumePoint(1, {}, 0.0), resume.state(layer, adam)).restore(layer, adam)
+    assert [state.tolist() for state in told] == [[7]]
 
 
 def spoil_middle(path: Path) -> None:
