@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import photoset
 import pytest
+from declared import written
 
 from pfafn.kit.files import MissingInput
 from pfafn.models.parts import BodyPart, Category, Parsing
@@ -50,6 +51,11 @@ def densepose(data, fill):
         (data / f"{split}_densepose").mkdir()
         for label in (data / f"{split}_label").iterdir():
             np.save(data / f"{split}_densepose/{label.stem}.npy", np.full(SIZE, float(fill)))
+
+
+def test_all_that_it_writes_is_an_output_to_dvc(data):
+    made = [f"artifacts/annotate/{path.name}" for path in run(data).iterdir()]
+    assert sorted(made) == sorted(written("annotate"))
 
 
 def test_row_i_annotates_item_i(data):

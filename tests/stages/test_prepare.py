@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import photoset
 import pytest
+from declared import written
 from prepared import PARAMS, SIZE, manifest, reasons, report, run
 
 from pfafn.kit.files import MissingInput
@@ -19,6 +20,11 @@ def test_row_i_is_item_i_train_first(data):
     assert rows["item"].tolist() == list(range(7))
     assert rows["split"].tolist() == ["train"] * 4 + ["test"] * 3
     assert rows["person"].tolist() == [f"{n:06d}_0" for n in (0, 1, 2, 3, 100, 101, 102)]
+
+
+def test_all_that_it_writes_is_an_output_to_dvc(data):
+    made = [f"artifacts/prepare/{path.name}" for path in run(data).iterdir()]
+    assert sorted(made) == sorted(written("prepare"))
 
 
 def test_a_person_wears_the_garment_of_the_same_number(data):
