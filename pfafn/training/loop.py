@@ -49,10 +49,10 @@ def fit(
     """Train the recipe's network on dataset, in place.
 
     work: folder for resume points; one found there is continued, bit for bit on a CPU. name: shown
-    in progress and errors. watchers: told the curve so far after each step. fabric: of all
-    processes that train together, by default this one alone; the first alone writes and tells.
-    Raises TooFewSamples, TrainingDiverged on a loss or gradient that is not finite, and, once the
-    last whole step is saved, Stopped on a signal and LoaderLost if a loader process was killed.
+    in progress and errors. watchers: told the curve so far after each step. fabric: of all that
+    train together, by default this process; the first alone writes and tells. Raises TooFewSamples,
+    TrainingDiverged on a loss or gradient that is not finite, and, once the last whole step is
+    saved, Stopped on a signal and LoaderLost if a loader process was killed.
     """
     fabric = fabric or start_fabric()
     first, schedule = fabric.is_global_zero, recipe.schedule
