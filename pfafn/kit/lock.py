@@ -33,13 +33,17 @@ class Holder(NamedTuple):
     pid: int
     who: str
     since: str
+    file: int  # the lock's inode: a copy of the file tells of another lock
 
     def __str__(self) -> str:
         return f"{self.who}, process {self.pid}, since {self.since}"
 
 
 class Held(NamedTuple):
-    """The lock, got: the token for the children, and the holder that died holding it."""
+    """The lock, got: the token for the children, and the holder that died holding it.
+
+    Whoever a copied file names did not hold this lock, and may well be alive.
+    """
 
     token: str
     lost: Holder | None
@@ -58,12 +62,12 @@ def exclusive(path: Path, who: str, wait: Callable[[str], object]) -> Iterator[H
                 wait(told := now)
             fcntl.flock(file, fcntl.LOCK_UN)
             time.sleep(POLL)
-        lost = _holder(file)
+        lost, inode = _holder(file), os.fstat(file.fileno()).st_ino
         since = datetime.now().astimezone().isoformat(timespec="seconds")
-        mine = Holder(uuid.uuid4().hex, os.getpid(), who, since)
+        mine = Holder(uuid.uuid4().hex, os.getpid(), who, since, inode)
         rewrite(file, json.dumps(mine._asdict()))
         try:
-            yield Held(mine.token, lost)
+            yield Held(mine.token, lost if lost and lost.file == inode else None)
         finally:
             rewrite(file, "")
 

@@ -18,7 +18,7 @@ from flows.retrain import NotUpToDate, StageRun
 from pfafn.kit.lock import HOLDER, Held, Holder
 from pfafn.registry.store import PROMOTE
 
-LOST = Holder("lost-token", 7, "retrain 'red-fox'", "2026")
+LOST = Holder("lost-token", 7, "retrain 'red-fox'", "2026", 5)
 COPY = Path("copy")
 
 

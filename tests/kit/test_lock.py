@@ -1,5 +1,6 @@
 """One retraining at a time: who holds the lock is named, its children pass, its death frees it."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -72,6 +73,14 @@ def test_a_killed_holder_frees_the_lock_and_is_known_to_the_next(path: Path) -> 
         process.wait()
         with exclusive(path, "next", pytest.fail) as held:
             assert held.lost and (held.lost.token, held.lost.who) == (token, "retrain 'red-fox'")
+
+
+def test_whoever_a_copy_of_the_lock_names_is_not_lost(path: Path) -> None:
+    copy = path.with_name("copy.lock")
+    with another("exclusive", path, "retrain 'red-fox'", "x"):
+        shutil.copy(path, copy)
+        with exclusive(copy, "next", pytest.fail) as held:
+            assert held.lost is None
 
 
 def test_who_gives_the_lock_back_leaves_no_trace(path: Path) -> None:
