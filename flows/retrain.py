@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import dvc, lockfile, server
+from flows import dvc, lockfile, owner, server
 from flows.artifacts import show_result, show_stages
 from flows.dvc import DATA
 from flows.parameters import AS_IT_IS, Profile, others
@@ -229,6 +229,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         server.check()
+        if news := owner.settle(dvc.ROOT):
+            print(news)
         retrain(
             given.profile,
             given.set,

@@ -16,7 +16,7 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
-from flows import dvc, lockfile
+from flows import dvc, lockfile, owner
 from flows.process import GRACE
 from flows.services import Service, Services, answers, ended_by_signals, says
 from pfafn.kit.errors import UserError, public
@@ -38,10 +38,12 @@ class UiError(UserError):
 def run(root: Path, prefect_port: int | None = None, mlflow_port: int | None = None) -> None:
     """Start everything, say where it is, and end it on Ctrl-C, SIGTERM or a closed terminal.
 
-    Raises UiError if it runs already or a port is taken, ServiceError if a program does not start
-    or ends by itself.
+    Raises WrongProject if the state is that of another project, UiError if it runs already or a
+    port is taken, ServiceError if a program does not start or ends by itself.
     """
     console = Console(highlight=False, soft_wrap=True)
+    if news := owner.settle(root):
+        console.print(news)
     services = Services(root, root / FOLDER, MARK)
     with alone(root) as note:
         lockfile.mend(root, console.print)

@@ -81,6 +81,7 @@ def test_a_second_one_says_where_the_first_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flows.dvc.ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     with ui.alone(tmp_path) as note:
         assert "just started" in refused("ui")
         note.write('{"Prefect": "http://127.0.0.1:4321"}')
@@ -131,6 +132,7 @@ def toy(root: Path, **environment: str) -> subprocess.Popen[str]:
     """`run` with toy programs."""
     return subprocess.Popen(
         [sys.executable, "-c", TOY, str(root)],
+        cwd=root.parent,
         env=os.environ | {"PYTHONPATH": str(clone.ROOT)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
