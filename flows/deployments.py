@@ -11,10 +11,12 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 from prefect.automations import Automation
-from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
@@ -22,8 +24,9 @@ from prefect.events import DeploymentEventTrigger, EventTrigger, Posture
 from prefect.events.actions import ChangeFlowRunState
 from prefect.runner import Runner
 
-from flows import server
+from flows import owner, server
 from flows.dvc import ROOT
+from pfafn.kit.errors import UserError
 
 PREFECT_YAML = ROOT / "prefect.yaml"
 SILENCE = timedelta(seconds=120)  # four heartbeats, see prefect.toml
@@ -97,6 +100,12 @@ def ensure(wanted: Automation) -> None:
         wanted.create()
 
 
+def here(served: UUID) -> None:
+    """Tell the server where a deployment is: of one that it has, Prefect keeps the old place."""
+    with get_client(sync_client=True) as client:
+        client.update_deployment(served, DeploymentUpdate(path=str(ROOT)))
+
+
 class Runs(Runner):
     """Runs what is due, and cancels what is running when it is told to stop."""
 
@@ -115,8 +124,10 @@ def main() -> None:
         sys.exit(f"error: {NO_SERVER}")
     try:
         server.check()
+        if news := owner.settle(ROOT):
+            print(news)
         serve()
-    except server.ServerError as error:
+    except UserError as error:
         sys.exit(f"error: {error}")
 
 
@@ -126,7 +137,7 @@ def serve() -> None:
     # Not paused at the end: a pause belongs to the people in front of the UI.
     runs = Runs(pause_on_shutdown=False)
     for wanted in (served := deployments()):
-        runs.add_deployment(wanted)
+        here(runs.add_deployment(wanted))
     print("serving", ", ".join(wanted.full_name for wanted in served))
     signal.signal(signal.SIGINT, runs.handle_sigterm)
     try:

@@ -11,8 +11,10 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 
 import psutil
 
@@ -49,14 +51,26 @@ class Ui(NamedTuple):
     mlflow: str
 
     def api(self, path: str, **body: Any) -> Any:
-        """What Prefect's API answers; a POST if there is something to say."""
+        """What Prefect's API answers; a POST if there is something to say.
+
+        Asked again while its database is busy, as Prefect's own clients do.
+        """
         request = urllib.request.Request(
             f"{self.prefect}/api/{path}",
             data=json.dumps(body).encode() if body else None,
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+
+        def answer() -> list[Any]:
+            try:
+                with urllib.request.urlopen(request, timeout=60) as given:
+                    return [json.load(given)]
+            except HTTPError as error:
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise
+                return []
+
+        return eventually(answer, 60)[0]
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         """Send a signal and wait; the exit code."""

@@ -1,12 +1,18 @@
 """What is served is what prefect.yaml says."""
 
+import asyncio
+import contextlib
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.events import Posture
+from prefect.flows import load_flow_from_flow_run
+from prefect.logging import disable_run_logger
 
 from flows import deployments
 from flows.dvc import ROOT
@@ -82,12 +88,45 @@ def test_what_is_served_is_run_without_pausing_it_at_the_end(
 
     monkeypatch.setattr(deployments, "ensure", lambda wanted: started.append(wanted.name))
     monkeypatch.setattr(deployments.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(deployments.Runs, "add_deployment", lambda _, one: started.append(one.name))
+    monkeypatch.setattr(deployments.Runs, "add_deployment", lambda _, one: one.name)
+    monkeypatch.setattr(deployments, "here", started.append)
     monkeypatch.setattr(deployments.Runs, "start", start)
     deployments.serve()
     assert started[:3] == [deployments.crash_watch().name, "nightly", "photos"]
     assert started[3].pause_on_shutdown is False
     assert capsys.readouterr().out == "serving retrain/nightly, watch/photos\n"
+
+
+@pytest.mark.parametrize("served", deployments.deployments(), ids=lambda one: one.name)
+def test_a_run_starts_from_the_code_where_it_stands_wherever_its_deployment_was_made(
+    served: deployments.RunnerDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect would copy the folder of a deployment over the folder of the run."""
+    (there := tmp_path / "there").mkdir()
+    (here := tmp_path / "here").mkdir()
+    (there / "params.yaml").write_text("old")
+    (here / "params.yaml").write_text("edited")
+    monkeypatch.chdir(here)
+
+    async def read_deployment(_: object) -> SimpleNamespace:
+        return SimpleNamespace(
+            entrypoint=served.entrypoint, path=str(there), pull_steps=None, storage_document_id=None
+        )
+
+    client = SimpleNamespace(read_deployment=read_deployment)
+    load = load_flow_from_flow_run.__wrapped__  # which would make a client of its own
+    run = FlowRun(flow_id=uuid4(), deployment_id=uuid4())
+    with disable_run_logger():
+        assert asyncio.run(load(client, run)).name == served.flow_name
+    assert (here / "params.yaml").read_text() == "edited"
+
+
+def test_the_server_is_told_anew_where_a_deployment_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {}
+    client = SimpleNamespace(update_deployment=told.__setitem__)
+    monkeypatch.setattr(deployments, "get_client", lambda **_: contextlib.nullcontext(client))
+    deployments.here(served := uuid4())
+    assert told[served].model_dump(exclude_unset=True) == {"path": str(ROOT)}
 
 
 def test_told_to_stop_it_cancels_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
