@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from verbs import refused
 
-from flows import owner
+from flows import deployments, owner, retrain, server, ui
+from flows.dvc import ROOT
 from flows.owner import FILE, WrongProject, settle
 
 
@@ -104,3 +107,31 @@ def test_the_code_of_one_project_does_not_run_for_who_stands_in_another(
     monkeypatch.chdir(folder)
     with pytest.raises(WrongProject, match=rf"run in the project {project}, but you are in .*copy"):
         settle(project)
+
+
+@pytest.mark.parametrize("start", [retrain.main, deployments.main])
+def test_what_starts_runs_asks_first_whose_state_it_is(
+    start: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> str:
+        raise WrongProject("two projects")
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["start"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(server, "url", lambda: "http://127.0.0.1:1/api")
+    monkeypatch.setattr(server, "check", lambda: None)
+    monkeypatch.setattr(owner, "settle", refuse)
+    monkeypatch.setattr(retrain, "retrain", pytest.fail)
+    monkeypatch.setattr(deployments, "serve", pytest.fail)
+    with pytest.raises(SystemExit, match="error: two projects"):
+        start()
+
+
+def test_the_pages_are_those_of_the_project_that_one_stands_in(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.dvc.ROOT", project)
+    monkeypatch.setattr(ui, "alone", pytest.fail)
+    monkeypatch.chdir(made(project.with_name("copy")))
+    assert f"run in the project {project}, but you are in" in refused("ui")
