@@ -214,9 +214,7 @@ def stale_stages(wanted: list[str]) -> set[str]:
 
 def main() -> None:
     """Run the flow here and now; without PREFECT_API_URL, with a server that lives as long."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.retrain", description="Bring everything up to date."
-    )
+    parser = argparse.ArgumentParser("python -m flows.retrain", description="Bring all up to date.")
     parser.add_argument("stages", nargs="*", help="only these stages (default: all)")
     parser.add_argument("--profile", choices=get_args(Profile), default=AS_IT_IS)
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
