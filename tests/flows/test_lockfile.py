@@ -155,6 +155,7 @@ def test_the_ui_looks_after_it_before_it_starts_anything(
     def stop(root: Path, _: object) -> None:
         raise InterruptedError(root)
 
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ui.lockfile, "mend", stop)
     monkeypatch.setattr(ui.Services, "start", pytest.fail)
     with pytest.raises(InterruptedError, match=tmp_path.name):
