@@ -29,9 +29,10 @@ class PlainTryOn(TryOn):
 
     def __init__(self, net: TryOnNet, size: tuple[int, int]) -> None:
         self.size = size
-        self.device = machine.device()
+        self.device, self.precision = machine.device(), torch.float32
         self.net = plain(net).eval().requires_grad_(False).to(self.device)
         self.net.warp.flow.ahead = lambda pyramid: pyramid  # it knows nothing ahead
+        self.settle_parts()
 
     def batch(self, sample: Batch) -> Batch:
         return move_data_to_device(default_collate([sample]), self.device)

@@ -62,6 +62,10 @@ class TryOn(DeployedTryOn):
     def __init__(self, net: TryOnNet, size: tuple[int, int], source: object = "the model") -> None:
         """As of DeployedTryOn. On a GPU what is done for one shape again and again is recorded."""
         super().__init__(net, size, source)
+        self.settle_parts()
+
+    def settle_parts(self) -> None:
+        """How the parts of the work are done: as the network reads, compiled, recorded."""
         of_person, of_garment, of_both = (
             self.quick(part) for part in (self.person_features, self.garment_features, self.draw)
         )

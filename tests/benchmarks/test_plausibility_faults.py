@@ -8,6 +8,7 @@ from benchmarks.plausibility import report
 from pfafn.studio.dataset import synthesise
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_good_annotations_and_something_of_every_fault(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,6 +74,7 @@ def test_sums_are_taken_in_float32(by_kernel: None) -> None:
     assert costs[0, 24].tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own
 def test_a_compiled_network_can_contain_the_kernels(
     by_kernel: None, interpreted: ModuleType

@@ -139,6 +139,7 @@ def test_no_secret_of_the_environment_is_written_anywhere(
     assert [path for path in files if b"s3cr3t" in path.read_bytes()] == []
 
 
+@pytest.mark.slow
 def test_a_file_in_place_of_the_artifact_folder_is_told_of_and_the_folder_comes_back(
     project: Project,
 ) -> None:

@@ -70,6 +70,7 @@ def test_mirroring_what_is_mirrored_reads_neither_weights_nor_mlflow(project: Pr
     assert time.monotonic() - started < 2.5
 
 
+@pytest.mark.slow
 def test_one_process_writes_at_a_time(project: Project) -> None:
     project.retrain()
     code = "from pfafn import registry; print(registry.sync())"
