@@ -88,7 +88,8 @@ def _names_below(folder: Path, prefix: str = "") -> Iterator[str]:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _names_below(folder / entry.name, f"{prefix}{entry.name}{os.sep}")
-            elif entry.is_file():
+            # For a link that leads to itself the entry raises, and the path says no.
+            elif Path(entry).is_file() if entry.is_symlink() else entry.is_file():
                 yield prefix + entry.name
 
 

@@ -46,3 +46,12 @@ def test_a_folder_is_hashed_with_the_paths_of_all_its_files_in_order(tmp_path: P
     lines = f"a:{one}\nb/c/z:{two}\n"
     assert file_hash(tmp_path) == hashlib.sha256(lines.encode()).hexdigest()
     assert file_hash(tmp_path / "a") == one
+
+
+def test_a_link_that_leads_to_itself_is_no_file_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    before = file_hash(tmp_path)
+    (tmp_path / "b").symlink_to("b")
+    assert file_hash(tmp_path) == before
+    (tmp_path / "c").symlink_to("a")
+    assert file_hash(tmp_path) != before
