@@ -1,10 +1,5 @@
 """The cost volume: how well each place of one feature map matches the other's neighbourhood."""
 
-import os
-import shutil
-import sysconfig
-from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,20 +7,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from pfafn.kit import machine
+
 BLOCK = 16  # places of a row that are one side of a matrix product; speed only
-
-
-def has_triton() -> bool:
-    """Whether Triton is here, as with torch for CUDA, and what it builds the start of a kernel by.
-
-    That is a C compiler and Python's headers, which small images lack.
-    """
-    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
-    headers = Path(sysconfig.get_config_var("INCLUDEPY") or "", "Python.h").is_file()
-    return bool(find_spec("triton") and compiler and headers)
-
-
-TRITON = has_triton()
+TRITON = machine.has_triton()
 
 
 def cost_volume(garment: Tensor, person: Tensor, radius: int = 3) -> Tensor:

@@ -10,7 +10,7 @@ from pfafn.models.warp import RADIUS, SLOPE, FlowNet
 
 
 class FastFlowNet(FlowNet):
-    """`FlowNet` with a banded cost volume, and on a CPU sampling as bags of embeddings.
+    """`FlowNet` with quick sampling and a quick cost volume, by the device.
 
     It takes over the heads of the network that it stands for, names of weights included.
     """
@@ -20,7 +20,7 @@ class FastFlowNet(FlowNet):
         self.match, self.refine = flow.match, flow.refine
 
     def warp(self, features: Tensor, grid: Tensor) -> Tensor:
-        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says, in full precision."""
+        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says; on a CPU in float32."""
         if features.device.type == "cpu":
             features = features.to(torch.promote_types(features.dtype, torch.float32))
         return sample(features, grid)
@@ -29,5 +29,5 @@ class FastFlowNet(FlowNet):
         return F.leaky_relu(cost_volume(warped, person, RADIUS), SLOPE)
 
     def evidence(self, level: int, warped: Tensor, person: Tensor) -> Tensor:
-        # Sampled in full precision, in which the person's half would be converted there and back.
+        # Sampled in full precision the person's half would be converted there and back.
         return super().evidence(level, warped.to(person.dtype), person)

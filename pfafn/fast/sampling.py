@@ -15,8 +15,7 @@ from pfafn.models.geometry import warp
 def sample(source: Tensor, grid: Tensor) -> Tensor:
     """`geometry.warp` with border padding: source [B, C, h, w], grid [B, 2, H, W] -> [B, C, H, W].
 
-    Places and weights are float32 at least; in a source of lower precision the result is rounded to
-    it, and so is what a grid learns.
+    Places are float32 at least; the result is of the source's precision.
     """
     if _kernels(source):
         return _Sampling.apply(source, grid)
@@ -44,7 +43,7 @@ class _Sampling(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         source, grid = ctx.saved_tensors
         of_source, of_grid = _kernels(source).gradient(grad, source, grid)
         return of_source.to(source.dtype), of_grid.to(grid.dtype)
@@ -54,7 +53,8 @@ def as_bags(source: Tensor, grid: Tensor) -> Tensor:
     """`sample` in torch's own operators.
 
     A pixel is the weighted sum of four places with all their channels, which lie together in
-    memory: a bag of four embeddings, in torch's terms.
+    memory: a bag of four embeddings, in torch's terms. In a source of lower precision the weights
+    are rounded to it, and so is what a grid learns.
     """
     batch, channels, h, w = source.shape
     # A place that is no number, of a level one pixel wide or a broken model, must be some place.

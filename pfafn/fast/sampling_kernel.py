@@ -1,7 +1,7 @@
 """Bilinear sampling and its gradients as Triton kernels that read and write once, for CUDA.
 
 `sampling` has the definition, and the same in torch's own operators. Features of any layout and
-precision; places and weights are float32, sums too.
+precision; places, weights and sums are float32 at least.
 """
 
 import torch

@@ -10,6 +10,10 @@ time, PFAFN_CHECKPOINT_STEPS = steps. Who else does the work: `pfafn.workers.cre
 """
 
 import os
+import shutil
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 
@@ -95,14 +99,28 @@ def records(on: torch.device) -> bool:
     return wanted == "auto" and on.type == "cuda"
 
 
+def has_triton() -> bool:
+    """Whether Triton is here, as with torch for CUDA, and what it builds the start of a kernel by.
+
+    That is a C compiler and Python's headers, which small images lack.
+    """
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    headers = Path(sysconfig.get_config_var("INCLUDEPY") or "", "Python.h").is_file()
+    return bool(find_spec("triton") and compiler and headers)
+
+
 def compiles(calls: int) -> bool:
     """PFAFN_COMPILE: whether to compile what is called so often; auto: on a GPU, where it pays."""
     wanted, gpu = os.environ.get("PFAFN_COMPILE", "auto"), device().type == "cuda"
-    choices = {"auto": gpu and calls >= PAYS, "0": False, "1": True}
+    choices = {"auto": gpu and calls >= PAYS and has_triton(), "0": False, "1": True}
     if wanted not in choices:
         raise RuntimeSettingError(f"PFAFN_COMPILE is {wanted!r}, expected auto, 0 or 1")
     if choices[wanted] and not gpu:
         raise RuntimeSettingError("PFAFN_COMPILE is 1, but on a CPU it gains nothing: unset it")
+    if choices[wanted] and not has_triton():
+        raise RuntimeSettingError(
+            "PFAFN_COMPILE is 1, but Triton, a C compiler or Python's headers are missing here"
+        )
     return choices[wanted]
 
 

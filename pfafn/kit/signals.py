@@ -73,8 +73,10 @@ def heirs_deaf() -> Iterator[None]:
 
 
 def listen() -> None:
-    """In a deaf process: end it when its parent says so; where nobody tells who asks (macOS), when
-    asked."""
+    """In a deaf process: end it when its parent says so.
+
+    Where the system does not tell who asks (macOS), when anybody asks.
+    """
     parent = multiprocessing.parent_process().pid
     if hasattr(signal, "sigwaitinfo"):
         while signal.sigwaitinfo(BOTH).si_pid != parent:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pfafn.fast import correlation
 from pfafn.fast.correlation import cost_volume
+from pfafn.kit import machine
 
 triton = pytest.importorskip("triton")
 
@@ -93,13 +94,13 @@ def test_kernels_are_used_where_triton_can_build_what_starts_them(tmp_path, monk
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr("sysconfig.get_config_var", {"INCLUDEPY": str(tmp_path)}.get)
     (tmp_path / "gcc").touch(0o755)
-    assert not correlation.has_triton()
+    assert not machine.has_triton()
     (tmp_path / "Python.h").touch()
-    assert correlation.has_triton()
+    assert machine.has_triton()
     (tmp_path / "gcc").unlink()
-    assert not correlation.has_triton()
+    assert not machine.has_triton()
     monkeypatch.setenv("CC", "cc")
-    assert correlation.has_triton()
+    assert machine.has_triton()
 
 
 TENSORS = {"garment", "person", "costs", "grad", "other", "learnt"}

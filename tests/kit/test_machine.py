@@ -176,6 +176,7 @@ def test_networks_are_compiled_on_a_gpu_where_it_pays(
 ) -> None:
     monkeypatch.setenv("PFAFN_COMPILE", wish)
     monkeypatch.setattr(machine, "device", lambda: torch.device("cuda" if gpu else "cpu"))
+    monkeypatch.setattr(machine, "has_triton", lambda: True)
     assert machine.compiles(calls) == expected
 
 
@@ -186,4 +187,16 @@ def test_a_wish_to_compile_that_cannot_be_met_is_an_error(
     monkeypatch.setenv("PFAFN_COMPILE", wish)
     monkeypatch.setenv("PFAFN_DEVICE", "cpu")
     with pytest.raises(machine.RuntimeSettingError, match=f"PFAFN_COMPILE is '?{wish}'?.*{hint}"):
+        machine.compiles(1)
+
+
+def test_where_triton_is_missing_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "device", lambda: GPU)
+    monkeypatch.setattr(machine, "has_triton", lambda: False)
+    monkeypatch.delenv("PFAFN_COMPILE", raising=False)
+    assert not machine.compiles(10**9)
+    monkeypatch.setenv("PFAFN_COMPILE", "1")
+    with pytest.raises(
+        machine.RuntimeSettingError, match="Triton, a C compiler"
+    ):
         machine.compiles(1)
