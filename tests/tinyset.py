@@ -36,6 +36,14 @@ def params(**evaluate: int) -> Params:
     return Params.model_validate(raw)
 
 
+def changed(params: Params, **sections: dict[str, Any]) -> Params:
+    """The params with other values of some keys, by section."""
+    raw = params.model_dump(by_alias=True)
+    for section, keys in sections.items():
+        raw[section] |= keys
+    return Params.model_validate(raw)
+
+
 def rows(folder: Path, columns: dict[str, pa.DataType], content: list[dict]) -> None:
     with ShardWriter(folder, pa.schema(list(columns.items())), 4) as writer:
         for row in content:

@@ -42,12 +42,9 @@ class Counter:
 
 
 def params(**changes: dict[str, Any]) -> Params:
-    raw = tinyset.params().model_dump(by_alias=True)
-    raw["fakes"] |= {"per_person": 1, "batch": 2, "min_area": 0.0, "min_agreement": 0.0}
-    raw["prepare"] |= {"unpaired": 2}
-    for section, keys in changes.items():
-        raw[section] |= keys
-    return Params.model_validate(raw)
+    fakes = {"per_person": 1, "batch": 2, "min_area": 0.0, "min_agreement": 0.0}
+    tiny = tinyset.changed(tinyset.params(), fakes=fakes, prepare={"unpaired": 2})
+    return tinyset.changed(tiny, **changes)
 
 
 def hashes(folder: Path) -> dict[str, str]:

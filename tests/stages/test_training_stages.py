@@ -23,13 +23,10 @@ FILES = {"model.safetensors", "metrics.json", "curve.csv", "curve.png", "provena
 
 def params(**changes: dict) -> Params:
     """The tiny params: every training lasts two steps, every fake is good enough."""
-    raw = tinyset.params().model_dump(by_alias=True)
-    for stage in ("tutor_warp", "tutor_tryon", "student_warp", "student_tryon"):
-        raw[stage] |= {"epochs": 1, "decay": 1, "batch": 4}
-    raw["fakes"] |= {"per_person": 1, "min_area": 0.0, "min_agreement": 0.0}
-    for section, keys in changes.items():
-        raw[section] |= keys
-    return Params.model_validate(raw)
+    short = {"epochs": 1, "decay": 1, "batch": 4}
+    stages = dict.fromkeys(("tutor_warp", "tutor_tryon", "student_warp", "student_tryon"), short)
+    fakes = {"per_person": 1, "min_area": 0.0, "min_agreement": 0.0}
+    return tinyset.changed(tinyset.changed(tinyset.params(), fakes=fakes, **stages), **changes)
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,7 @@ ROW = {"step": 1, "epoch": 1, "rate": 1.0, "total": 2.0, "l1": 1.0}
 
 
 def params(**changes: dict[str, Any]) -> Params:
-    raw = tinyset.params().model_dump(by_alias=True)
-    for section, keys in changes.items():
-        raw[section] |= keys
-    return Params.model_validate(raw)
+    return tinyset.changed(tinyset.params(), **changes)
 
 
 @pytest.fixture(scope="module")
