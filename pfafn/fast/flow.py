@@ -20,7 +20,7 @@ class FastFlowNet(FlowNet):
         self.match, self.refine = flow.match, flow.refine
 
     def warp(self, features: Tensor, grid: Tensor) -> Tensor:
-        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says; on a CPU in float32."""
+        """A garment level [B, F, h, w] as the grid [B, 2, h, w] says; a CPU in float32 at least."""
         if features.device.type == "cpu":
             features = features.to(torch.promote_types(features.dtype, torch.float32))
         return sample(features, grid)

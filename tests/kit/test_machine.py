@@ -196,7 +196,5 @@ def test_where_triton_is_missing_nothing_is_compiled(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("PFAFN_COMPILE", raising=False)
     assert not machine.compiles(10**9)
     monkeypatch.setenv("PFAFN_COMPILE", "1")
-    with pytest.raises(
-        machine.RuntimeSettingError, match="Triton, a C compiler"
-    ):
+    with pytest.raises(machine.RuntimeSettingError, match="Triton, a C compiler"):
         machine.compiles(1)
