@@ -76,7 +76,7 @@ FLOORS = (
     {"training"},
     {"adoption"},
     {"data", "studio"},
-    {"annotations"},
+    {"annotations", "estimators"},
     {"samples"},
     {"fast", "weights", "photos"},
     {"models", "params"},

@@ -65,6 +65,7 @@ FOLDERS = {
     "training": TRAININGS,
     "data": ["prepare", "annotate"],
     "annotations": ["prepare", "annotate"],
+    "estimators": [],
     "samples": ALL,
     "fast": NETWORKS,
     "weights": NETWORKS,
