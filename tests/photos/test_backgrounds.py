@@ -135,3 +135,50 @@ def test_an_estimate_that_is_hardly_one_garment_is_doubted_with_a_number(why: st
 @pytest.mark.parametrize("mask", [comb(0), comb(2), np.zeros(SIZE, np.uint8)])
 def test_one_smooth_piece_is_not_doubted_nor_is_what_is_refused_anyway(mask: np.ndarray) -> None:
     assert doubt(mask, "white") is None
+
+
+def armed(white: int = 255) -> tuple[np.ndarray, np.ndarray]:
+    """A gray body with two arms that touch it at the hips: the gaps between are background."""
+    truth = np.zeros(SIZE, bool)
+    truth[10:80, 8:56] = True
+    truth[30:76, 14:19] = truth[30:76, 45:50] = False
+    return np.where(truth[..., None], 120, white).repeat(3, 2).astype(np.uint8), truth
+
+
+def test_between_body_and_an_arm_that_touches_it_is_background() -> None:
+    rgb, truth = armed()
+    assert ((garment_mask(rgb)[0] > 0) != truth).sum() <= 16  # corners
+
+
+@pytest.mark.parametrize("hole", [np.s_[30:76, 30:35], np.s_[40:50, 28:38]])
+def test_white_stripes_and_spots_of_a_garment_are_of_it(hole: tuple) -> None:
+    rgb, _ = armed()
+    rgb[hole] = 255  # long, but the third; or not long
+    if hole[0].stop == 50:
+        rgb[30:76, 14:19] = rgb[30:76, 45:50] = 120
+    assert garment_mask(rgb)[0][hole].all()
+
+
+def test_a_soft_edge_ends_where_it_is_hardly_as_dark_as_the_garment() -> None:
+    rgb, truth = photo(255)
+    rgb[truth] = 55
+    soft = cv2.GaussianBlur(rgb, (0, 0), 1.2)
+    assert ((garment_mask(soft)[0] > 0) != truth).sum() < 0.04 * truth.sum()
+
+
+def test_around_a_garment_on_light_gray_is_a_fringe_as_well() -> None:
+    rgb, truth = photo(246)
+    fringed = cv2.dilate(truth.astype(np.uint8), np.ones((9, 9))) > 0
+    rgb[fringed & ~truth] = 240
+    mask, source = garment_mask(rgb)
+    assert source == "white"
+    assert ((mask > 0) == truth).mean() > 0.98
+
+
+@pytest.mark.parametrize("background", [255, 120])
+def test_of_a_large_photo_the_mask_is_that_of_a_small_one(background: int) -> None:
+    rgb, truth = (np.kron(part, np.ones((20, 20, 1)[: part.ndim])) for part in photo(background))
+    mask, _ = garment_mask(rgb.astype(np.uint8))
+    assert mask.shape == truth.shape
+    assert set(np.unique(mask)) == {0, 255}
+    assert ((mask > 0) == (truth > 0)).mean() > 0.97
