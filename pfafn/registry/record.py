@@ -203,16 +203,24 @@ class Retraining:
 def read(root: Path) -> Retraining:
     """Read root/dvc.lock.
 
-    Raises RecordError if there is none, or nothing in it yet.
+    Raises RecordError if there is none, nothing in it yet, or only half of it.
     """
     path = root / "dvc.lock"
     if not path.is_file():
         raise RecordError(f"no {path}: run `dvc repro` first")
-    entries = (yaml.load(path.read_text(), LOADER) or {}).get("stages", {})
-    stages = {name: entry for name, entry in entries.items() if name != REGISTER}
-    if not stages:
+    try:
+        entries = (yaml.load(path.read_text(), LOADER) or {}).get("stages", {})
+        found = of({name: entry for name, entry in entries.items() if name != REGISTER}, root)
+        for stage in found.stages.values():
+            _ = stage.deps, stage.outs, stage.params
+    except (yaml.YAMLError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise RecordError(
+            f"{path} is not whole, as after a kill of DVC or in an unfinished merge: run "
+            "`python -m flows.lockfile`, which puts the last whole one back"
+        ) from error
+    if not found.stages:
         raise RecordError(f"{path} records no finished stage: run `dvc repro` first")
-    return of(stages, root)
+    return found
 
 
 def of(

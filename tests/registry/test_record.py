@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from pfafn.evaluation.confidence import Scores
 from pfafn.registry import gate, mirror, record
-from pfafn.registry.record import Retraining, Stage
+from pfafn.registry.record import RecordError, Retraining, Stage
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
@@ -129,3 +130,21 @@ def test_of_a_run_that_there_is_not_nobody_has_scores() -> None:
 def test_an_error_that_ranks_the_first_student_is_told_as_it_is() -> None:
     scores = Scores("unpaired.epe", pd.Series([-3.0, -4.0]), 0)  # more is better
     assert gate.first(scores).reason == "there was no champion; unpaired.epe is 3.5"
+
+
+def test_of_a_dvc_lock_that_is_cut_anywhere_all_is_told_or_who_puts_it_back(tmp_path: Path) -> None:
+    entry = {"cmd": "a", "deps": [{"path": "data", "md5": "a1.dir"}], "outs": [{"path": "b"}]}
+    entry["outs"][0]["md5"] = "b2"
+    lock = yaml.safe_dump({"schema": "2.0", "stages": {"prepare": entry, "fakes": entry}})
+    said = set()
+    for length in range(len(lock)):
+        (tmp_path / "dvc.lock").write_text(lock[:length])
+        try:
+            record.read(tmp_path)
+        except RecordError as error:
+            said.add(str(error).partition(":")[0])
+    path = tmp_path / "dvc.lock"
+    assert said == {
+        f"{path} records no finished stage",
+        f"{path} is not whole, as after a kill of DVC or in an unfinished merge",
+    }
