@@ -45,7 +45,8 @@ audit: ## known vulnerabilities of the pinned packages, if PyPI can be asked
 	.work/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3' || true
 	.work/audit/bin/python .ci/audit.py
 
-install: $(INSTALLED) ## .venv with pinned versions
+install: $(INSTALLED) ## .venv with pinned versions, led here if the project was moved or copied
+	@$(BIN)/python -m pfafn.kit.venv
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version.split()[0])'
