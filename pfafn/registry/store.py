@@ -14,6 +14,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from pfafn.kit.errors import UserError
+from pfafn.registry import moved
 from pfafn.registry.decisions import Decisions
 
 if TYPE_CHECKING:
@@ -86,11 +87,11 @@ class Store(NamedTuple):
 
 
 def connect(root: Path, *, create: bool = False) -> Store:
-    """Open the store of the project at root.
+    """Open the store of the project at root; one that was moved or copied here is led here.
 
     create: make database and experiment if they are not there (takes seconds, once).
-    Raises RegistryError if there is none, if it was made at another place, or if a file lies where
-    its artifact folder belongs.
+    Raises RegistryError if there is none, if its artifacts are elsewhere, or if a file lies where
+    their folder belongs.
     """
     own = is_own(root)
     artifacts = root / "mlartifacts"
@@ -113,11 +114,13 @@ def connect(root: Path, *, create: bool = False) -> Store:
         location = artifacts.as_uri() if own else None
         return Store(client, client.create_experiment(EXPERIMENT, location), root)
     if own and local_path(found.artifact_location) != artifacts:
-        raise RegistryError(
-            f"{database(root)} was made at {Path(found.artifact_location).parent} and keeps its "
-            "absolute paths: delete mlflow.db and mlartifacts, then run `registry sync`, which "
-            "rebuilds both from decisions/, DVC's cache and artifacts/"
-        )
+        if not artifacts.is_dir() or database(root).is_symlink():
+            raise RegistryError(
+                f"{database(root)} was made in {local_path(found.artifact_location)}, and its "
+                "artifacts are not here: bring them along, or delete mlflow.db and run `pfafn "
+                "registry sync`, which rebuilds both from decisions/ and DVC's cache"
+            )
+        moved.lead(database(root), found.artifact_location, artifacts.as_uri())
     return Store(client, found.experiment_id, root)
 
 
