@@ -26,7 +26,7 @@ from prefect.runner import Runner
 
 from flows import owner, server
 from flows.dvc import ROOT
-from pfafn.kit.errors import UserError
+from pfafn.kit.errors import UserError, permitted
 
 PREFECT_YAML = ROOT / "prefect.yaml"
 SILENCE = timedelta(seconds=120)  # four heartbeats, see prefect.toml
@@ -124,9 +124,10 @@ def main() -> None:
         sys.exit(f"error: {NO_SERVER}")
     try:
         server.check()
-        if news := owner.settle(ROOT):
-            print(news)
-        serve()
+        with permitted(ROOT):
+            if news := owner.settle(ROOT):
+                print(news)
+            serve()
     except UserError as error:
         sys.exit(f"error: {error}")
 

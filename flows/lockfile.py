@@ -5,10 +5,12 @@ looks after the project's own.
 """
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from flows.dvc import ROOT
+from pfafn.kit.errors import UserError, permitted
 from pfafn.kit.files import file_hash, whole
 
 KEPT = Path(".dvc/tmp/dvc.lock.kept")  # in the project's root, and in its copy, which has its own
@@ -76,4 +78,8 @@ def replace(path: Path, other: Path) -> None:
 
 
 if __name__ == "__main__":
-    mend(ROOT, print)
+    try:
+        with permitted(ROOT):
+            mend(ROOT, print)
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -31,7 +31,7 @@ def settle(root: Path) -> str:
     """Make the state in .work that of the project at root; a sentence for the user, "" if it was.
 
     Raises WrongProject if this code is not that of the project one stands in, or if a project
-    elsewhere has its state in the same folder.
+    elsewhere has its state in the same folder; PermissionError if this user may not write it.
     """
     root = root.resolve()
     here = store.home(Path.cwd()).resolve()
@@ -39,8 +39,10 @@ def settle(root: Path) -> str:
         raise WrongProject(
             f"this would run in the project {root}, but you are in {here}: run the same in that "
             f"folder as `python -m ...`, or `cd {root}`; if {here} is a copy, its .venv still "
-            "leads to the other: delete it and run `make install`"
+            "leads to the other, until you run `make install` there"
         )
+    (root / FILE).parent.mkdir(parents=True, exist_ok=True)
+    (root / FILE).touch()  # who may not write here is told so before anything begins
     known = _read(root / FILE)
     if known and _same(Path(known.root), root):
         return ""
@@ -51,7 +53,6 @@ def settle(root: Path) -> str:
         )
     copied = known and (there := _read(Path(known.root) / FILE)) and there.id == known.id
     mine = known.id if known and not copied else uuid.uuid4().hex
-    (root / FILE).parent.mkdir(parents=True, exist_ok=True)
     write_json(root / FILE, Project(mine, str(root))._asdict())
     if not known:
         return ""

@@ -26,7 +26,7 @@ from flows.artifacts import show_result, show_stages
 from flows.dvc import DATA
 from flows.parameters import AS_IT_IS, Profile, others
 from flows.process import CommandFailed, run_logged, stop_marked
-from pfafn.kit.errors import UserError
+from pfafn.kit.errors import UserError, permitted
 from pfafn.kit.lock import HOLDER, LOCK, exclusive
 from pfafn.registry.store import PROMOTE
 
@@ -222,21 +222,21 @@ def main() -> None:
     parser.add_argument("--no-promote", action="store_true", help="make no champion")
     parser.add_argument("--stage-timeout-hours", type=float, metavar="HOURS")
     given = parser.parse_args()
-    (dvc.ROOT / ".work").mkdir(exist_ok=True)
     # A terminated run must stop its stage as Ctrl-C does, not leave it behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         server.check()
-        if news := owner.settle(dvc.ROOT):
-            print(news)
-        retrain(
-            given.profile,
-            given.set,
-            given.stages,
-            given.force,
-            not given.no_promote,
-            given.stage_timeout_hours,
-        )
+        with permitted(dvc.ROOT):
+            if news := owner.settle(dvc.ROOT):
+                print(news)
+            retrain(
+                given.profile,
+                given.set,
+                given.stages,
+                given.force,
+                not given.no_promote,
+                given.stage_timeout_hours,
+            )
     except (UserError, CommandFailed) as error:
         sys.exit(f"error: {error}")  # where it happened is in the log already
     except HTTPError as error:  # after the retries of Prefect's client

@@ -10,7 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from pfafn.cli import data, estimators, models, registry
-from pfafn.kit.errors import BAD, UserError
+from pfafn.kit.errors import BAD, UserError, permitted
+from pfafn.registry.store import home
 from pfafn.stages.workplace import check_folder
 
 
@@ -20,7 +21,8 @@ class Verbs(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:
         try:
             check_folder()
-            return super().invoke(ctx)
+            with permitted(home()):
+                return super().invoke(ctx)
         except UserError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(BAD) from error

@@ -1,6 +1,11 @@
 """The errors a user can cause: their message says what was expected, what came and what to do."""
 
+import getpass
 import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 BAD = 1  # exit code: something could not be used
 
@@ -18,3 +23,22 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return public(super().__str__())
+
+
+class NotYours(UserError, PermissionError):
+    """A file of another user would have to be read or written; the message says what to do."""
+
+
+@contextmanager
+def permitted(root: Path) -> Iterator[None]:
+    """Turn what the system forbids this user in the project at root into NotYours."""
+    try:
+        yield
+    except PermissionError as error:
+        file = Path(error.filename or root)
+        there = next((place for place in (file, *file.parents) if place.exists()), root)
+        raise NotYours(
+            f"{file}: {error.strerror or error}: {there} belongs to {there.owner()}, you are "
+            f"{getpass.getuser()}; run it as that user, or make the whole project yours: "
+            f"`sudo chown -R {getpass.getuser()} {shlex.quote(str(root))}`"
+        ) from error

@@ -1,8 +1,11 @@
-"""Messages are for logs that others read: no password of a URL is in them."""
+"""Messages say what to do, and are for logs that others read: no URL's password is in them."""
+
+import getpass
+from pathlib import Path
 
 import pytest
 
-from pfafn.kit.errors import UserError, public
+from pfafn.kit.errors import NotYours, UserError, permitted, public
 from pfafn.kit.files import MissingInput
 
 
@@ -29,3 +32,20 @@ def test_a_url_is_shown_without_its_credentials(text: str, shown: str) -> None:
 @pytest.mark.parametrize("kind", [UserError, MissingInput])
 def test_no_users_error_shows_them(kind: type[UserError]) -> None:
     assert str(kind("no http://me:s3cr3t@host")) == "no http://host"
+
+
+def test_what_another_user_owns_is_named_with_whose_it_is_and_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "a b/missing/file"
+    file.parents[1].mkdir()
+    with pytest.raises(NotYours) as told, permitted(tmp_path / "a b"):
+        raise PermissionError(13, "Permission denied", str(file))
+    me = getpass.getuser()
+    assert str(told.value) == (
+        f"{file}: Permission denied: {file.parents[1]} belongs to {me}, you are {me}; run it as "
+        f"that user, or make the whole project yours: `sudo chown -R {me} '{tmp_path}/a b'`"
+    )
+
+
+def test_whatever_else_is_wrong_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), permitted(tmp_path):
+        (tmp_path / "file").read_bytes()
