@@ -33,6 +33,9 @@ def tryon(
     explain: Annotated[
         bool, typer.Option(help="Write into NAME.explain/ what each result is made of.")
     ] = False,
+    preserve: Annotated[
+        bool, typer.Option(help="Keep what the garment does not change as it is in the photo.")
+    ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per result and line.")
     ] = False,
@@ -51,7 +54,7 @@ def tryon(
     todo = jobs(person, garment, mask, out, pairs)
     if sheet:
         check_sheet(sheet, todo)
-    failures, notes = dressed(model, todo, explain, as_json)
+    failures, notes = dressed(model, todo, explain, as_json, preserve)
     if pairs is None:
         notes += filter(None, map(left_out, dict.fromkeys((person, garment))))
     for text in notes:
@@ -67,7 +70,7 @@ def tryon(
 
 
 def dressed(
-    model: str, todo: list["Job"], explain: bool, as_json: bool
+    model: str, todo: list["Job"], explain: bool, as_json: bool, preserve: bool
 ) -> tuple[dict["Job", str], list[str]]:
     """Do the try-ons, telling of each as it is done; which failed and why, and all notes."""
     from pfafn.inference import TryOn
@@ -91,7 +94,8 @@ def dressed(
     def beside(job: "Job", *pair: Any) -> None:
         write_explanation(loaded, job, *pair, account.of(job))
 
-    failures = dress_all(loaded, todo, account.note, tell, beside if explain else None)
+    explained = beside if explain else None
+    failures = dress_all(loaded, todo, account.note, tell, explained, preserve)
     return failures, account.all()
 
 

@@ -1,5 +1,6 @@
 """Try-on for anybody who has pictures: `from pfafn.inference import TryOn`."""
 
-from pfafn.inference.tryon import TryOn, TutorTryOn
+from pfafn.inference.tryon import TryOn
+from pfafn.inference.tutor import TutorTryOn
 
 __all__ = ["TryOn", "TutorTryOn"]

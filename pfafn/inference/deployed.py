@@ -5,8 +5,6 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, ClassVar, Self
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import default_collate
@@ -17,7 +15,7 @@ from pfafn.models.inputs import Garment
 from pfafn.models.tryon import TryOnNet
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto
-from pfafn.photos.fitting import placement
+from pfafn.photos.fitting import restore
 from pfafn.photos.images import Pixels
 from pfafn.photos.masks import SOLID
 from pfafn.photos.tensors import Batch, mask_tensor, picture_tensor, to_device
@@ -100,13 +98,3 @@ def locate(source: str | Path) -> Path:
     if str(source).startswith(REGISTERED):
         return resolve_name(LOOK_UP)(str(source))
     return Path(source)
-
-
-def restore(image: Pixels, size: tuple[int, int]) -> Pixels:
-    """Undo fit(): the picture of `size` (height, width) that lies letterboxed in image."""
-    place = placement(size, image.shape[:2])
-    inner = image[place.top : place.top + place.height, place.left : place.left + place.width]
-    if inner.shape[:2] == size:
-        return np.ascontiguousarray(inner)
-    method = cv2.INTER_AREA if place.scale_y > 1 else cv2.INTER_CUBIC
-    return cv2.resize(inner, size[::-1], interpolation=method)

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pfafn.inference.folders import Job, write_picture
+from pfafn.inference.folders import Job
 from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
+from pfafn.inference.writing import write_picture
 from pfafn.models.geometry import flow_of
 from pfafn.models.tryon import Worn
 from pfafn.photos.images import Pixels
@@ -42,8 +43,8 @@ def explain(
     worn = model.made_of(person, garment)
     flow = flow_of(worn.warped.alignment.grid.float())
     for name, image in pictures(worn, person.image, flow).items():
-        [drawn] = model.drawn(image, [person.size])
-        write_picture(folder(job.out) / f"{name}.png", drawn)
+        placed = person.seen.with_all(image[0].cpu().numpy())
+        write_picture(folder(job.out) / f"{name}.png", placed)
     covered = worn.warped.mask[0, 0].float()
     moved = flow[0].norm(dim=0)[covered > 0.5]
     numbers = {

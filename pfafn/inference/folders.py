@@ -1,26 +1,33 @@
 """Try-on over files: pictures in, one picture per pair out; a bad one never stops the others."""
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pfafn.data.pairs import read_lines
 from pfafn.inference.lanes import lane, one_ahead
 from pfafn.inference.names import inside, named
 from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
+from pfafn.inference.writing import kind_of, write_bytes
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.images import Pixels, encode_shown
+from pfafn.photos.images import Pixels
 from pfafn.photos.opening import SUFFIXES, is_picture_name
+from pfafn.photos.pasting import encoded
 
 WRITTEN = (".png", ".jpg", ".jpeg")
 HELD = 8  # encoded garments in memory: about as much as one try-on itself takes
 Note = Callable[[Path, str], object]
+Pose = Callable[[Pixels], NDArray[np.floating] | None]
+Encoded = tuple[PersonPhoto, EncodedPerson]
+Drawn = tuple[PersonPhoto, Pixels]
 
 
 class TryOnError(UserError, ValueError):
@@ -146,8 +153,12 @@ def dress_all(
     note: Note = lambda path, text: None,
     each: Callable[[Job, str | None], object] = lambda job, error: None,
     beside: Callable[[Job, EncodedPerson, EncodedGarment], object] | None = None,
+    preserve: bool | None = None,
+    pose: Pose = lambda rgb: None,
 ) -> dict[Job, str]:
     """Do all jobs; return those that failed, and why. Each result appears whole or not at all.
+
+    preserve: as of TryOn.try_on; pose(rgb) tells a person's keypoints for it, if anybody knows.
 
     note(path, text) is called with what of a picture is doubtful, perhaps more than once;
     each(job, error) when a job is done, with None if its result is there; beside(job, person,
@@ -155,27 +166,27 @@ def dress_all(
     encoded once for all jobs that lie near each other; how many are held does not grow with their
     number. Beside a GPU that draws, the next pictures are read and the last one is written.
     """
-    person = lru_cache(1)(partial(encode_person, model, note))
+    person = lru_cache(1)(partial(encode_person, model, note, pose))
     garment = lru_cache(HELD)(partial(encode_garment, model, note))
 
-    def pair(job: Job) -> tuple[EncodedPerson, EncodedGarment]:
+    def pair(job: Job) -> tuple[Encoded, EncodedGarment]:
         return person(job.person), garment(job.garment, job.mask)
 
-    def drawn(job: Job, coming: Future[tuple[EncodedPerson, EncodedGarment]]) -> Pixels | Exception:
+    def drawn(job: Job, coming: Future[tuple[Encoded, EncodedGarment]]) -> Drawn | Exception:
         try:
-            known = coming.result()
-            image = model.dress([known])[0]
+            (photo, known), flat = coming.result()
+            [image] = model.dress([(known, flat)], preserve=preserve)
             if beside:
-                beside(job, *known)
+                beside(job, known, flat)
         except (UserError, OSError) as error:
             return error
-        return image
+        return photo, image
 
-    def keep(made: tuple[Job, Pixels | Exception]) -> None:
-        job, image = made
-        if isinstance(image, Exception):
-            raise image
-        write_picture(job.out, image)
+    def keep(made: tuple[Job, Drawn | Exception]) -> None:
+        job, done = made
+        if isinstance(done, Exception):
+            raise done
+        write_bytes(job.out, encoded(*done, kind_of(job.out)))
 
     failures = {}
     progress = Progress("tryon", len(todo), unit="pictures")
@@ -203,12 +214,12 @@ def in_blocks(todo: list[Job]) -> list[Job]:
     return sorted(todo, key=places.__getitem__)
 
 
-def encode_person(model: TryOn, note: Note, path: Path) -> EncodedPerson:
-    """A person from a photo's file; a UserError that names it if unusable."""
+def encode_person(model: TryOn, note: Note, pose: Pose, path: Path) -> Encoded:
+    """A person from a photo's file, and the photo; a UserError that names it if unusable."""
     photo = PersonPhoto.read(path)
-    if photo.note:
-        note(path, photo.note)
-    return model.encode_person(photo)
+    for text in filter(None, (photo.note, photo.lost)):
+        note(path, text)
+    return photo, model.encode_person(photo, pose(photo.rgb))
 
 
 def encode_garment(model: TryOn, note: Note, path: Path, mask: Path | None) -> EncodedGarment:
@@ -220,18 +231,6 @@ def encode_garment(model: TryOn, note: Note, path: Path, mask: Path | None) -> E
         return model.encode_garment(photo)
     except PictureError as error:
         raise TryOnError(f"{path}: {error}") from error
-
-
-def write_picture(path: Path, image: Pixels) -> None:
-    """Write a PNG or JPEG atomically, making the folder if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    content = encode_shown(image, "PNG" if path.suffix.lower() == ".png" else "JPEG")
-    try:
-        scratch.write_bytes(content)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def report(failures: Mapping[Job, str]) -> str:

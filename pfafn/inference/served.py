@@ -33,7 +33,8 @@ from numpy.typing import NDArray
 
 from pfafn.kit.errors import UserError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.images import Pixels, decode_gray, decode_ids, encode_shown, read_bytes
+from pfafn.photos.images import Pixels, decode_gray, decode_ids, read_bytes
+from pfafn.photos.pasting import encoded
 
 PATHS = "PFAFN_SERVED_PATHS"  # environment: the folder whose files may be named in a request
 LONGEST_PATH = 1024
@@ -106,8 +107,13 @@ class Served(PythonModel):
         person = row.picture("person", PersonPhoto.decode)
         mask = row.optional("garment_mask", decode_gray)
         garment = row.picture("garment", partial(GarmentPhoto.decode, mask=mask))
-        worn = encode_shown(self._wear(row, person, garment), "PNG")
-        told = [("person", person.note), ("garment", garment.note), ("garment", garment.doubt)]
+        worn = encoded(person, self._wear(row, person, garment), "PNG")
+        told = [
+            ("person", person.note),
+            ("person", person.lost),
+            ("garment", garment.note),
+            ("garment", garment.doubt),
+        ]
         note = "; ".join(f"{column}: {text}" for column, text in told if text)
         return base64.b64encode(worn).decode(), note
 

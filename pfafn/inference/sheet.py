@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pfafn.inference.folders import Job, TryOnError, checked_format, write_picture
+from pfafn.inference.folders import Job, TryOnError, checked_format
+from pfafn.inference.writing import write_picture
 from pfafn.kit.errors import UserError
 from pfafn.photos.fitting import fit
 from pfafn.photos.images import WHITE, Pixels, read_rgb

@@ -7,12 +7,14 @@ their bytes makes a PersonPhoto and a GarmentPhoto of them and calls `try_on`; i
 told by one photo alone is computed once: `encode_person`, `encode_garment`, then `dress` for every
 pair.
 
-The networks work at the size they were trained for: other pictures are letterboxed into it and the
-result is brought back to the person's size. At exactly that size nothing is resampled. Device and
-precision: `pfafn.kit.machine`.
+The networks work at the size they were trained for: other pictures are letterboxed into it, or are
+shown what a pose frames (`pfafn.photos.framing`), and the result is brought back into the photo.
+What the garment does not change stays the photo's own (`pfafn.photos.pasting`). At exactly the
+model's size nothing is resampled, and the result is the network's own unless `preserve` says else.
+Device and precision: `pfafn.kit.machine`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,30 +22,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pfafn.annotations.body_parts import derive_body_parts
 from pfafn.fast.deploy import PersonLevel
 from pfafn.fast.graph import both, recorded
 from pfafn.inference.deployed import DeployedTryOn
+from pfafn.inference.seen import Seen
 from pfafn.kit.machine import autocast
-from pfafn.models.inputs import Annotation, Garment
-from pfafn.models.parts import BodyPart, Category, Parsing
-from pfafn.models.redress import redress
+from pfafn.models.inputs import Garment
 from pfafn.models.tryon import TryOnNet, Worn
-from pfafn.photos.checks import check_ids, check_keypoints
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.fitting import fit, fit_points
 from pfafn.photos.images import Pixels
 from pfafn.photos.tensors import picture_tensor, to_bytes
-
-NONE = 0  # what lies beside a letterboxed id map
 
 
 class EncodedPerson(NamedTuple):
     """A person's photo as the network knows it."""
 
-    size: tuple[int, int]  # (height, width) of the photo
+    seen: Seen
     image: Tensor  # [1, 3, H, W] in [-1, 1], on the device
     features: list[PersonLevel]  # coarse to fine
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the photo."""
+        return self.seen.size
 
 
 class EncodedGarment(NamedTuple):
@@ -78,29 +79,53 @@ class TryOn(DeployedTryOn):
             recorded(part, self.device) for part in (of_person, of_garment, of_both, alone)
         )
 
-    def wear(self, person: Pixels, garment: Pixels, mask: Pixels | None = None) -> Pixels:
+    def wear(
+        self,
+        person: Pixels,
+        garment: Pixels,
+        mask: Pixels | None = None,
+        *,
+        preserve: bool | None = None,
+        pose: NDArray[np.floating] | None = None,
+    ) -> Pixels:
         """The person in the garment: uint8 RGB [H, W, 3] of the person's size.
 
         person [H, W, 3], garment [h, w, 3]: uint8 RGB; mask [h, w]: uint8 in {0, 255}, where the
-        garment is, estimated from its picture if None. Raises PictureError if they do not fit.
+        garment is, estimated from its picture if None. preserve, pose: as of `try_on`. Raises
+        PictureError if they do not fit.
         """
-        return self.try_on(PersonPhoto.of(person), GarmentPhoto.of(garment, mask))
+        photos = PersonPhoto.of(person), GarmentPhoto.of(garment, mask)
+        return self.try_on(*photos, preserve=preserve, pose=pose)
 
     @torch.inference_mode()
-    def try_on(self, person: PersonPhoto, garment: GarmentPhoto) -> Pixels:
-        """The person in the garment: uint8 RGB [H, W, 3] of the person's size.
+    def try_on(
+        self,
+        person: PersonPhoto,
+        garment: GarmentPhoto,
+        *,
+        preserve: bool | None = None,
+        pose: NDArray[np.floating] | None = None,
+    ) -> Pixels:
+        """The person in the garment: uint8 RGB [H, W, 3] of the person's size, in sRGB.
 
-        Raises PictureError if nothing of the garment's mask is left at the model's size.
+        preserve: True, and what the garment does not change is the photo's own, to the bit; False,
+        and all is drawn anew; None is False for a photo of exactly the model's size, else True.
+        pose: float [18, 3] in pixels of the photo, which frames the person. Raises PictureError if
+        nothing of the garment's mask is left at the model's size, or the pose is none.
         """
-        image = self.batch(picture_tensor(person.fitted(self.size).rgb))
-        worn = self._alone(image, self.batch(self.garment_tensors(garment)))
-        return self.drawn(worn, [person.rgb.shape[:2]])[0]
+        seen = Seen.of(person.rgb, pose, self.size)
+        image = self.batch(picture_tensor(seen.shown))
+        drawn = self._alone(image, self.batch(self.garment_tensors(garment)))
+        return self.finished(drawn, [seen], preserve)[0]
 
     @torch.inference_mode()
-    def encode_person(self, person: PersonPhoto) -> EncodedPerson:
-        """What of a try-on depends on the person's photo alone."""
-        image = self.batch(picture_tensor(person.fitted(self.size).rgb))
-        return EncodedPerson(person.rgb.shape[:2], image, self._of_person(image))
+    def encode_person(
+        self, person: PersonPhoto, pose: NDArray[np.floating] | None = None
+    ) -> EncodedPerson:
+        """What of a try-on depends on the person's photo alone; pose as of `try_on`."""
+        seen = Seen.of(person.rgb, pose, self.size)
+        image = self.batch(picture_tensor(seen.shown))
+        return EncodedPerson(seen, image, self._of_person(image))
 
     @torch.inference_mode()
     def encode_garment(self, garment: GarmentPhoto) -> EncodedGarment:
@@ -109,13 +134,21 @@ class TryOn(DeployedTryOn):
         return EncodedGarment(*flat, features=self._of_garment(flat.image))
 
     @torch.inference_mode()
-    def dress(self, pairs: Sequence[tuple[EncodedPerson, EncodedGarment]]) -> list[Pixels]:
-        """The try-on of every pair, uint8 RGB [H, W, 3] of the person's size; one batch."""
+    def dress(
+        self,
+        pairs: Sequence[tuple[EncodedPerson, EncodedGarment]],
+        *,
+        preserve: bool | None = None,
+    ) -> list[Pixels]:
+        """The try-on of every pair, uint8 RGB [H, W, 3] of the person's size; one batch.
+
+        preserve: as of `try_on`.
+        """
         persons, garments = zip(*pairs, strict=True)
         image, *features = joined([(p.image, *p.features) for p in persons])
         flat, mask, *cloth = joined([(g.image, g.mask, *g.features) for g in garments])
-        worn = self._of_both(image, features, Garment(flat, mask), cloth)
-        return self.drawn(worn, (p.size for p in persons))
+        drawn = self._of_both(image, features, Garment(flat, mask), cloth)
+        return self.finished(drawn, (p.seen for p in persons), preserve)
 
     @torch.inference_mode()
     def made_of(self, person: EncodedPerson, garment: EncodedGarment) -> Worn:
@@ -138,10 +171,19 @@ class TryOn(DeployedTryOn):
     def draw(
         self, image: Tensor, person: list[PersonLevel], garment: Garment, features: list[Tensor]
     ) -> Tensor:
-        """The try-ons of a batch, uint8 [B, H, W, 3], of what is known of both."""
+        """The try-ons of a batch, uint8 [B, H, W, 4], of what is known of both.
+
+        RGB, and where the garment is seen: 255.
+        """
         with autocast(self.device, self.precision):
             warped = self.net.warp.align(person, features, *garment)
-            return to_bytes(self.net.render(image, warped).image)
+            worn = self.net.render(image, warped)
+            return to_bytes(torch.cat([worn.image, 2 * worn.mask - 1], dim=1))
+
+    def finished(self, drawn: Tensor, seen: Iterable[Seen], preserve: bool | None) -> list[Pixels]:
+        """What `draw` made, each brought back into its photo; preserve as of `try_on`."""
+        made = zip(drawn.cpu().numpy(), seen, strict=True)
+        return [each.worn(image[..., :3], image[..., 3], preserve) for image, each in made]
 
 
 def joined(parts: list[tuple]) -> list:
@@ -152,57 +194,3 @@ def joined(parts: list[tuple]) -> list:
         torch.cat(same) if isinstance(same[0], Tensor) else type(same[0])(*joined(same))
         for same in zip(*parts, strict=True)
     ]
-
-
-class TutorTryOn(DeployedTryOn):
-    """The parser-based tutor: also needs to be told what is where on the person."""
-
-    role = "tutor"
-
-    def wear(
-        self,
-        person: Pixels,
-        garment: Pixels,
-        mask: Pixels | None,
-        parsing: Pixels,
-        keypoints: NDArray[np.floating],
-        body_parts: Pixels | None = None,
-        category: Category = Category.UPPER,
-    ) -> Pixels:
-        """As TryOn.wear, with the person's annotations as of `try_on`."""
-        photo, flat = PersonPhoto.of(person), GarmentPhoto.of(garment, mask)
-        return self.try_on(photo, flat, parsing, keypoints, body_parts, category)
-
-    @torch.inference_mode()
-    def try_on(
-        self,
-        person: PersonPhoto,
-        garment: GarmentPhoto,
-        parsing: Pixels,
-        keypoints: NDArray[np.floating],
-        body_parts: Pixels | None = None,
-        category: Category = Category.UPPER,
-    ) -> Pixels:
-        """As TryOn.try_on, with the person's annotations at the photo's size.
-
-        parsing, body_parts: uint8 [H, W] of Parsing and BodyPart ids; keypoints: float [18, 3] in
-        pixels of the photo; body_parts are derived from the other two if None. Raises PictureError
-        if one of them does not fit.
-        """
-        size = person.rgb.shape[:2]
-        check_ids("parsing", parsing, size, len(Parsing))
-        points = check_keypoints(keypoints)
-        if body_parts is None:
-            body_parts = derive_body_parts(points, parsing)
-        check_ids("body_parts", body_parts, size, len(BodyPart))
-        flat = self.garment_tensors(garment)
-        parsing, body_parts = (
-            fit(ids, self.size, interpolation="nearest", fill=NONE) for ids in (parsing, body_parts)
-        )
-        points = points if size == self.size else fit_points(points, size, self.size)
-        photo = picture_tensor(person.fitted(self.size).rgb)
-        maps = (torch.from_numpy(array) for array in (parsing, body_parts, points))
-        annotation = Annotation(*maps, torch.tensor(int(category)))
-        with autocast(self.device, self.precision):
-            worn = redress(self.net, *map(self.batch, (photo, annotation, flat)))
-        return self.drawn(to_bytes(worn.image), [size])[0]

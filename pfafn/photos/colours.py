@@ -1,12 +1,14 @@
 """Colours of a photo: whatever its colour profile says, behind the entrance they are sRGB.
 
-So they are in what is written: `srgb_profile` goes with it.
+In what is written `srgb_profile` goes with them, or they are brought back into the photo's own.
 """
 
 from functools import lru_cache
 from io import BytesIO
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 
 # As browsers and photo programs convert.
@@ -18,6 +20,13 @@ DATE = slice(24, 36)  # of a profile's header: when it was made
 ADOBE_RGB = "R03"  # how EXIF says it; some cameras say ColorSpace 2
 
 Transform = ImageCms.ImageCmsTransform
+
+
+class Own(NamedTuple):
+    """A photo as its file has it: before anything was brought to sRGB."""
+
+    rgb: NDArray[np.uint8]  # [H, W, 3], in the colours of its profile
+    profile: bytes
 
 
 @lru_cache
@@ -53,6 +62,25 @@ def in_srgb(image: Image.Image, transform: Transform | None) -> Image.Image:
     if transform is None:
         return image.convert("RGB")
     return ImageCms.applyTransform(image.convert(transform.input_mode), transform)
+
+
+def in_space(rgb: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
+    """sRGB pixels [H, W, 3] in the colours of a profile that `leads_back`."""
+    return np.asarray(ImageCms.applyTransform(Image.fromarray(rgb), _back(profile)))
+
+
+def leads_back(profile: bytes) -> bool:
+    """Whether sRGB can be brought into an RGB profile's colours, as well as out of them."""
+    try:
+        return _back(profile) is not None
+    except (OSError, ValueError, ImageCms.PyCMSError):
+        return False
+
+
+@lru_cache(maxsize=16)
+def _back(profile: bytes) -> Transform:
+    source, target = (ImageCms.ImageCmsProfile(BytesIO(each)) for each in (srgb_profile(), profile))
+    return ImageCms.buildTransform(source, target, "RGB", "RGB", INTENT, FLAGS)
 
 
 def _kind(image: Image.Image) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from pfafn.photos.checks import check_mask, check_picture, check_size
+from pfafn.photos.colours import Own
 from pfafn.photos.fitting import fit
 from pfafn.photos.images import (
     WHITE,
@@ -33,6 +34,8 @@ class PersonPhoto(NamedTuple):
     rgb: Pixels  # [H, W, 3]
     original: bytes | None = None  # its file, if that is a plain JPEG or PNG
     note: str | None = None  # that it is blank, or what of its colours cannot be told
+    own: Own | None = None  # as its file has it, if that has a profile which can be kept
+    lost: str | None = None  # what it has that no try-on of it keeps
 
     @classmethod
     def of(cls, rgb: Any) -> Self:
@@ -50,7 +53,7 @@ class PersonPhoto(NamedTuple):
         check_size(name, *picture.rgb.shape[:2])
         blank = (picture.rgb == picture.rgb[0, 0]).all()
         note = "blank: every pixel has the same colour" if blank else picture.note
-        return cls(picture.rgb, picture.original, note)
+        return cls(picture.rgb, picture.original, note, picture.own, picture.lost)
 
     @classmethod
     def read(cls, path: Path) -> Self:

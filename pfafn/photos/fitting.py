@@ -47,16 +47,31 @@ def fit(image: Pixels, size: tuple[int, int], *, interpolation: Interpolation, f
     if image.shape[:2] == size:
         return image
     place = placement(image.shape[:2], size)
-    if interpolation == "nearest":
-        method = cv2.INTER_NEAREST_EXACT
-    else:
-        method = cv2.INTER_AREA if place.scale_y < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(image, (place.width, place.height), interpolation=method)
+    small = resized(image, (place.height, place.width), interpolation=interpolation)
     if small.shape[:2] == size:
         return small
     canvas = np.full((*size, *image.shape[2:]), fill, np.uint8)
     canvas[place.top : place.top + place.height, place.left : place.left + place.width] = small
     return canvas
+
+
+def restore(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """Undo fit(): the picture of `size` (height, width) that lies letterboxed in image."""
+    place = placement(size, image.shape[:2])
+    inner = image[place.top : place.top + place.height, place.left : place.left + place.width]
+    if inner.shape[:2] == size:
+        return np.ascontiguousarray(inner)
+    method = cv2.INTER_AREA if place.scale_y > 1 else cv2.INTER_CUBIC
+    return cv2.resize(inner, size[::-1], interpolation=method)
+
+
+def resized(image: Pixels, size: tuple[int, int], *, interpolation: Interpolation) -> Pixels:
+    """A picture brought to exactly this (height, width); interpolation as of fit()."""
+    if interpolation == "nearest":
+        method = cv2.INTER_NEAREST_EXACT
+    else:
+        method = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_LINEAR
+    return cv2.resize(image, size[::-1], interpolation=method)
 
 
 def fit_points(

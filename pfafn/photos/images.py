@@ -14,18 +14,20 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from pfafn.photos.colours import in_srgb, srgb_profile, to_srgb
+from pfafn.photos.colours import Own, in_srgb, leads_back, srgb_profile, to_srgb
 from pfafn.photos.opening import (
     LOSSY,
     MAX_PIXELS,
     ImageError,
     decoding,
     eight_bit,
+    is_deep,
     open_picture,
     read_bytes,
 )
 
 Pixels = NDArray[np.uint8]
+Kind = Literal["PNG", "JPEG"]  # of a file for people's eyes
 
 WHITE = 255
 
@@ -43,6 +45,8 @@ class Picture(NamedTuple):
     alpha: Pixels | None = None  # [H, W], None for an opaque picture
     original: bytes | None = None  # what was decoded, if it is an upright 8-bit sRGB JPEG or PNG
     note: str | None = None  # what of its colours cannot be told
+    own: Own | None = None  # of an opaque 8-bit RGB picture with a profile
+    lost: str | None = None  # what it has that no try-on of it keeps
 
 
 def decode_picture(
@@ -57,17 +61,36 @@ def decode_picture(
     """
     with decoding(name):
         image, plain = open_picture(content, name, most_pixels)
+        deep = is_deep(content)
         eight, alpha = eight_bit(image, name), None
         transform, note = to_srgb(image)
         if image.has_transparency_data:
             eight = eight.convert("RGBA")
             alpha = np.array(eight.getchannel("A"))
         rgb = np.array(in_srgb(eight, transform))
+    lost = _lost(image, deep, alpha is not None, transform is not None)
     if alpha is None:
-        return Picture(rgb, None, content if plain and transform is None else None, note)
+        own, profile = None, image.info.get("icc_profile")
+        if profile and eight.mode == "RGB" and not note and not lost:
+            own = Own(rgb if transform is None else np.array(eight), profile)
+        original = content if plain and transform is None else None
+        return Picture(rgb, None, original, note, own, lost)
     weight = alpha[..., None].astype(np.uint16)
     over = (rgb * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE
-    return Picture(over.astype(np.uint8), alpha, None, note)
+    return Picture(over.astype(np.uint8), alpha, None, note, None, lost)
+
+
+def _lost(image: Image.Image, deep: bool, transparent: bool, converted: bool) -> str | None:
+    """What of a picture no 8-bit RGB picture with its profile keeps; None if nothing."""
+    reasons = {
+        "transparent in places": transparent,
+        "CMYK": image.mode == "CMYK",
+        "16 bits per channel": deep or image.mode.startswith("I"),
+        "a colour profile that none can be brought into": converted
+        and (image.mode != "RGB" or not leads_back(image.info["icc_profile"])),
+    }
+    found = next((reason for reason, holds in reasons.items() if holds), None)
+    return found and f"{found}; a try-on of it is 8-bit sRGB, opaque"
 
 
 def decode_rgb(content: bytes, name: str = "picture") -> Pixels:
@@ -163,11 +186,11 @@ def encode_png(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     return buffer.tobytes()
 
 
-def encode_shown(image: Pixels, kind: Literal["PNG", "JPEG"]) -> bytes:
-    """PNG or JPEG bytes of RGB [H, W, 3] for people's eyes, with the profile that says sRGB."""
+def encode_shown(image: Pixels, kind: Kind, profile: bytes | None = None) -> bytes:
+    """PNG or JPEG bytes of RGB [H, W, 3] for people's eyes, with its profile: sRGB's if None."""
     buffer = BytesIO()
     options = {"compress_level": SHOWN_COMPRESSION} if kind == "PNG" else {"quality": JPEG_QUALITY}
-    Image.fromarray(image).save(buffer, kind, icc_profile=srgb_profile(), **options)
+    Image.fromarray(image).save(buffer, kind, icc_profile=profile or srgb_profile(), **options)
     return buffer.getvalue()
 
 

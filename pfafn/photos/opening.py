@@ -27,6 +27,7 @@ SEVERAL_ALLOWED = ("MPO",)  # a camera's JPEG with a preview beside the photo; o
 LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")
 MAX_PIXELS = 80_000_000
 MAX_BYTES = 256 * 2**20  # of an encoded file
+PNG = b"\x89PNG"
 PNG_DEPTH = 24  # where a PNG file says its bits per channel
 
 
@@ -89,10 +90,15 @@ def open_picture(content: bytes, name: str, most_pixels: int) -> tuple[Image.Ima
     image.load()
     upright = ImageOps.exif_transpose(image)
     upright.format = image.format
-    deep = image.format == "PNG" and content[PNG_DEPTH] != 8
-    plain = image.mode == "RGB" and image.format in ("JPEG", "PNG") and not deep
+    eight = image.format != "PNG" or content[PNG_DEPTH] == 8
+    plain = image.mode == "RGB" and image.format in ("JPEG", "PNG") and eight
     turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
     return upright, plain and not turned and not image.has_transparency_data
+
+
+def is_deep(content: bytes) -> bool:
+    """Whether a picture's bytes are a PNG of 16 bits per channel, of which 8 are opened."""
+    return content.startswith(PNG) and content[PNG_DEPTH] == 16
 
 
 def _heif(content: bytes, name: str) -> tuple[str, ...]:

@@ -49,9 +49,16 @@ def test_one_person_in_one_garment(shop):
     done("tryon", *one(shop))
     worn = read_rgb(shop / "worn.png")
     model = TryOn.load(shop / "model.safetensors")
-    expected = model.wear(read_rgb(shop / "person/a.jpg"), read_rgb(shop / "garment/x.png"))
-    assert np.array_equal(worn, expected)
+    pair = read_rgb(shop / "person/a.jpg"), read_rgb(shop / "garment/x.png")
+    assert np.array_equal(worn, model.wear(*pair, preserve=True))
     assert names(shop) == ["garment", "mask", "model.safetensors", "person", "worn.png"]
+
+
+def test_all_of_the_picture_may_be_the_networks(shop):
+    done("tryon", *one(shop), "--no-preserve")
+    model = TryOn.load(shop / "model.safetensors")
+    pair = read_rgb(shop / "person/a.jpg"), read_rgb(shop / "garment/x.png")
+    assert np.array_equal(read_rgb(shop / "worn.png"), model.wear(*pair))
 
 
 def test_a_mask_file_is_used(shop):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from iccprofiles import encoded
+from PIL import Image
 
+from benchmarks.icc import WIDE
 from pfafn.inference.folders import (
     HELD,
     Job,
@@ -17,8 +19,8 @@ from pfafn.inference.folders import (
     left_out,
     mask_of,
     pictures,
-    write_picture,
 )
+from pfafn.inference.writing import write_picture
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import encode_png, read_rgb
 
@@ -30,13 +32,15 @@ class Pasting:
 
     device = torch.device("cpu")
 
-    def encode_person(self, photo: PersonPhoto) -> PersonPhoto:
+    def encode_person(self, photo: PersonPhoto, pose: object) -> PersonPhoto:
         return photo
 
     def encode_garment(self, photo: GarmentPhoto) -> GarmentPhoto:
         return photo
 
-    def dress(self, pairs: list[tuple[PersonPhoto, GarmentPhoto]]) -> list[np.ndarray]:
+    def dress(
+        self, pairs: list[tuple[PersonPhoto, GarmentPhoto]], *, preserve: bool | None
+    ) -> list[np.ndarray]:
         return [np.where(g.mask[..., None] > 0, g.rgb, p.rgb) for p, g in pairs]
 
 
@@ -279,3 +283,35 @@ def test_a_picture_that_cannot_take_its_place_leaves_nothing_beside_it(tmp_path:
     with pytest.raises(OSError):
         write_picture(tmp_path / "w.png", np.zeros((8, 12, 3), np.uint8))
     assert [path.name for path in tmp_path.iterdir()] == ["w.png"]
+
+
+@pytest.mark.parametrize("name", ["w.png", "w.jpg"])
+def test_a_result_has_the_persons_colour_profile(shop: Path, name: str) -> None:
+    """What is not the garment's is the person's own pixel, to the bit where the file keeps bits."""
+    wide = np.random.default_rng(3).integers(90, 200, (*SIZE, 3), np.uint8)
+    profile = WIDE["Display P3"]
+    (shop / "p3.png").write_bytes(encoded(wide, icc_profile=profile))
+    todo = [Job(shop / "p3.png", shop / "x.jpg", shop / "half.png", shop / name)]
+    assert not dress_all(Pasting(), todo)  # type: ignore[arg-type]
+    with Image.open(shop / name) as result:
+        assert result.info["icc_profile"] == profile
+        if name == "w.png":
+            np.testing.assert_array_equal(np.asarray(result)[:, 24:], wide[:, 24:])
+
+
+def test_what_a_result_does_not_keep_of_its_photo_is_noted(shop: Path) -> None:
+    (shop / "ink.tif").write_bytes(encoded(Image.new("CMYK", SIZE[::-1]), "TIFF"))
+    notes: list[str] = []
+    todo = [Job(shop / "ink.tif", shop / "x.jpg", shop / "half.png", shop / "w.png")]
+    assert not dress_all(Pasting(), todo, lambda path, text: notes.append(text))  # type: ignore[arg-type]
+    assert any(note.startswith("CMYK; a try-on of it is 8-bit sRGB") for note in notes)
+
+
+def test_a_pose_that_is_told_frames_the_person(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, points = [], np.zeros((18, 3), np.float32)
+    monkeypatch.setattr(
+        Pasting, "encode_person", lambda self, photo, pose: asked.append(pose) or photo
+    )
+    todo = [Job(shop / "a.png", shop / "x.jpg", shop / "half.png", shop / "w.png")]
+    assert not dress_all(Pasting(), todo, pose=lambda rgb: points)  # type: ignore[arg-type]
+    assert asked == [points]

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from pfafn.inference import TryOn, TutorTryOn
-from pfafn.inference.deployed import restore
 from pfafn.kit.errors import UserError
 from pfafn.models.parts import Category
 from pfafn.models.tryon import TryOnNet
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.fitting import fit, fit_points
+from pfafn.photos.fitting import fit, fit_points, restore
+from pfafn.photos.framing import frame
 from pfafn.photos.masks import garment_mask
 from pfafn.photos.tensors import to_pixels
 from pfafn.weights import model_file
@@ -286,3 +286,48 @@ def test_annotations_that_do_not_fit_are_named(tutor, name, value, said: str) ->
     given = {"parsing": parsing, "keypoints": points} | {name: value}
     with pytest.raises(PictureError, match=said):
         tutor.wear(*pictures(), **given)
+
+
+def test_of_a_larger_photo_what_does_not_change_is_its_own_to_the_bit(model) -> None:
+    person = photoset.person(1, (300, 450))
+    worn = model.wear(person, *pictures()[1:])
+    anew = model.wear(person, *pictures()[1:], preserve=False)
+    kept = (worn == person).all(axis=-1)
+    assert kept.mean() > 0.5 and not kept.all()
+    assert (anew == person).all(axis=-1).mean() < 0.1
+    np.testing.assert_array_equal(anew, restore(drawn(model, person), (300, 450)))
+
+
+def drawn(model: TryOn, person: np.ndarray) -> np.ndarray:
+    """The network's own picture of a photo."""
+    shown = fit(person, SIZE, interpolation="smooth", fill=255)
+    return model.wear(shown, *pictures()[1:])
+
+
+def test_at_the_models_size_the_photo_is_kept_if_asked(model) -> None:
+    person = pictures()[0]
+    kept = (model.wear(*pictures(), preserve=True) == person).all(axis=-1)
+    assert kept.any() and not kept.all()
+
+
+def test_a_pose_shows_the_network_a_small_person_in_a_large_photo_near(model) -> None:
+    """The photo in a larger one, with its pose: outside its frame nothing is touched."""
+    person, garment, mask = pictures()
+    points = photoset.keypoints(SIZE)
+    large = np.full((6 * H, 6 * W, 3), 200, np.uint8)
+    large[2 * H : 3 * H, 3 * W : 4 * W] = person
+    moved = points + np.where(points[:, 2:] > 0, np.float32([3 * W, 2 * H, 0]), 0)
+    worn = model.wear(large, garment, mask, pose=moved)
+    told = frame(large.shape[:2], moved, SIZE)
+    touched = np.argwhere((worn != large).any(axis=-1))
+    assert told.height < 2 * H and len(touched)
+    assert (touched.min(axis=0) >= (told.top, told.left)).all()
+    assert (touched.max(axis=0) < (told.top + told.height, told.left + told.width)).all()
+    seen = model.encode_person(PersonPhoto.of(large), moved)
+    flat = model.encode_garment(GarmentPhoto.of(garment, mask))
+    assert np.array_equal(model.dress([(seen, flat)])[0], worn)
+
+
+def test_a_pose_that_is_none_is_named(model) -> None:
+    with pytest.raises(PictureError, match="keypoints must be finite"):
+        model.wear(*pictures(), pose=np.full((18, 3), np.nan))
