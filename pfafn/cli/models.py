@@ -9,7 +9,7 @@ from pfafn.kit.errors import BAD
 from pfafn.registry import CHAMPION
 
 if TYPE_CHECKING:
-    from pfafn.inference.folders import Job
+    from pfafn.inference.folders import Job, Pose
 
 MANY = 10  # pictures
 
@@ -36,6 +36,12 @@ def tryon(
     preserve: Annotated[
         bool, typer.Option(help="Keep what the garment does not change as it is in the photo.")
     ] = True,
+    frame: Annotated[
+        bool,
+        typer.Option(
+            help="Show the model each person as its training photos do; needs `estimators fetch`."
+        ),
+    ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per result and line.")
     ] = False,
@@ -54,7 +60,8 @@ def tryon(
     todo = jobs(person, garment, mask, out, pairs)
     if sheet:
         check_sheet(sheet, todo)
-    failures, notes = dressed(model, todo, explain, as_json, preserve)
+    pose = poses() if frame else None
+    failures, notes = dressed(model, todo, explain, as_json, preserve=preserve, pose=pose)
     if pairs is None:
         notes += filter(None, map(left_out, dict.fromkeys((person, garment))))
     for text in notes:
@@ -69,10 +76,21 @@ def tryon(
         raise typer.Exit(BAD)
 
 
+def poses() -> "Pose | None":
+    """Who tells poses in photos; None where the models for it are not there."""
+    from pfafn.estimators.people import people
+
+    known = people()
+    return known and known.pose
+
+
 def dressed(
-    model: str, todo: list["Job"], explain: bool, as_json: bool, preserve: bool
+    model: str, todo: list["Job"], explain: bool, as_json: bool, **how: Any
 ) -> tuple[dict["Job", str], list[str]]:
-    """Do the try-ons, telling of each as it is done; which failed and why, and all notes."""
+    """Do the try-ons, telling of each as it is done; which failed and why, and all notes.
+
+    how: further arguments of `dress_all`.
+    """
     from pfafn.inference import TryOn
     from pfafn.inference.account import Account
     from pfafn.inference.explain import explain as write_explanation
@@ -95,7 +113,7 @@ def dressed(
         write_explanation(loaded, job, *pair, account.of(job))
 
     explained = beside if explain else None
-    failures = dress_all(loaded, todo, account.note, tell, explained, preserve)
+    failures = dress_all(loaded, todo, account.note, tell, explained, **how)
     return failures, account.all()
 
 

@@ -154,7 +154,7 @@ def dress_all(
     each: Callable[[Job, str | None], object] = lambda job, error: None,
     beside: Callable[[Job, EncodedPerson, EncodedGarment], object] | None = None,
     preserve: bool | None = None,
-    pose: Pose = lambda rgb: None,
+    pose: Pose | None = None,
 ) -> dict[Job, str]:
     """Do all jobs; return those that failed, and why. Each result appears whole or not at all.
 
@@ -214,12 +214,12 @@ def in_blocks(todo: list[Job]) -> list[Job]:
     return sorted(todo, key=places.__getitem__)
 
 
-def encode_person(model: TryOn, note: Note, pose: Pose, path: Path) -> Encoded:
+def encode_person(model: TryOn, note: Note, pose: Pose | None, path: Path) -> Encoded:
     """A person from a photo's file, and the photo; a UserError that names it if unusable."""
     photo = PersonPhoto.read(path)
     for text in filter(None, (photo.note, photo.lost)):
         note(path, text)
-    return photo, model.encode_person(photo, pose(photo.rgb))
+    return photo, model.encode_person(photo, pose and pose(photo.rgb))
 
 
 def encode_garment(model: TryOn, note: Note, path: Path, mask: Path | None) -> EncodedGarment:

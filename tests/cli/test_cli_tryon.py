@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -303,3 +304,12 @@ def test_masks_of_a_folder_may_have_another_suffix(shop):
     assert found == [
         Job(shop / "person/a.jpg", shop / "garment/x.png", shop / "mask/x.jpg", shop / "o.png")
     ]
+
+
+@pytest.mark.parametrize(("words", "asked"), [((), ["a.jpg"]), (("--no-frame",), [])])
+def test_where_somebody_tells_poses_the_person_is_framed(shop, monkeypatch, words, asked):
+    told = []
+    known = SimpleNamespace(pose=lambda rgb: told.append("a.jpg") or photoset.keypoints(SIZE))
+    monkeypatch.setattr("pfafn.estimators.people.people", lambda: known)
+    done("tryon", *one(shop), *words)
+    assert told == asked
