@@ -21,7 +21,8 @@ repro: install data ## photos to champion: set up, draw sample photos if there a
 	dvc repro
 	python -m flows.lockfile
 	python -m pfafn registry show
-	@echo "pictures: $(CURDIR)/artifacts/evaluate/grid.png"
+	python -m pfafn report --html artifacts/report.html
+	@echo "scores, decision, pictures: $(CURDIR)/artifacts/report.html"
 
 # With one thread: what else runs on the machine slows two that wait for each other several times.
 test: install ## the fast tests

@@ -149,11 +149,18 @@ def report(
     link: Annotated[
         str, typer.Option(help="URL of the uploaded pictures; without it, their paths are shown.")
     ] = "",
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Write a page instead, pictures included.")
+    ] = None,
 ) -> None:
     """Print the evaluation as Markdown: scores, the registry's decision, pictures."""
-    from pfafn.evaluation.report import markdown
+    from pfafn.evaluation.report import facts, html, markdown
+    from pfafn.kit.files import write_text
     from pfafn.registry.stamp import Stamp, decision
 
     root = artifacts.absolute().parent
     decided = decision(Stamp(root, root).read())
-    typer.echo(markdown(artifacts / "evaluate", decided, link), nl=False)
+    folder = artifacts / "evaluate"
+    if page:
+        return write_text(page, html(folder, facts(folder, decided)))
+    return typer.echo(markdown(folder, decided, link), nl=False)

@@ -1,6 +1,6 @@
 """What an evaluation measures, of which models, and what people call it. Needs no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -22,6 +22,11 @@ class Metric(NamedTuple):
     def text(self, value: float | None) -> str:
         """A score with the digits that mean something; a dash for one that nobody knows."""
         return "–" if value is None else f"{value:.{self.digits}f}"
+
+    def best(self, values: Iterable[float | None]) -> str:
+        """The best of these, as it is shown; "" if none is known."""
+        there = [value for value in values if value is not None]
+        return self.text((max if self.higher_is_better else min)(there)) if there else ""
 
 
 METRICS = {

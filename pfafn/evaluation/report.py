@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,37 @@ PICTURES = {"Try-ons, unpaired": "grid.png", "Training curves": "curves.png"}
 PAGE = {"The whole report": "report.html"}
 
 
-def html(folder: Path) -> str:
-    """The page for an evaluation folder that holds metrics.json, protocol.json and the pictures."""
+def html(folder: Path, facts: Mapping[str, str]) -> str:
+    """The page for an evaluation folder that holds metrics.json, protocol.json and the pictures.
+
+    facts: what else stands at its head, by name.
+    """
     pictures = {
         title: base64.b64encode(file.read_bytes()).decode()
         for title, file in there(folder, PICTURES).items()
     }
-    return rendered("report.html", **contents(folder), pictures=pictures, metrics=METRICS)
+    return rendered(
+        "report.html", **contents(folder), facts=facts, pictures=pictures, metrics=METRICS
+    )
+
+
+def facts(folder: Path, decided: str) -> dict[str, str]:
+    """Of which models an evaluation is, when and by which code it was made, what was decided.
+
+    decided: as in `markdown`. Raises MissingInput if the evaluation has not run.
+    """
+    told = json.loads(require(folder / "provenance.json", "evaluate").read_text())
+    origin = {"Commit": told["commit"] or "unknown", "Evaluated": told.get("ended", "unknown")}
+    return models_of(told["inputs"]) | origin | {"Decision": decided}
+
+
+def models_of(inputs: Mapping[str, str]) -> dict[str, str]:
+    """The models among the files that were read, given with their hashes."""
+    return {
+        stage.partition("_")[0].capitalize(): f"{file}, SHA-256 {inputs[file][:12]}"
+        for file in sorted(inputs)
+        if file.endswith("_tryon/model.safetensors") and (stage := Path(file).parent.name)
+    }
 
 
 def markdown(folder: Path, decided: str, link: str = "") -> str:
@@ -52,6 +77,10 @@ def contents(folder: Path) -> dict[str, Any]:
             "metrics": known(metrics[name]),
             "scores": metrics[name],
             "counts": metrics["counts"][name],
+            "best": {
+                one: metric.best(scores.get(one) for scores in metrics[name].values())
+                for one, metric in known(metrics[name]).items()
+            },
         }
         for name, about in ABOUT.items()
         if name in metrics

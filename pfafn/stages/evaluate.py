@@ -13,7 +13,7 @@ import pandas as pd
 
 from pfafn.evaluation.compare import Evaluated, evaluate, summary
 from pfafn.evaluation.figures import Gallery, curve_files, draw_curves
-from pfafn.evaluation.report import html
+from pfafn.evaluation.report import html, models_of
 from pfafn.evaluation.testset import TestSet
 from pfafn.fast.deploy import deploy
 from pfafn.kit import machine
@@ -26,6 +26,7 @@ from pfafn.weights import model_file
 
 PARAMS = ("evaluate",)
 TRUTH = ("truth.parquet", "truth")
+LATER = {"Decision": "comes after; `pfafn report --html FILE` writes this page with it"}
 MODELS = {"tutor": "tutor_tryon", "student": "student_tryon"}
 
 
@@ -64,7 +65,7 @@ def run(params: Params, artifacts: Path) -> dict[str, Any]:
         (output / "grid.png").write_bytes(gallery.png())
         if curves:
             draw_curves(curves, output / "curves.png")
-        write_text(output / "report.html", html(output.folder))
+        write_text(output / "report.html", html(output.folder, models_of(output.inputs) | LATER))
         output.samples = len(test.samples)
     return metrics
 

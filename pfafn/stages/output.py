@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,7 @@ def provenance(output: StageOutput, seconds: float) -> dict[str, Any]:
         "machine": platform.machine(),
         "libraries": libraries(),
         "computed_on": dict(output.rounding),
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "samples": output.samples,
         "samples_per_second": round(output.samples / seconds, 3) if seconds else None,

@@ -1,6 +1,7 @@
 """The evaluation as a page and as Markdown, with known answers."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -53,16 +54,40 @@ def test_a_protocol_that_nobody_was_scored_under_has_no_table(evaluation):
 
 
 def test_the_page_has_the_same_scores_and_how_many_pairs_they_are_of(evaluation):
-    page = html(evaluation)
+    page = html(evaluation, {})
     assert "<th>SSIM ↑</th><th>PSNR ↑ (dB)</th>" in page
-    assert "<td>Student (parser-free)</td><td>0.500</td><td>12.35</td><td>2</td>" in page
+    assert "<td>Student (parser-free)</td>" in page and "<td>2</td></tr>" in page
     assert "<dt>Flow error</dt><dd>mean distance in pixels" in page
+
+
+def test_who_is_best_stands_out_in_each_column_and_nobody_else(evaluation):
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    metrics["unpaired"] |= {"tutor": {"ssim": 0.5, "epe": 3.0}, "torso_box": {"epe": 2.0}}
+    (evaluation / "metrics.json").write_text(json.dumps(metrics))
+    best = re.findall('class="best">([^<]*)<', html(evaluation, {}))
+    assert best == ["0.500", "0.500", "12.35", "2.00"]
+
+
+def test_at_its_head_stand_the_models_the_commit_the_date_and_the_decision(evaluation):
+    models = {f"artifacts/{of}_tryon/model.safetensors": of[0] * 64 for of in ("tutor", "student")}
+    told = {"inputs": models | {"artifacts/prepare/persons": "p"}, "commit": "c0ffee+dirty",
+            "ended": "2026-11-27T02:00:00+00:00"}  # fmt: skip
+    (evaluation / "provenance.json").write_text(json.dumps(told))
+    page = evaluation / "page.html"
+    done("report", evaluation.parent, "--html", page)
+    assert re.findall("<dt>(.*)</dt><dd>(.*)</dd>", page.read_text())[:5] == [
+        ("Student", f"artifacts/student_tryon/model.safetensors, SHA-256 {'s' * 12}"),
+        ("Tutor", f"artifacts/tutor_tryon/model.safetensors, SHA-256 {'t' * 12}"),
+        ("Commit", "c0ffee+dirty"),
+        ("Evaluated", "2026-11-27T02:00:00+00:00"),
+        ("Decision", decision(None)),
+    ]
 
 
 def test_what_the_page_shows_is_text_whatever_stands_in_it(evaluation):
     protocol = json.loads((evaluation / "protocol.json").read_text())
     (evaluation / "protocol.json").write_text(json.dumps(protocol | {"name": "<b>mine</b>"}))
-    assert "Protocol &lt;b&gt;mine&lt;/b&gt; version 1" in html(evaluation)
+    assert "Protocol &lt;b&gt;mine&lt;/b&gt; version 1" in html(evaluation, {})
 
 
 def test_it_says_on_what_was_evaluated(evaluation):
