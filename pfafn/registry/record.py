@@ -135,7 +135,10 @@ class Stage:
         for path, md5 in self.outs.items():
             file = self.root / path
             if not file.exists():
-                raise RecordError(f"{path} is missing: run `dvc checkout`, or `dvc repro`")
+                raise RecordError(
+                    f"{path} is missing: `dvc checkout` brings it from DVC's cache, `dvc pull` "
+                    "from a remote, and `dvc repro` makes it"
+                )
             if file.is_file() and md5_of(file) != md5:
                 raise RecordError(f"{path} is not what dvc.lock recorded: run `dvc repro`")
 

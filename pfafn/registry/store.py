@@ -5,6 +5,7 @@ unless MLFLOW_TRACKING_URI names a server. MLflow's own default would start a ne
 folder.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,14 +129,16 @@ def connect(root: Path, *, create: bool = False) -> Store:
 def usable() -> Iterator[None]:
     """Whatever MLflow or its database raises becomes a RegistryError that says what to do.
 
-    Also serves as a decorator.
+    Of a file that this user may not write it is a PermissionError. Also serves as a decorator.
     """
     try:
         yield
     except Exception as error:
         if not ITS_OWN & {kind.__module__.partition(".")[0] for kind in type(error).__mro__}:
             raise
-        root = home()
+        root, file = home(), str(database(home()))
+        if is_own(root) and Path(file).exists() and not os.access(file, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), file) from error
         advice = (
             "if no other program has it open, move mlflow.db and mlartifacts aside and run "
             "`dvc repro`, which rebuilds both"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from declared import RUN_IF_STALE, STAGES, covers, paths, written
 from dvcdeps import DECIDES_NOTHING, FILE, code_of, deciding_code, files_of
 from importgraph import ROOT, path_of, reached
@@ -130,3 +131,11 @@ def test_every_dependency_that_is_not_made_is_in_the_project(name: str) -> None:
 
 def test_compiled_files_in_a_folder_of_code_change_nothing() -> None:
     assert "__pycache__" in (ROOT / ".dvcignore").read_text().splitlines()
+
+
+def test_each_model_that_is_had_by_name_is_one_that_a_stage_writes() -> None:
+    named = yaml.safe_load(FILE.read_text())["artifacts"]
+    made = {out for name in NAMES for out in written(name)}
+    assert {name: one["path"] in made for name, one in named.items()} == {
+        "student": True, "tutor": True,
+    }  # fmt: skip

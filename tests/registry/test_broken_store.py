@@ -178,3 +178,12 @@ def test_a_damaged_store_is_told_of_and_rebuilt_with_the_same_champion(project: 
         del told["lineage"]["evaluation.run"]  # runs get new names
     for same in ("version", "aliases", "scores", "lineage"):
         assert after[same] == before[same]
+
+
+def test_a_database_that_this_user_may_not_write_is_no_broken_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "mlflow.db").touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError, match="mlflow.db"), usable():
+        raise sqlite3.OperationalError("attempt to write a readonly database")

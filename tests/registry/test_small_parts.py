@@ -110,7 +110,7 @@ def test_what_a_stage_wrote_is_what_the_lock_recorded(tmp_path: Path) -> None:
     whole = stage(tmp_path)
     whole.check()
     (tmp_path / "artifacts/fakes/shards").rmdir()
-    with pytest.raises(RecordError, match="artifacts/fakes/shards is missing: run `dvc checkout`"):
+    with pytest.raises(RecordError, match="fakes/shards is missing: `dvc checkout` brings it"):
         whole.check()
 
 
