@@ -35,20 +35,22 @@ def show_stages(runs: Sequence[tuple[str, str, float]], wanted: Sequence[str]) -
     create_table_artifact(table, key="stages", description="What each stage did.")
 
 
-def show_result(project: Path, root: Path) -> None:
+def show_result(project: Path, root: Path) -> str:
     """The gate's decision, the student against the champion, all scores, and the pictures.
 
-    What the project at root, or its copy, has; nothing if it was not evaluated yet.
+    What the project at root, or its copy, has; nothing if it was not evaluated yet. Returns the
+    decision in words, "" if there is none.
     """
     folder = project / "artifacts/evaluate"
     if not (folder / "metrics.json").is_file():
-        return
+        return ""
     outcome = Stamp(root, project).read()
     create_markdown_artifact(result(folder, outcome), key="result", description=decision(outcome))
     if (folder / "grid.png").is_file():
         create_image_artifact(
             data_url(folder / "grid.png"), key="grid", description="Try-ons of test persons."
         )
+    return decision(outcome) if outcome else ""
 
 
 def result(folder: Path, outcome: Outcome | None) -> str:

@@ -13,6 +13,7 @@ from pfafn.params.file import Params
 
 AS_IT_IS = "params.yaml"
 Profile = Literal["params.yaml", "smoke", "paper", "hd"]  # all of profiles/; a form to choose from
+FEW = 3  # stages that a name has room for
 
 
 class OverrideError(UserError, ValueError):
@@ -41,3 +42,13 @@ def others(root: Path, profile: Profile, overrides: Sequence[str]) -> str | None
         raise OverrideError(f"{name}: cannot be read: {error}") from error
     Params.check(OmegaConf.to_container(params), name)
     return OmegaConf.to_yaml(params)
+
+
+def run_name(profile: str, overrides: Sequence[str], news: Sequence[str] | None = None) -> str:
+    """With which params a run is, and, once it is known, what was stale."""
+    params = ", ".join([profile, *overrides])
+    if news is None:
+        return params
+    if len(news) > FEW:
+        return f"{params}: {len(news)} stages, {news[0]} to {news[-1]}"
+    return f"{params}: {', '.join(news) or 'nothing new'}"

@@ -33,7 +33,8 @@ def run_logged(
     """Run a command, pass each line of its output to log, return the last 40 lines.
 
     Raises CommandFailed if it fails. Whatever interrupts the waiting (a cancel, a timeout, Ctrl-C)
-    first ends the command and all it started. A child that outlives the command is waited for.
+    first ends the command and all it started, and logs what that says at its end. A child that
+    outlives the command is waited for.
     """
     process = subprocess.Popen(
         command,
@@ -55,6 +56,8 @@ def run_logged(
         code = process.wait()
     except BaseException:
         stop_group(process, grace)
+        for line in process.stdout:
+            log(line.rstrip())
         raise
     finally:
         process.stdout.close()

@@ -5,107 +5,29 @@ each, so it ends where `dvc repro` would. `python -m flows.retrain` needs no ser
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, get_args
 
 from httpx import HTTPError
-from prefect import flow, get_run_logger, runtime, task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.states import Completed
+from prefect import flow, get_run_logger, runtime
+from prefect.client.schemas.objects import State
+from prefect.exceptions import CancelledRun, FailedRun, Pause
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
 from flows import dvc, lockfile, owner, server
 from flows.artifacts import show_result, show_stages
 from flows.dvc import DATA
-from flows.parameters import AS_IT_IS, Profile, others
-from flows.process import CommandFailed, run_logged, stop_marked
+from flows.parameters import AS_IT_IS, Profile, others, run_name
+from flows.process import CommandFailed, stop_marked
+from flows.tasks import UP_TO_DATE, StageRun, reason, reproduce, verify
 from pfafn.kit.errors import UserError, permitted
 from pfafn.kit.lock import HOLDER, LOCK, exclusive
 from pfafn.registry.store import PROMOTE
-
-UP_TO_DATE = "up to date"
-ALWAYS_CHANGED = "always changed"  # what `dvc status` says of a stage without outputs to compare
-# How a kill shows: dvc itself killed, or its stage (an out-of-memory killer, a lost container).
-KILLED = ("exited with -9", "exited with 137")
-
-
-class NotUpToDate(RuntimeError):
-    """After the stages ran DVC still finds some of them stale; the message lists why."""
-
-
-class StageRun(NamedTuple):
-    """What became of one stage: `ran`, `from cache` or `up to date`, in so many seconds."""
-
-    stage: str
-    outcome: str
-    seconds: float
-
-
-def worth_a_retry(_: Any, __: TaskRun, state: State[Any]) -> bool:
-    """Retry what was killed (it can resume) or found DVC's lock held; others would fail again."""
-    error = state.result(raise_on_failure=False)
-    if not isinstance(error, CommandFailed):
-        return False
-    killed = error.code == -9 or any(word in error.output for word in KILLED)
-    return killed or dvc.held_up(error)
-
-
-@task(
-    task_run_name="{stage}",
-    retries=3,
-    retry_delay_seconds=[5, 20, 60],
-    retry_condition_fn=worth_a_retry,
-    cache_policy=NO_CACHE,  # DVC is the cache
-    persist_result=False,
-    # No tags: for each one Prefect asks its server for a slot, which takes a second or two.
-)
-def reproduce(
-    stage: str, project: Path, environment: dict[str, str], force: bool = False, clean: bool = False
-) -> StageRun:
-    """Bring one stage up to date; a no-op when nothing it reads has changed.
-
-    project: the project's folder, or its copy. clean: DVC was asked already, and said so.
-    """
-    log = get_run_logger().info
-    outcome = UP_TO_DATE
-    if clean:
-        log("nothing has changed")
-        return StageRun(stage, outcome, 0.0)
-
-    lockfile.mend(project, log)  # before a retry, too: what was killed may have been DVC, writing
-
-    def follow(line: str) -> None:
-        nonlocal outcome
-        if line.startswith("Running stage "):
-            outcome = "ran"
-        elif "is cached - skipping run" in line:
-            outcome = "from cache"
-        log(line)
-
-    command = [*dvc.DVC, "repro", "--single-item", *(["--force"] if force else []), stage]
-    start = time.monotonic()
-    run_logged(command, follow, project, environment)
-    return StageRun(stage, outcome, round(time.monotonic() - start, 1))
-
-
-@task(task_run_name="verify", cache_policy=NO_CACHE, persist_result=False)
-def verify(stages: list[str], project: Path) -> None:
-    """Prove that the run ended where `dvc repro` does: of these stages, none is stale.
-
-    Raises NotUpToDate saying what DVC still finds changed.
-    """
-    changed = dvc.status(stages, project)
-    stale = {name: why for name, why in changed.items() if why != [ALWAYS_CHANGED]}
-    if stale:
-        raise NotUpToDate(f"stale after the run: {json.dumps(stale)}; run it again")
-
 
 Hours = Annotated[float, Field(gt=0)]
 
@@ -132,6 +54,29 @@ def retrain(
         promote: whether a better model becomes champion; if not it stays the challenger.
         stage_timeout_hours: stop a stage that takes longer; its checkpoint stays.
     """
+    server.rename(run_name(profile, overrides))
+    try:
+        news, decided = run(profile, overrides, stages, force, promote, stage_timeout_hours)
+    except CancelledRun as stopped:
+        return Cancelled(message=str(stopped))
+    except CommandFailed as error:
+        return Failed(message=reason(error))
+    except UserError as error:
+        return Failed(message=str(error))
+    server.rename(run_name(profile, overrides, news))
+    said = f"new: {', '.join(news)}" if news else "nothing had changed"
+    return Completed(message=f"{said}; {decided}" if decided else said)
+
+
+def run(
+    profile: Profile,
+    overrides: Sequence[str],
+    stages: Sequence[str],
+    force: bool,
+    promote: bool,
+    stage_timeout_hours: float | None,
+) -> tuple[list[str], str]:
+    """A retraining with the project for itself; the stages with news, and the gate's decision."""
     log = get_run_logger().info
     lockfile.mend(dvc.ROOT, log)  # DVC would not even list its stages
     chosen = dvc.stage_names(stages)
@@ -151,41 +96,39 @@ def retrain(
         if params:
             log(f"{profile} with {', '.join(overrides) or 'no override'}: runs in {project}")
         limit = stage_timeout_hours and stage_timeout_hours * 3600
-        news = bring_up_to_date(chosen, project, environment, force, limit)
-    return Completed(message=f"new: {', '.join(news)}" if news else "nothing had changed")
+        return bring_up_to_date(chosen, project, environment, force, limit)
 
 
 def bring_up_to_date(
     chosen: list[str], project: Path, environment: dict[str, str], force: bool, limit: float | None
-) -> list[str]:
+) -> tuple[list[str], str]:
     """Run the photos' own stage, if they are versioned, and the chosen ones; show what came of it.
 
-    Returns the stages with news. Raises NotUpToDate if some are stale all the same.
+    Returns the stages with news, and the gate's decision if there are some. Raises NotUpToDate if
+    some are stale all the same.
     """
     wanted = [DATA, *chosen] if (dvc.ROOT / DATA).is_file() else chosen
-    runs: list[StageRun] = []
+    done: list[StageRun] = []
     try:
-        for run in run_stages(wanted, project, environment, force, limit):
-            runs.append(run)
-        if news := new_in(runs):
+        for one in run_stages(wanted, project, environment, force, limit):
+            done.append(one)
+        if news := new_in(done):
             verify(chosen, project)
     finally:
-        show_stages(runs, wanted)
-    if news:
-        show_result(project, dvc.ROOT)
-    return news
+        show_stages(done, wanted)
+    return news, show_result(project, dvc.ROOT) if news else ""
 
 
-def new_in(runs: list[StageRun]) -> list[str]:
+def new_in(done: list[StageRun]) -> list[str]:
     """The stages that did more than look; those that DVC runs every time only look."""
     always = dvc.always_changed()
-    return [run.stage for run in runs if run.outcome != UP_TO_DATE and run.stage not in always]
+    return [one.stage for one in done if one.outcome != UP_TO_DATE and one.stage not in always]
 
 
 def run_stages(
     wanted: list[str], project: Path, environment: dict[str, str], force: bool, limit: float | None
 ) -> Iterator[StageRun]:
-    """Run stages one after the other, each at most `limit` seconds.
+    """Run stages one after the other, each at most `limit` seconds; none once it is suspended.
 
     DVC is asked about all of them at once, but in a copy, which was made to change something. What
     it says holds until a stage has run.
@@ -196,10 +139,12 @@ def run_stages(
     for stage in wanted:
         photos = stage == DATA  # which are never forced, and the project's own
         place = dvc.ROOT if photos else project
-        run = limited(stage, place, environment, force and not photos, stage not in stale)
-        if run.outcome != UP_TO_DATE:
+        if state := server.suspended():
+            raise Pause(state=state)
+        done = limited(stage, place, environment, force and not photos, stage not in stale)
+        if done.outcome != UP_TO_DATE:
             stale = set(wanted)  # what it wrote may concern all that follow
-        yield run
+        yield done
 
 
 def stale_stages(wanted: list[str]) -> set[str]:
@@ -237,7 +182,7 @@ def main() -> None:
                 not given.no_promote,
                 given.stage_timeout_hours,
             )
-    except (UserError, CommandFailed) as error:
+    except (UserError, FailedRun, CancelledRun) as error:
         sys.exit(f"error: {error}")  # where it happened is in the log already
     except HTTPError as error:  # after the retries of Prefect's client
         print(f"error: {server.lost(error)}", file=sys.stderr, flush=True)

@@ -1,6 +1,16 @@
-"""The Prefect server at PREFECT_API_URL: whether it answers, and what is said when it does not."""
+"""The Prefect server at PREFECT_API_URL: whether it answers, and what it has of this run."""
 
+import contextlib
+import re
+from datetime import UTC, datetime
+from uuid import UUID
+
+from httpx import HTTPError
+from prefect import runtime
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
+from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_CLIENT_MAX_RETRIES,
@@ -10,7 +20,9 @@ from prefect.settings import (
 
 from pfafn.kit.errors import UserError
 
-PATIENCE = 10.0  # seconds for a first answer
+PATIENCE = 10.0  # seconds for an answer that need not come
+ONCE = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: PATIENCE}
+BY_PREFECT = re.compile(r"[a-z]+-[a-z]+")  # a run's name: an adjective and an animal
 OUTAGE = (
     "the Prefect server at {} stopped answering ({}), so it does not know how this run ended. What "
     "the stages made is kept: start the server again and run the same again, or run `dvc repro`"
@@ -39,8 +51,7 @@ def check() -> None:
                 "(`dvc repro` needs no server)"
             )
         return
-    once = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: PATIENCE}
-    with temporary_settings(once), get_client(sync_client=True) as client:
+    with temporary_settings(ONCE), get_client(sync_client=True) as client:
         error = client.api_healthcheck()
     if error:
         raise ServerError(
@@ -52,3 +63,37 @@ def check() -> None:
 def lost(error: Exception) -> ServerError:
     """What to say when Prefect gave up on a server that answered before."""
     return ServerError(OUTAGE.format(url() or "an address of its own", error))
+
+
+def rename(name: str) -> None:
+    """Give this run a name that speaks, in place of Prefect's; a person's own stays."""
+    if runtime.flow_run.id and BY_PREFECT.fullmatch(runtime.flow_run.name or ""):
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(UUID(str(runtime.flow_run.id)), name=name)
+
+
+def suspended() -> State | None:
+    """The state of this run if somebody suspended it; None if not, or if the server is away.
+
+    Only runs of a deployment can be resumed.
+    """
+    if not runtime.deployment.id:
+        return None
+    with contextlib.suppress(HTTPError), temporary_settings(ONCE):
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(str(runtime.flow_run.id))).state
+        return state if state and state.is_paused() else None
+    return None
+
+
+def stopped_since(moment: datetime, flow: str) -> bool:
+    """Whether the last run of a flow that was due since then was cancelled, or crashed."""
+    due = {"after_": moment, "before_": datetime.now(UTC)}
+    with get_client(sync_client=True) as client:
+        last = client.read_flow_runs(
+            flow_filter=FlowFilter.model_validate({"name": {"any_": [flow]}}),
+            flow_run_filter=FlowRunFilter.model_validate({"expected_start_time": due}),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=1,
+        )
+    return any(run.state_type in (StateType.CANCELLED, StateType.CRASHED) for run in last)

@@ -7,18 +7,21 @@ copied are left alone until nothing has changed for a while.
 import hashlib
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow, get_run_logger
 from prefect.events import emit_event
 from prefect.states import Completed, State
 
-from flows import dvc, lockfile
+from flows import dvc, lockfile, server
 from flows.process import CommandFailed
+from pfafn.kit.files import write_json
 
 EVENT = "pfafn.data.changed"  # prefect.yaml waits for it
 RESOURCE = "pfafn.data"
-ANNOUNCED = ".work/announced.json"  # the change that was announced last
+RETRAIN = "retrain"  # the flow that the event starts
+ANNOUNCED = ".work/announced.json"  # the change that was announced last, and by its time, when
 
 
 @flow(name="watch")
@@ -37,10 +40,15 @@ def watch(quiet_seconds: int = 60) -> State[None]:
 def look(quiet_seconds: float) -> str:
     """Look once; the event goes out if there is a complete change that was not announced yet.
 
-    Returns what there was to see.
+    It goes out again if the retraining that it started was stopped. Returns what there was to see.
     """
     if not (dvc.ROOT / dvc.DATA).is_file():
         return f"photos are not versioned: no {dvc.DATA}; `dvc add data` makes it"
+    if (announced := dvc.ROOT / ANNOUNCED).is_file():
+        at = datetime.fromtimestamp(announced.stat().st_mtime, UTC)
+        if server.stopped_since(at, RETRAIN):
+            announce(json.loads(announced.read_text()))
+            return "the retraining of the last change was stopped: it is announced again"
     try:
         if not dvc.status([dvc.DATA]):
             return "no photo has changed"
@@ -51,13 +59,17 @@ def look(quiet_seconds: float) -> str:
     change, youngest = looks(dvc.ROOT / "data")
     if (age := time.time() - youngest) < quiet_seconds:
         return f"photos changed {age:.0f} s ago and may not be complete yet"
-    announced = dvc.ROOT / ANNOUNCED
     if announced.is_file() and json.loads(announced.read_text()) == change:
         return "the change was announced before"
-    emit_event(EVENT, resource={"prefect.resource.id": RESOURCE}, payload={"change": change})
-    announced.parent.mkdir(exist_ok=True)
-    announced.write_text(json.dumps(change))
+    announce(change)
     return f"announced a change of the photos: {EVENT}"
+
+
+def announce(change: str) -> None:
+    """Send the event, and note what it was of."""
+    emit_event(EVENT, resource={"prefect.resource.id": RESOURCE}, payload={"change": change})
+    (note := dvc.ROOT / ANNOUNCED).parent.mkdir(exist_ok=True)
+    write_json(note, change)
 
 
 def looks(folder: Path) -> tuple[str, float]:

@@ -12,10 +12,14 @@ BOTH = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(SystemExit):
-    """A signal asked to stop, and what is done is kept; exit code 128 + signal."""
+    """A signal asked to stop, and what is done is kept; exit code 128 + signal.
 
-    def __init__(self, number: int) -> None:
+    kept: what that is, where it is known.
+    """
+
+    def __init__(self, number: int, kept: str = "") -> None:
         super().__init__(128 + number)
+        self.kept = kept
         self.signal = signal.Signals(number)
 
 

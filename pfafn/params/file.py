@@ -4,6 +4,7 @@ Unknown keys, wrong types and impossible sizes stop here, before any work, namin
 Device, precision and workers are no params (they must not change a hash): see `pfafn.kit.machine`.
 """
 
+import difflib
 from pathlib import Path
 
 import yaml
@@ -69,8 +70,26 @@ class Params(Section):
             return cls.model_validate(content)
         except ValidationError as error:
             lines = (
-                f"  {'.'.join(map(str, e['loc'])) or '(file)'} = {e['input']!r:.80}: "
-                f"{e['msg'].removeprefix('Value error, ')}"
+                f"{'.'.join(map(str, e['loc'])) or '(file)'} = {e['input']!r:.80}: "
+                + (cls._unknown(e["loc"]) or e["msg"].removeprefix("Value error, "))
                 for e in error.errors()
             )
-            raise ParamsError("\n".join([f"{name}: cannot be used", *lines])) from error
+            raise ParamsError(f"{name}: cannot be used: " + "; ".join(lines)) from error
+
+    @classmethod
+    def _unknown(cls, place: tuple[int | str, ...]) -> str:
+        """What to say if a section has no such key: which of its keys is spelt like it."""
+        section: object = cls
+        for name in place[:-1]:
+            section = _keys(section).get(name)
+        if not (keys := _keys(section)) or not place or place[-1] in keys:
+            return ""
+        there = ", ".join(keys)
+        near = difflib.get_close_matches(str(place[-1]), keys, 1)
+        return "no such key; " + (f"did you mean {near[0]}?" if near else f"there are {there}")
+
+
+def _keys(section: object) -> dict[str, object]:
+    """The keys that a section may have in a file, each with what it holds."""
+    fields = getattr(section, "model_fields", {})
+    return {field.alias or name: field.annotation for name, field in fields.items()}

@@ -36,7 +36,11 @@ def main(run: Callable[[Params, Path], object], *, trains: bool = False) -> None
         with stopping(), lock.shared(lock.LOCK), threads.choosing(), tuning:
             run(Params.load(), ARTIFACTS)
     except Stopped as stopped:
-        tell(f"stopped by {stopped.signal.name}: run the same again, it goes on from what is done")
+        kept = f", {stopped.kept} is kept" if stopped.kept else ""
+        tell(
+            f"stopped by {stopped.signal.name}{kept}: run the same again, it goes on from what is "
+            "done"
+        )
         raise
     except UserError as error:
         sys.exit(f"error: {error}")

@@ -83,7 +83,7 @@ def fit(
             if signal:
                 saver.wait()
                 fabric.barrier()
-                raise Stopped(signal) if first else Dismissed(0)
+                raise Stopped(signal, f"step {step} of {total}") if first else Dismissed(0)
         trainer.settle()
     return Trained(curve.rows, total * schedule.batch, clock.seconds(), clock.waited)
 

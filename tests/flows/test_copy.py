@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows import dvc, retrain
+from flows import dvc, tasks
 
 DVC_YAML = """
 stages:
@@ -57,13 +57,13 @@ def root(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the stages have said."""
     said: list[str] = []
-    monkeypatch.setattr(retrain, "get_run_logger", lambda: SimpleNamespace(info=said.append))
+    monkeypatch.setattr(tasks, "get_run_logger", lambda: SimpleNamespace(info=said.append))
     return said
 
 
 def outcome(stage: str, project: Path) -> str:
     environment = dvc.environment() | {"DVC_ROOT": str(dvc.ROOT)}
-    return retrain.reproduce.fn(stage, project, environment).outcome
+    return tasks.reproduce.fn(stage, project, environment).outcome
 
 
 def content(root: Path) -> dict[str, tuple[bytes, int]]:

@@ -54,10 +54,10 @@ def test_a_profile_stands_for_the_whole_file(root: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "error", "message"),
     [
-        ("student_warp.epochz=3", ParamsError, "student_warp.epochz = 3: Extra inputs"),
+        ("student_warp.epochz=3", ParamsError, "student_warp.epochz = 3: no such key"),
         ("student_warp.epochs=-3", ParamsError, "student_warp.epochs = -3: "),
-        ("epochz=3", ParamsError, "epochz = 3: Extra inputs"),
-        ("students.epochs=3", ParamsError, "students = {'epochs': 3}: Extra inputs"),
+        ("epochz=3", ParamsError, "epochz = 3: no such key"),
+        ("students.epochs=3", ParamsError, "students = {'epochs': 3}: no such key"),
         ("seed.deeper=3", ParamsError, "seed = {'deeper': 3}: Input should be"),
         ("seed", OverrideError, "must be section.key=value, got 'seed'"),
         ("prepare.limit.train=", OverrideError, "got 'prepare.limit.train='"),
@@ -74,5 +74,5 @@ def test_a_bad_override_is_refused_by_name(
 
 def test_a_params_file_that_is_wrong_itself_is_named(root: Path) -> None:
     (root / "params.yaml").write_text("seed: high\n")
-    with pytest.raises(ParamsError, match=r"params.yaml: cannot be used\n(.*\n)*  seed = 'high'"):
+    with pytest.raises(ParamsError, match=r"params.yaml: cannot be used: (.*; )*seed = 'high'"):
         others(root, "params.yaml", ["seed=3"])

@@ -15,18 +15,8 @@ from prefect.utilities.callables import parameter_schema
 from flows import dvc as module
 from flows.dvc import DATA, UnknownStage
 from flows.process import CommandFailed
-from flows.retrain import (
-    NotUpToDate,
-    StageRun,
-    main,
-    new_in,
-    reproduce,
-    retrain,
-    run_stages,
-    stale_stages,
-    verify,
-    worth_a_retry,
-)
+from flows.retrain import main, new_in, retrain, run_stages, stale_stages
+from flows.tasks import NotUpToDate, StageRun, reproduce, verify, worth_a_retry
 from pfafn.params.section import ParamsError
 
 DVC_YAML = """

@@ -11,10 +11,10 @@ import pytest
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import disable_run_logger
 
-from flows import dvc, lockfile, retrain
+from flows import dvc, lockfile, retrain, tasks
 from flows.dvc import DATA, UnknownStage
 from flows.process import CommandFailed
-from flows.retrain import NotUpToDate, StageRun
+from flows.tasks import NotUpToDate, StageRun
 from pfafn.kit.lock import HOLDER, Held, Holder
 from pfafn.registry.store import PROMOTE
 
@@ -56,7 +56,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
 
 @pytest.fixture
 def work(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> Seen:
-    monkeypatch.setattr(retrain, "bring_up_to_date", seen.note("work", ["first"]))
+    monkeypatch.setattr(retrain, "bring_up_to_date", seen.note("work", (["first"], "")))
     return seen
 
 
@@ -100,10 +100,10 @@ def test_dvc_lock_is_looked_after_before_dvc_is_asked_and_before_each_stage(
         work.setdefault("mended", []).append((root, "stages" in work, "lock" in work))
 
     monkeypatch.setattr(lockfile, "mend", mend)
-    monkeypatch.setattr(retrain, "run_logged", lambda *_: work.setdefault("ran", work["mended"]))
+    monkeypatch.setattr(tasks, "run_logged", lambda *_: work.setdefault("ran", work["mended"]))
     retrain.retrain.fn()
     assert work["mended"] == [(tmp_path, False, False), (tmp_path, True, True)]
-    retrain.reproduce.fn("first", COPY, {})
+    tasks.reproduce.fn("first", COPY, {})
     assert work["ran"][2:] == [(COPY, True, True)]
 
 
@@ -114,12 +114,17 @@ def test_what_a_lost_retraining_left_is_stopped_first(work: Seen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("news", "said"), [(["first", "second"], "new: first, second"), ([], "nothing had changed")]
+    ("news", "decided", "said"),
+    [
+        (["first", "second"], "", "new: first, second"),
+        (["evaluate"], "version 2 is champion", "new: evaluate; version 2 is champion"),
+        ([], "", "nothing had changed"),
+    ],
 )
-def test_a_run_ends_with_what_is_new(
-    work: Seen, monkeypatch: pytest.MonkeyPatch, news: list[str], said: str
+def test_a_run_ends_with_what_is_new_and_what_was_decided(
+    work: Seen, monkeypatch: pytest.MonkeyPatch, news: list[str], decided: str, said: str
 ) -> None:
-    monkeypatch.setattr(retrain, "bring_up_to_date", lambda *_: news)
+    monkeypatch.setattr(retrain, "bring_up_to_date", lambda *_: (news, decided))
     state = retrain.retrain.fn()
     assert state.is_completed() and state.message == said
 
@@ -142,14 +147,14 @@ def bring(seen: Seen, monkeypatch: pytest.MonkeyPatch, *outcomes: str, stale: bo
     monkeypatch.setattr(retrain, "run_stages", run)
     monkeypatch.setattr(retrain, "verify", verify)
     monkeypatch.setattr(retrain, "show_stages", seen.note("table"))
-    monkeypatch.setattr(retrain, "show_result", seen.note("result"))
+    monkeypatch.setattr(retrain, "show_result", seen.note("result", "decided"))
     return retrain.bring_up_to_date(["first", "second"], COPY, {}, False, None)
 
 
 def test_news_are_verified_and_shown(
     seen: Seen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert bring(seen, monkeypatch, "up to date", "ran") == ["second"]
+    assert bring(seen, monkeypatch, "up to date", "ran") == (["second"], "decided")
     assert seen["wanted"] == ["first", "second"]
     assert seen["verified"] == [(["first", "second"], COPY)]
     [(runs, wanted)] = seen["table"]
@@ -161,7 +166,7 @@ def test_versioned_photos_are_the_first_of_the_stages(
     seen: Seen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / DATA).touch()
-    assert bring(seen, monkeypatch, "ran", "up to date", "up to date") == [DATA]
+    assert bring(seen, monkeypatch, "ran", "up to date", "up to date") == ([DATA], "decided")
     assert seen["wanted"] == [DATA, "first", "second"]
     assert seen["verified"] == [(["first", "second"], COPY)]
 
@@ -169,7 +174,7 @@ def test_versioned_photos_are_the_first_of_the_stages(
 def test_where_nothing_is_new_nothing_is_verified_or_shown_but_the_table(
     seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert bring(seen, monkeypatch, "up to date", "up to date") == []
+    assert bring(seen, monkeypatch, "up to date", "up to date") == ([], "")
     assert "table" in seen and not {"verified", "result"} & set(seen)
 
 
@@ -183,18 +188,18 @@ def test_a_run_that_fails_shows_its_table_and_no_result(
 
 
 def test_a_stage_is_tried_four_times_and_its_result_is_dvcs_to_keep() -> None:
-    task = retrain.reproduce
+    task = tasks.reproduce
     assert (task.retries, task.retry_delay_seconds) == (3, [5, 20, 60])
-    assert task.retry_condition_fn is retrain.worth_a_retry
-    for cached in (task, retrain.verify):
+    assert task.retry_condition_fn is tasks.worth_a_retry
+    for cached in (task, tasks.verify):
         assert (cached.cache_policy, cached.persist_result) == (NO_CACHE, False)
 
 
 def test_a_stage_that_dvc_found_clean_starts_no_process(
     seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrain, "run_logged", pytest.fail)
-    run = retrain.reproduce.fn("first", COPY, {}, clean=True)
+    monkeypatch.setattr(tasks, "run_logged", pytest.fail)
+    run = tasks.reproduce.fn("first", COPY, {}, clean=True)
     assert run == StageRun("first", "up to date", 0.0)
 
 
@@ -202,8 +207,8 @@ def test_a_stage_that_dvc_found_clean_starts_no_process(
 def test_a_stage_alone_is_run_where_it_is_wanted(
     seen: Seen, monkeypatch: pytest.MonkeyPatch, force: bool
 ) -> None:
-    monkeypatch.setattr(retrain, "run_logged", seen.note("ran"))
-    retrain.reproduce.fn("first", COPY, {"A": "1"}, force)
+    monkeypatch.setattr(tasks, "run_logged", seen.note("ran"))
+    tasks.reproduce.fn("first", COPY, {"A": "1"}, force)
     [(command, _, project, environment)] = seen["ran"]
     words = ["repro", "--single-item", *(["--force"] if force else []), "first"]
     assert command == [*dvc.DVC, *words]

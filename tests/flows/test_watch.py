@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import yaml
 from prefect.logging import disable_run_logger
 
-from flows import dvc, watch
+from flows import dvc, retrain, watch
 from flows.process import CommandFailed
 
 ANNOUNCED = f"announced a change of the photos: {watch.EVENT}"
@@ -34,6 +35,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data.dvc").touch()
     monkeypatch.setattr(dvc, "ROOT", tmp_path)
     monkeypatch.setattr(dvc, "ask", lambda *_, **__: json.dumps({"data.dvc": ["changed"]}))
+    monkeypatch.setattr(watch.server, "stopped_since", lambda *_: False)
     return tmp_path
 
 
@@ -41,6 +43,22 @@ def test_a_change_is_announced_once(root: Path, events: list[str]) -> None:
     assert watch.look(quiet_seconds=0) == ANNOUNCED
     assert watch.look(quiet_seconds=0) == "the change was announced before"
     assert events == [watch.EVENT]
+
+
+def test_where_the_retraining_was_stopped_the_change_is_announced_again_also_if_dvc_has_it(
+    root: Path, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    watch.look(quiet_seconds=0)
+    asked: list[tuple[datetime, str]] = []
+    monkeypatch.setattr(watch.server, "stopped_since", lambda *of: asked.append(of) or True)
+    monkeypatch.setattr(dvc, "ask", lambda *_, **__: "{}")
+    change = (root / watch.ANNOUNCED).read_text()
+    assert "was stopped: it is announced again" in watch.look(quiet_seconds=0)
+    assert events == [watch.EVENT, watch.EVENT]
+    assert (root / watch.ANNOUNCED).read_text() == change
+    [(since, flow)] = asked
+    assert before < since < datetime.now(UTC) and flow == retrain.retrain.name
 
 
 def test_a_change_whose_event_did_not_go_out_is_announced_by_the_next_look(

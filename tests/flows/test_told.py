@@ -1,0 +1,173 @@
+"""What people read of a run: its name, its log, and one sentence at its end."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.client.schemas.objects import State, StateType
+from prefect.exceptions import CancelledRun, Pause, TerminationSignal
+from prefect.logging import disable_run_logger
+from prefect.states import Running, Suspended
+
+from flows import retrain, server, tasks
+from flows.parameters import run_name
+from flows.process import CommandFailed
+from pfafn.params.section import ParamsError
+
+ID = "00000000-0000-0000-0000-000000000007"
+Patch = pytest.MonkeyPatch
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (("params.yaml", []), "params.yaml"),
+        (("smoke", ["seed=3", "fakes.batch=2"], []), "smoke, seed=3, fakes.batch=2: nothing new"),
+        (("params.yaml", [], ["evaluate"]), "params.yaml: evaluate"),
+        (("params.yaml", [], ["a", "b", "c", "d"]), "params.yaml: 4 stages, a to d"),
+    ],
+)
+def test_a_name_says_the_params_and_what_was_stale(given: tuple[Any, ...], name: str) -> None:
+    assert run_name(*given) == name
+
+
+class Client:
+    """A Prefect server that has one run, in a state."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self.state = state
+        self.names: list[tuple[UUID, str]] = []
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update_flow_run(self, of: UUID, name: str) -> None:
+        self.names.append((of, name))
+
+    def read_flow_run(self, _: UUID) -> SimpleNamespace:
+        if self.state is None:
+            raise httpx.ConnectError("away")
+        return SimpleNamespace(state=self.state)
+
+    def read_flow_runs(self, **asked: Any) -> list[SimpleNamespace]:
+        self.asked = asked
+        return [SimpleNamespace(state_type=self.state.type)] if self.state else []
+
+
+def known(patch: Patch, client: Client, name: str = "red-fox", deployment: str | None = ID) -> None:
+    """This run is one that the server of this client has."""
+    run = SimpleNamespace(id=ID, name=name)
+    of = SimpleNamespace(flow_run=run, deployment=SimpleNamespace(id=deployment))
+    patch.setattr(server, "runtime", of)
+    patch.setattr(server, "get_client", lambda **_: client)
+
+
+@pytest.mark.parametrize(("name", "renamed"), [("red-fox", True), ("my own try", False)])
+def test_a_name_of_prefects_is_replaced_and_a_persons_stays(
+    monkeypatch: Patch, name: str, renamed: bool
+) -> None:
+    known(monkeypatch, client := Client(), name)
+    server.rename("smoke: evaluate")
+    assert client.names == ([(UUID(ID), "smoke: evaluate")] if renamed else [])
+
+
+def test_a_run_that_somebody_suspended_ends_before_its_next_stage(monkeypatch: Patch) -> None:
+    known(monkeypatch, Client(state := Suspended()))
+    monkeypatch.setattr(retrain, "stale_stages", set)
+    with pytest.raises(Pause) as pause:
+        list(retrain.run_stages(["first"], retrain.dvc.ROOT, {}, False, None))
+    assert pause.value.state == state
+
+
+@pytest.mark.parametrize(
+    ("state", "deployment"), [(Running(), ID), (None, ID), (Suspended(), None)]
+)
+def test_no_other_run_is_suspended(
+    monkeypatch: Patch, state: State | None, deployment: str | None
+) -> None:
+    known(monkeypatch, Client(state), deployment=deployment)
+    assert server.suspended() is None
+
+
+@pytest.mark.parametrize("kind", StateType)
+def test_only_a_cancelled_or_crashed_run_was_stopped(monkeypatch: Patch, kind: StateType) -> None:
+    known(monkeypatch, Client(State(type=kind)))
+    stopped = server.stopped_since(Running().timestamp, "retrain")
+    assert stopped == (kind.value in ("CANCELLED", "CRASHED"))
+
+
+def stage_says(patch: Patch, *lines: str, error: BaseException | None = None) -> list[str]:
+    """DVC says these lines of a stage, and the error comes; what gets into the log."""
+    logged: list[str] = []
+
+    def run_logged(_: object, log: Callable[[str], None], *__: object) -> None:
+        for line in lines:
+            log(line)
+        if error:
+            raise error
+
+    patch.setattr(tasks, "run_logged", run_logged)
+    patch.setattr(tasks, "get_run_logger", lambda: SimpleNamespace(info=logged.append))
+    return logged
+
+
+def test_dvcs_hints_for_terminals_are_left_out_of_the_log(
+    monkeypatch: Patch, tmp_path: Path
+) -> None:
+    logged = stage_says(
+        monkeypatch, "Running stage 'first':", "Updating lock file 'dvc.lock'", "",
+        "To track the changes with git, run:", "", "\tgit add dvc.lock data.dvc", "",
+        "To enable auto staging, run:", "", "\tdvc config core.autostage true",
+        "Use `dvc push` to send your updates to remote storage.",
+    )  # fmt: skip
+    assert tasks.reproduce.fn("first", tmp_path, {}).outcome == "ran"
+    assert logged == ["Running stage 'first':", "Updating lock file 'dvc.lock'"]
+
+
+def test_a_cancelled_stage_says_what_is_kept(monkeypatch: Patch, tmp_path: Path) -> None:
+    kept = "stopped by SIGTERM, step 7 of 9 is kept: run the same again, it goes on from ..."
+    stage_says(monkeypatch, "7/9 steps", kept, "", error=TerminationSignal(signal.SIGTERM))
+    state = tasks.reproduce.fn("student_tryon", tmp_path, {})
+    assert state.is_cancelled() and state.message == f"student_tryon: {kept}"
+
+
+FAILED = "step 3\nerror: the disk is full: make room\nERROR: failed to reproduce 'first'"
+
+
+@pytest.mark.parametrize(
+    ("error", "type_", "message"),
+    [
+        (ParamsError("seed = 'x': no number"), StateType.FAILED, "seed = 'x': no number"),
+        (CommandFailed(["dvc"], 255, FAILED), StateType.FAILED, "the disk is full: make room"),
+        (
+            CommandFailed(["dvc"], -9, "Killed"),
+            StateType.FAILED,
+            "`dvc` ended with code -9:\nKilled",
+        ),
+        (CancelledRun("first: step 7 is kept"), StateType.CANCELLED, "first: step 7 is kept"),
+    ],
+)
+def test_a_run_that_does_not_complete_says_why_in_the_words_of_who_knows(
+    monkeypatch: Patch, error: Exception, type_: StateType, message: str
+) -> None:
+    def run(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(retrain, "run", run)
+    with disable_run_logger():
+        state = retrain.retrain.fn()
+    assert (state.type, state.message) == (type_, message)
+
+
+def test_what_nobody_foresaw_is_an_error_as_it_is(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(retrain, "run", lambda *_: 1 / 0)
+    with disable_run_logger(), pytest.raises(ZeroDivisionError):
+        retrain.retrain.fn()
