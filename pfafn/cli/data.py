@@ -82,11 +82,11 @@ def check(
     from pfafn.data.check import check as examine
     from pfafn.params.file import FILE, Params
 
-    rules, seed = DEFAULTS, 0
+    rules, seed, annotated = DEFAULTS, 0, True
     if params is not None or FILE.is_file():
         read = Params.load(params or FILE)
-        rules, seed = read.prepare, read.seed
-    findings = examine(data, rules, seed)
+        rules, seed, annotated = read.prepare, read.seed, not read.annotate.estimates
+    findings = examine(data, rules, seed, annotated=annotated)
     for finding in findings:
         if as_json:
             typer.echo(json.dumps(finding.as_json(), sort_keys=True))

@@ -11,6 +11,9 @@ from pfafn.data.layouts import SPLITS, Layout, Role, detect
 from pfafn.kit.spelling import Place
 from pfafn.models.parts import Category
 
+NEEDED = ("parsing", "keypoints")
+ANNOTATIONS = (*NEEDED, "body_parts")
+
 
 @dataclass(frozen=True)
 class GarmentFiles:
@@ -58,6 +61,7 @@ class Catalogue:
     root: Path
     layout: Layout
     splits: dict[str, Split]
+    annotated: bool = True  # whether persons have, and need, annotations; else they are left alone
     bad_lines: list[tuple[Path, str]] = field(default_factory=list)  # of pairs files
     strays: list[Path] = field(default_factory=list)  # files in its folders that no sample takes
     unused: dict[Path, int] = field(default_factory=dict)  # other folders; files in each
@@ -68,15 +72,17 @@ def shown(text: str) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
-def read_catalogue(root: Path, *, seed: int, test_fraction: float) -> Catalogue:
-    """List a data folder of any layout.
+def read_catalogue(
+    root: Path, *, seed: int, test_fraction: float, annotated: bool = True
+) -> Catalogue:
+    """List a data folder of any layout; if not annotated, as if nobody had annotations.
 
     If the data set names no test split, `test_fraction` of its persons are drawn into it (seeded).
     Without split folders, persons without a garment of their own are test. Raises MissingInput or
     LayoutError.
     """
     layout = detect(root)
-    catalogue = Catalogue(root, layout, {split: Split() for split in SPLITS})
+    catalogue = Catalogue(root, layout, {split: Split() for split in SPLITS}, annotated)
     whole = Place(root)
     catalogue.unused = unused(layout, root)
     # Where categories have folders, a pairs file beside them speaks of all.
@@ -169,6 +175,8 @@ def _of_split(role: Role, split: str) -> Role:
 def _add(catalogue: Catalogue, sample: Sample, split: str, category: Category) -> None:
     """Put a sample's garment and person into its split."""
     layout, contents, files = catalogue.layout, catalogue.splits[split], sample.files
+    if not catalogue.annotated:
+        files = files | dict.fromkeys(ANNOTATIONS)
     garment = None
     if files["garment"]:
         garment = sample.id + layout.roles["garment"].suffix
@@ -179,7 +187,8 @@ def _add(catalogue: Catalogue, sample: Sample, split: str, category: Category) -
     if not (train or files["person"] or files["parsing"] or files["keypoints"]):
         return  # a garment to try on
     needed = ["person"]
-    needed += [name for name in ("parsing", "keypoints") if train or name in sample.kinds]
+    if catalogue.annotated:
+        needed += [name for name in NEEDED if train or name in sample.kinds]
     if train or layout.every_person_has_a_garment:
         needed.append("garment")
     contents.persons.append(

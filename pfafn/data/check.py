@@ -12,14 +12,11 @@ from pfafn.data.inspection import Inspector
 from pfafn.data.layouts import SPLITS, TEST_PAIRS
 from pfafn.data.pairing import unusable_pairs
 from pfafn.data.reports import reports
-from pfafn.data.thumbs import nearest_thumbs
+from pfafn.data.thumbs import SAME_THUMB, nearest_thumbs
 from pfafn.kit.spelling import spelt
 from pfafn.models.parts import Category
 from pfafn.params.sections import Limit, Prepare
 
-# Root mean square difference of two thumbnails (0..255) below which they show the same photo,
-# recompressed or resized.
-SAME_THUMB = 6.0
 # The rules of `check` where there is no params file; a test holds them equal to params.yaml.
 DEFAULTS = Prepare(
     max_rejected=0.2, limit=Limit(train=None, test=None), test_fraction=0.1, unpaired=1,
@@ -89,32 +86,38 @@ class Review:
         return [garments[name] for name in sorted(worn)]
 
 
-def check(data: Path, rules: Prepare = DEFAULTS, seed: int = 0) -> list[Finding]:
+def check(
+    data: Path, rules: Prepare = DEFAULTS, seed: int = 0, *, annotated: bool = True
+) -> list[Finding]:
     """What `prepare` would find in a data folder, without writing anything.
 
-    A finding rejects if `prepare` would stop or leave something out. Raises MissingInput if there
-    is no data and LayoutError if it is in no known layout.
+    A finding rejects if `prepare` would stop or leave something out. Raises
+    MissingInput if there is no data and LayoutError if it is in no known layout.
     """
-    result = review(data, rules, seed)
+    result = review(data, rules, seed, annotated=annotated)
     if any(result.persons.values()):
         return result.findings
     said = f"none of {result.examined} persons can be used"
     return [*result.findings, Finding(".", Reason.NOBODY, said, "", None)]
 
 
-def review(data: Path, rules: Prepare, seed: int, work: Path | None = None) -> Review:
+def review(
+    data: Path, rules: Prepare, seed: int, work: Path | None = None, *, annotated: bool = True
+) -> Review:
     """Look into every file of a data folder and decide what is taken.
 
     work: where what was found is kept, to go on from there after a kill; None keeps nothing.
+    annotated: whether annotations are looked at, and needed.
 
     A sample is taken if its person and its worn garment have no finding. A person picture that
     occurs again is taken once, and from test rather than from train. The limits count what is
     taken: the whole folder is looked into all the same.
     """
     data = data.absolute()  # workers elsewhere may stand in another folder
-    catalogue = read_catalogue(data, seed=seed, test_fraction=rules.test_fraction)
+    how = {"seed": seed, "test_fraction": rules.test_fraction, "annotated": annotated}
+    result = Review(read_catalogue(data, **how))
+    catalogue = result.catalogue
     inspector = Inspector(data, catalogue.layout, rules)
-    result = Review(catalogue)
     _strays_and_lines(result)
     for split in SPLITS:
         persons = catalogue.splits[split].persons

@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 512
+# Root mean square difference of two thumbnails (0..255) below which they show the same photo,
+# recompressed or resized.
+SAME_THUMB = 6.0
 
 
 def nearest_thumbs(queries: list[bytes], others: list[bytes]) -> Iterator[tuple[int, float]]:

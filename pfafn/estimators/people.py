@@ -11,7 +11,7 @@ from torch import Tensor
 from pfafn.estimators import files
 from pfafn.estimators.graph_model import GraphModel
 from pfafn.models.parts import Keypoint
-from pfafn.photos.fitting import fit, placement
+from pfafn.photos.fitting import fit, unfit_points
 
 Points = NDArray[np.float32]
 Rgb = NDArray[np.uint8]
@@ -76,11 +76,9 @@ class People:
         small = fit(part, square, interpolation="smooth", fill=0)
         (found,) = self._pose(torch.from_numpy(small.astype(np.int32))[None])
         y, x, score = found.reshape(-1, 3).numpy().T
-        place = placement(part.shape[:2], square)
+        seen = np.column_stack([x * POSE_SIDE - 0.5, y * POSE_SIDE - 0.5, score])
         points = np.zeros((len(Keypoint), 3), np.float32)
-        points[list(COCO), 0] = (x * POSE_SIDE - place.left) / place.scale_x + left
-        points[list(COCO), 1] = (y * POSE_SIDE - place.top) / place.scale_y + top
-        points[list(COCO), 2] = score
+        points[list(COCO)] = unfit_points(seen, part.shape[:2], square) + (left, top, 0)
         points[K.NECK] = points[SHOULDERS].mean(axis=0)
         points[K.NECK, 2] = points[SHOULDERS, 2].min()
         inside = (points[:, :2] >= 0).all(axis=1) & (points[:, :2] < rgb.shape[1::-1]).all(axis=1)

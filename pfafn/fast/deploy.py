@@ -20,7 +20,7 @@ from pfafn.fast.fused import fuse
 from pfafn.fast.packed import Accumulate, can_pack, pack
 from pfafn.fast.precision import Exact, ExactConvTranspose2d, keep_exact, lower
 from pfafn.fast.sampling import sample
-from pfafn.models.generator import ConvResidual
+from pfafn.models.blocks import ConvResidual
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import SLOPE, FlowNet, Pyramid, ResidualBlock
 

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pfafn.models.blocks import ConvResidual, conv
 
 DOWNS = 5
 
@@ -14,27 +15,6 @@ class Rendered(NamedTuple):
 
     image: Tensor  # [B, 3, H, W] in [-1, 1]
     mask: Tensor  # [B, 1, H, W] in [0, 1]: how much of the warped garment to keep
-
-
-class ConvResidual(nn.Module):
-    """Residual block, conv first, [B, C, H, W] -> the same."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.block = nn.Sequential(
-            conv(channels, channels),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-            conv(channels, channels),
-            nn.BatchNorm2d(channels),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.block(x) + x)
-
-
-def conv(channels: int, out: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False)
 
 
 def stage(first: list[nn.Module], out: int, norm: bool) -> nn.Sequential:

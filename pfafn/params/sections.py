@@ -76,9 +76,33 @@ class Prepare(Section):
 
 
 class Annotate(Section):
-    """Stage `annotate`."""
+    """Stage `annotate`: whether the data set's annotations are taken, or estimated by a parser.
 
+    parser: the file of one that `pfafn train-parser` made; sha256: its SHA-256, or at least the
+    first 8 digits. Without either, null, where the data set's are taken.
+    """
+
+    source: Literal["dataset", "estimate"]
+    parser: str | None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")] | None
     body_parts: Literal["auto", "files", "derived"]
+
+    @model_validator(mode="after")
+    def _known_parser(self) -> "Annotate":
+        told = [value is not None for value in (self.parser, self.sha256)]
+        if told != [self.estimates] * 2:
+            raise ValueError(
+                f"source is {self.source} with parser {self.parser!r} and sha256 {self.sha256!r}: "
+                "to estimate, both say which file `pfafn train-parser` made; else both are null"
+            )
+        if self.estimates and self.body_parts == "files":
+            raise ValueError("source is estimate, so body_parts must be auto or derived, not files")
+        return self
+
+    @property
+    def estimates(self) -> bool:
+        """Whether the data set's annotations are left alone."""
+        return self.source == "estimate"
 
 
 class Augment(Section):

@@ -89,6 +89,18 @@ def fit_points(
     return moved
 
 
+def unfit_points(
+    points: NDArray[np.float32], source: tuple[int, int], target: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Move keypoints [N, 3] of a fitted picture back to where they are in the source."""
+    place = placement(source, target)
+    moved = points.copy()
+    moved[:, 0] = (points[:, 0] - place.left + 0.5) / place.scale_x - 0.5
+    moved[:, 1] = (points[:, 1] - place.top + 0.5) / place.scale_y - 0.5
+    moved[missing(points)] = 0
+    return moved
+
+
 def missing(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which of the keypoints [N, 3] are missing: both coordinates zero."""
     return (points[:, :2] == 0).all(axis=1)

@@ -1,10 +1,10 @@
 """Stage annotate: parsing, body parts and keypoints of every item, in one form and size.
 
-reads   data/, artifacts/prepare/manifest.parquet
+reads   data/, artifacts/prepare/: manifest.parquet, persons/; to estimate, the parser's file
 writes  artifacts/annotate/: shards/ (row i = item i), metrics.json, provenance.json
 
-For the tutor only. Parsing and keypoints come from the data set; body parts too if it has
-DensePose, else they are derived from the other two.
+For the tutor only. Parsing and keypoints come from the data set, or a parser estimates them; body
+parts come from the data set if it has DensePose, else they are derived from the other two.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pfafn.annotations.body_parts import derive_body_parts
-from pfafn.annotations.keypoints import read_keypoints
-from pfafn.annotations.parsing import SCHEMES, canonical
+from pfafn.annotations.keypoints import Points, read_keypoints
+from pfafn.annotations.parsing import SCHEMES, Ids, canonical
 from pfafn.data.inspection import decode_body_parts
 from pfafn.data.layouts import LAYOUTS, detect
 from pfafn.kit.errors import UserError
@@ -66,13 +66,17 @@ def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float
     """Annotate every item of the manifest; return the metrics.
 
     Raises MissingInput if `prepare` has not run, or if params.annotate.body_parts is "files" and a
-    person has none.
+    person has none. To estimate, NoParser if the parser's file is missing or another one,
+    ModelError if it holds none, Implausible if most of the estimates cannot be true.
     """
     params = params.only(*PARAMS)
     table = require(prepare / "manifest.parquet", "prepare")
+    read = [data, table, require(prepare / "persons", "prepare")]
+    if params.annotate.estimates:
+        return _estimate(params, read, out)
     layout = detect(data)
     source: BodyPartsFrom = params.annotate.body_parts
-    with stage_output(out, [data, table], params) as output:
+    with stage_output(out, read, params) as output:
         persons = [_person(row, data.absolute()) for row in pd.read_parquet(table).itertuples()]
         if source == "files":
             _need_body_parts(persons, data)
@@ -89,6 +93,43 @@ def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float
         metrics = counts(persons, source)
         write_json(output / "metrics.json", metrics)
     return metrics
+
+
+def _estimate(params: Params, read: list[Path], out: Path) -> dict[str, float]:
+    """Let the parser annotate every item, and look whether that can be true."""
+    from pfafn.estimators import annotation  # which loads torch
+
+    _, table, persons = read
+    file = Path(params.annotate.parser)
+    told = annotation.known_parser(file, params.annotate.sha256)
+    persons = persons.absolute()
+    rows = pd.read_parquet(table, columns=["item", "person", "category"])
+    people = [annotation.Pictured(*row) for row in rows.itertuples(index=False)]
+    how = {"reads": [persons], "name": lambda person: person.name}
+    with stage_output(out, [*read, file], params, annotation.ROUNDING) as output:
+        need(out.parent, len(people) * params.image.height * params.image.width, "the id maps")
+        made = output.work / "shards"
+        work = partial(estimate_person, persons=persons, parser=file.absolute())
+        with ShardWriter(made, SCHEMA, resume=True) as shards:
+            for row in ordered_map(work, people, "estimate", shards.rows, **how):
+                shards.append(row)
+        work = partial(annotation.look, persons=persons, annotated=made.absolute())
+        found = list(ordered_map(work, people, "look at the estimates", **how))
+        doubtful = annotation.doubtful(people, found, file)
+        output.take("shards")
+        output.samples = len(people)
+        output.extra = {"parser": told, "implausible": doubtful}
+        metrics = {"persons": len(people), "estimated": len(people), "implausible": len(doubtful)}
+        write_json(output / "metrics.json", metrics)
+    return metrics
+
+
+def estimate_person(person: Any, *, persons: Path, parser: Path) -> dict[str, Any]:
+    """The shard row of a person whom the parser annotates."""
+    from pfafn.estimators import annotation
+
+    found = annotation.estimate(person, persons=persons, parser=parser)
+    return _row(*found, "derived")
 
 
 def counts(persons: list[Person], source: BodyPartsFrom) -> dict[str, float]:
@@ -143,6 +184,10 @@ def annotate_person(
         body_parts, origin = fitted(parts, fill=BodyPart.BACKGROUND), "file"
     else:
         body_parts, origin = derive_body_parts(points, parsing), "derived"
+    return _row(parsing, body_parts, points, origin)
+
+
+def _row(parsing: Ids, body_parts: Ids, points: Points, origin: str) -> dict[str, Any]:
     return {
         "parsing": encode_png(parsing),
         "body_parts": encode_png(body_parts),

@@ -32,7 +32,7 @@ from pfafn.stages.output import StageOutput, stage_output
 from pfafn.stages.workplace import need
 from pfafn.workers.pool import ordered_map
 
-PARAMS = ("seed", "image", "prepare")
+PARAMS = ("seed", "image", "prepare", "annotate.source")
 PERSONS = pa.schema([("image", pa.binary())])
 GARMENTS = pa.schema([("image", pa.binary()), ("mask", pa.binary())])
 REASONS_SHOWN = 5
@@ -55,7 +55,8 @@ def run(params: Params, data: Path, out: Path) -> dict[str, float]:
     detect(data)  # says so at once if there is nothing to read
     params = params.only(*PARAMS)
     with stage_output(out, [data], params) as output:
-        reviewed = review(data, params.prepare, params.seed, output.work)
+        estimates = params.annotate.estimates
+        reviewed = review(data, params.prepare, params.seed, output.work, annotated=not estimates)
         _refuse_implausible(reviewed)
         _refuse_damaged(reviewed, params.prepare)
         output.samples = reviewed.examined

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from pfafn.kit.files import whole
 from pfafn.kit.progress import tell
-from pfafn.weights.model_file import Tensors, digest
+from pfafn.weights.content import Tensors, digest
 
 FILE = "checkpoint.safetensors"
 PREVIOUS = "previous.safetensors"

@@ -10,7 +10,7 @@ from typing import Any
 from pfafn.kit import machine
 from pfafn.training import resume
 from pfafn.training.resume import ResumePoint
-from pfafn.weights.model_file import Tensors
+from pfafn.weights.content import Tensors
 
 
 class Saver(AbstractContextManager):

@@ -10,6 +10,7 @@ import photoset
 import pytest
 import tinyset
 import torch
+import yaml
 from verbs import done, names, refused, run
 
 from pfafn import registry
@@ -113,15 +114,20 @@ def test_check_judges_by_the_params_of_the_project(tmp_path, monkeypatch):
     assert "mask_empty" in run("check", "data").stdout
 
 
-def test_check_draws_by_the_seed_of_the_project(tmp_path, monkeypatch):
-    seeds = []
+def test_check_draws_by_the_seed_of_the_project_and_needs_no_annotations_to_estimate(
+    tmp_path, monkeypatch
+):
+    told = []
     monkeypatch.setattr(
-        "pfafn.data.check.check", lambda data, rules, seed: seeds.append(seed) or []
+        "pfafn.data.check.check",
+        lambda data, rules, seed, annotated: told.append((seed, annotated)) or [],
     )
-    yaml = re.sub(r"(?m)^seed: \d+$", "seed: 41", Path("params.yaml").read_text())
-    (tmp_path / "other.yaml").write_text(yaml)
+    content = yaml.safe_load(Path("params.yaml").read_text()) | {"seed": 41}
+    content["annotate"] |= {"source": "estimate", "parser": "p", "sha256": "0" * 64}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(content))
+    done("check", tmp_path)
     done("check", tmp_path, "--params", tmp_path / "other.yaml")
-    assert seeds == [41]
+    assert told == [(7, True), (41, False)]
 
 
 def test_check_names_a_folder_without_data(tmp_path):

@@ -86,6 +86,7 @@ def test_every_number_has_its_bounds_here() -> None:
         ("model.channels", [8] * 6),
         ("tutor_warp.batch", 1.5),
         ("annotate.body_parts", "none"),
+        ("annotate.source", "guess"),
         ("student_tryon.generator", "paper"),
         ("fakes.arms_in_front", "perhaps"),
         ("losses.warp.vgg19", 1.0),
@@ -102,6 +103,27 @@ def test_there_is_at_least_one_epoch() -> None:
     Params.check(content, "p")
     content["tutor_warp"]["epochs"] = 0
     with pytest.raises(ParamsError, match=r"epochs \+ decay must be at least 1"):
+        Params.check(content, "p")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"source": "estimate"}, "say which file `pfafn train-parser` made"),
+        ({"source": "estimate", "parser": "p.safetensors"}, "sha256 None"),
+        ({"parser": "p.safetensors", "sha256": "0123abcd"}, "else both are null"),
+        (
+            {"source": "estimate", "parser": "p", "sha256": "0123abcd", "body_parts": "files"},
+            "body_parts must be auto or derived, not files",
+        ),
+    ],
+)
+def test_a_parser_is_told_where_annotations_are_estimated_and_nowhere_else(
+    told: dict[str, str], said: str
+) -> None:
+    content = replaced("annotate.source", "dataset")
+    content["annotate"] |= told
+    with pytest.raises(ParamsError, match=said):
         Params.check(content, "p")
 
 

@@ -10,7 +10,6 @@ from declared import written
 from pfafn.kit.files import MissingInput
 from pfafn.models.parts import BodyPart, Category, Parsing
 from pfafn.params.file import Params
-from pfafn.params.sections import Annotate
 from pfafn.photos import images
 from pfafn.samples.dataset import TestSamples, TutorSamples
 from pfafn.samples.shards import Shards
@@ -28,7 +27,8 @@ def prepared(data, **changes) -> Path:
 
 
 def run(data, body_parts="auto", **changes) -> Path:
-    params = PARAMS.model_copy(update={"annotate": Annotate(body_parts=body_parts)})
+    section = PARAMS.annotate.model_copy(update={"body_parts": body_parts})
+    params = PARAMS.model_copy(update={"annotate": section})
     out = data.parent / "annotate"
     annotate.run(params, data, prepared(data, **changes), out)
     return out

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pfafn.weights.model_file import digest
+from pfafn.weights.content import digest
 
 WEIGHTS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(7), "c": torch.zeros(0, 4)}
 
