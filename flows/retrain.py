@@ -15,8 +15,8 @@ from typing import Annotated, get_args
 from httpx import HTTPError
 from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
-from prefect.exceptions import CancelledRun, FailedRun, Pause
-from prefect.states import Cancelled, Completed, Failed
+from prefect.exceptions import FailedRun, Pause, TerminationSignal
+from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows import dvc, lockfile, owner, server
@@ -57,12 +57,10 @@ def retrain(
     server.rename(run_name(profile, overrides))
     try:
         news, decided = run(profile, overrides, stages, force, promote, stage_timeout_hours)
-    except CancelledRun as stopped:
-        return Cancelled(message=str(stopped))
     except CommandFailed as error:
-        return Failed(message=reason(error))
+        return server.end(Failed(message=reason(error)))
     except UserError as error:
-        return Failed(message=str(error))
+        return server.end(Failed(message=str(error)))
     server.rename(run_name(profile, overrides, news))
     said = f"new: {', '.join(news)}" if news else "nothing had changed"
     return Completed(message=f"{said}; {decided}" if decided else said)
@@ -142,6 +140,8 @@ def run_stages(
         if state := server.suspended():
             raise Pause(state=state)
         done = limited(stage, place, environment, force and not photos, stage not in stale)
+        if isinstance(done, State):
+            raise TerminationSignal(signal.SIGTERM)  # the task has said what is kept
         if done.outcome != UP_TO_DATE:
             stale = set(wanted)  # what it wrote may concern all that follow
         yield done
@@ -182,7 +182,7 @@ def main() -> None:
                 not given.no_promote,
                 given.stage_timeout_hours,
             )
-    except (UserError, FailedRun, CancelledRun) as error:
+    except (UserError, FailedRun) as error:
         sys.exit(f"error: {error}")  # where it happened is in the log already
     except HTTPError as error:  # after the retries of Prefect's client
         print(f"error: {server.lost(error)}", file=sys.stderr, flush=True)

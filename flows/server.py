@@ -11,6 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import Abort
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_CLIENT_MAX_RETRIES,
@@ -84,6 +85,20 @@ def suspended() -> State | None:
             state = client.read_flow_run(UUID(str(runtime.flow_run.id))).state
         return state if state and state.is_paused() else None
     return None
+
+
+def end(state: State[None]) -> State[None]:
+    """End this run in a state whose message is all there is to say.
+
+    Of a state that a run of a deployment returns Prefect logs a traceback of its own.
+    """
+    if not runtime.deployment.id:
+        return state
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(UUID(str(runtime.flow_run.id)), state)
+    abort = Abort(state.message)
+    abort.state = state
+    raise abort
 
 
 def stopped_since(moment: datetime, flow: str) -> bool:

@@ -115,6 +115,11 @@ def prefect(root: Path, port: int) -> Service:
         # A page of another site, open in the same browser, must not start runs.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": url,
     }
+    pages = root / FOLDER / "pages"
+    pages.mkdir(parents=True, exist_ok=True)
+    if not (newer := pages / "v2").is_symlink():
+        newer.symlink_to("nowhere")  # so the newer pages, and each invitation to them, stay away
+    environment["PREFECT_UI_STATIC_DIRECTORY"] = str(pages)
     words = ("prefect", "server", "start", "--host", HOST, "--port", str(port))
     return Service("Prefect", _python(*words), answers(f"{url}/api/health"), environment)
 

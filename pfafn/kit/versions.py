@@ -7,7 +7,8 @@ from pfafn.kit.files import files_hash
 from pfafn.kit.progress import tell
 
 PACKAGE = Path(__file__).parents[1]
-OF_THE_CODE = ("--", ":/", ":(exclude)dvc.lock", ":(exclude)*.dvc")
+NO_CODE = ("dvc.lock", "params.yaml", "*.dvc")
+OF_THE_CODE = ("--", ":/", *(f":(top,exclude){name}" for name in NO_CODE))
 LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pandas", "pyarrow", "torch")
 
 
@@ -19,7 +20,8 @@ def package_version() -> str:
 def git_commit() -> str | None:
     """Commit of the code, with "+dirty" if the tree differs; None outside a repository.
 
-    What DVC itself writes while it runs (dvc.lock, data.dvc) is no difference. A repository that
+    What DVC itself writes (dvc.lock, data.dvc, an experiment's params.yaml) is no difference: it is
+    told beside the commit. A repository that
     git will not read is told on standard error.
     """
     try:

@@ -10,9 +10,9 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.schemas.objects import State, StateType
-from prefect.exceptions import CancelledRun, Pause, TerminationSignal
+from prefect.exceptions import Abort, Pause, TerminationSignal
 from prefect.logging import disable_run_logger
-from prefect.states import Running, Suspended
+from prefect.states import Cancelled, Failed, Running, Suspended
 
 from flows import retrain, server, tasks
 from flows.parameters import run_name
@@ -104,6 +104,13 @@ def test_only_a_cancelled_or_crashed_run_was_stopped(monkeypatch: Patch, kind: S
     assert stopped == (kind.value in ("CANCELLED", "CRASHED"))
 
 
+def test_a_cancelled_stage_ends_the_run(monkeypatch: Patch) -> None:
+    cancelled = SimpleNamespace(with_options=lambda **_: lambda *_: Cancelled(message="7 is kept"))
+    monkeypatch.setattr(retrain, "reproduce", cancelled)
+    with pytest.raises(TerminationSignal):
+        list(retrain.run_stages(["first"], Path("copy"), {}, False, None))
+
+
 def stage_says(patch: Patch, *lines: str, error: BaseException | None = None) -> list[str]:
     """DVC says these lines of a stage, and the error comes; what gets into the log."""
     logged: list[str] = []
@@ -134,7 +141,7 @@ def test_dvcs_hints_for_terminals_are_left_out_of_the_log(
 
 def test_a_cancelled_stage_says_what_is_kept(monkeypatch: Patch, tmp_path: Path) -> None:
     kept = "stopped by SIGTERM, step 7 of 9 is kept: run the same again, it goes on from ..."
-    stage_says(monkeypatch, "7/9 steps", kept, "", error=TerminationSignal(signal.SIGTERM))
+    stage_says(monkeypatch, "7/9 steps", kept, "ERROR", error=TerminationSignal(signal.SIGTERM))
     state = tasks.reproduce.fn("student_tryon", tmp_path, {})
     assert state.is_cancelled() and state.message == f"student_tryon: {kept}"
 
@@ -143,20 +150,18 @@ FAILED = "step 3\nerror: the disk is full: make room\nERROR: failed to reproduce
 
 
 @pytest.mark.parametrize(
-    ("error", "type_", "message"),
+    ("error", "message"),
     [
-        (ParamsError("seed = 'x': no number"), StateType.FAILED, "seed = 'x': no number"),
-        (CommandFailed(["dvc"], 255, FAILED), StateType.FAILED, "the disk is full: make room"),
+        (ParamsError("seed = 'x': no number"), "seed = 'x': no number"),
+        (CommandFailed(["dvc"], 255, FAILED), "the disk is full: make room"),
         (
             CommandFailed(["dvc"], -9, "Killed"),
-            StateType.FAILED,
             "`dvc` ended with code -9:\nKilled",
         ),
-        (CancelledRun("first: step 7 is kept"), StateType.CANCELLED, "first: step 7 is kept"),
     ],
 )
 def test_a_run_that_does_not_complete_says_why_in_the_words_of_who_knows(
-    monkeypatch: Patch, error: Exception, type_: StateType, message: str
+    monkeypatch: Patch, error: Exception, message: str
 ) -> None:
     def run(*_: object) -> None:
         raise error
@@ -164,10 +169,24 @@ def test_a_run_that_does_not_complete_says_why_in_the_words_of_who_knows(
     monkeypatch.setattr(retrain, "run", run)
     with disable_run_logger():
         state = retrain.retrain.fn()
-    assert (state.type, state.message) == (type_, message)
+    assert (state.type, state.message) == (StateType.FAILED, message)
 
 
 def test_what_nobody_foresaw_is_an_error_as_it_is(monkeypatch: Patch) -> None:
     monkeypatch.setattr(retrain, "run", lambda *_: 1 / 0)
     with disable_run_logger(), pytest.raises(ZeroDivisionError):
         retrain.retrain.fn()
+
+
+def test_the_server_has_the_sentence_of_a_deployments_run(monkeypatch: Patch) -> None:
+    known(monkeypatch, client := Client())
+    set_to: list[State] = []
+    client.set_flow_run_state = lambda _, state: set_to.append(state)
+    with pytest.raises(Abort) as abort:
+        server.end(state := Failed(message="seed = 'x': no number"))
+    assert set_to == [state] and abort.value.state == state
+
+
+def test_of_any_other_run_who_started_it_has_the_sentence(monkeypatch: Patch) -> None:
+    known(monkeypatch, Client(), deployment=None)
+    assert server.end(state := Failed(message="seed = 'x': no number")) == state

@@ -113,6 +113,7 @@ def test_no_page_of_another_site_starts_runs_and_nothing_else_is_started(tmp_pat
     server = ui.prefect(tmp_path, 1)
     assert server.environment["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == url
     assert server.environment["PREFECT_SERVER_UI_API_URL"] == f"{url}/api"
+    assert Path(server.environment["PREFECT_UI_STATIC_DIRECTORY"], "v2").is_symlink()
     pages = ui.mlflow(tmp_path, 2)
     assert pages.environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert pages.environment["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -7,6 +7,8 @@ import pytest
 
 from pfafn.kit import versions
 
+WRITTEN = ("dvc.lock", "data.dvc", "params.yaml")
+
 
 def git(folder: Path, *words: str) -> None:
     author = ("-c", "user.name=A", "-c", "user.email=a@example.com")
@@ -18,7 +20,7 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A committed file of the package in a repository of its own, with what DVC writes."""
     file = tmp_path / "package/code.py"
     file.parent.mkdir()
-    for path in (file, tmp_path / "dvc.lock", tmp_path / "data.dvc", tmp_path / "dvc.yaml"):
+    for path in (file, *(tmp_path / name for name in (*WRITTEN, "dvc.yaml"))):
         path.write_text("1")
     for words in (["init"], ["add", "."], ["commit", "-m", "a"]):
         git(tmp_path, *words)
@@ -32,7 +34,7 @@ def test_a_commit_whose_code_is_unchanged_stands_alone(code: Path) -> None:
     assert commit and len(commit) == 40
 
 
-@pytest.mark.parametrize(("name", "dirty"), [("dvc.lock", 0), ("data.dvc", 0), ("dvc.yaml", 1)])
+@pytest.mark.parametrize(("name", "dirty"), [*((name, 0) for name in WRITTEN), ("dvc.yaml", 1)])
 def test_what_dvc_writes_while_it_runs_is_no_change_of_code(
     code: Path, name: str, dirty: int
 ) -> None:
