@@ -38,7 +38,7 @@ def train_parser(
     the same command goes on from what is done.
     """
     from pfafn.kit import threads
-    from pfafn.kit.files import file_hash
+    from pfafn.kit.files import file_hash, whole
     from pfafn.kit.signals import stopping
     from pfafn.params.file import FILE, Params
     from pfafn.params.sections import WarpStage
@@ -53,13 +53,12 @@ def train_parser(
         artifacts = _annotated(rules, data)
         _train(rules, artifacts, schedule, width, licence)
     out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(artifacts / "parser" / MODEL, out)
-    shutil.rmtree(WORK)
+    with whole(out) as scratch:
+        shutil.copyfile(artifacts / "parser" / MODEL, scratch)
+    shutil.rmtree(artifacts.parent)
     for name, value in model_file.read_card(out)["held_out"].items():
         typer.echo(f"{name}: {value}")
-    typer.echo(
-        f"{out}: for params.yaml, annotate: {{parser: {out}, sha256: {file_hash(out)[:16]}}}"
-    )
+    typer.echo(f"{out}: annotate.sha256 of params.yaml is {file_hash(out)}")
 
 
 def _annotated(params: "Params", data: Path) -> Path:
@@ -68,7 +67,7 @@ def _annotated(params: "Params", data: Path) -> Path:
     from pfafn.params.sections import Annotate
     from pfafn.stages import annotate, prepare
 
-    own = Annotate(source="dataset", parser=None, sha256=None, body_parts="derived")
+    own = Annotate(source="dataset", parser=None, sha256=None, pose=None, body_parts="derived")
     params = params.model_copy(update={"annotate": own})
     facts = file_hash(data), params.only(*prepare.PARAMS).model_dump(mode="json")
     artifacts = WORK / content_key(facts)[:16] / "artifacts"
@@ -110,9 +109,10 @@ def _train(
         recipe = parser_recipe(net, schedule)
         where = {"seed": params.seed, "work": output.work, "name": "parser"}
         fit(recipe, dataset, params.optimizer, **where)
+        inputs = {"/".join(Path(n).parts[-2:]): found for n, found in output.inputs.items()}
         scores = judge(PhotoParser(net, params.image.size), TestSamples(*folders))
         card = {
-            "image": list(params.image.size), "params": told, "inputs": output.inputs,
+            "image": list(params.image.size), "params": told, "inputs": inputs,
             "licence": licence, "trained_on": len(dataset), "held_out": scores.summary(),
         }  # fmt: skip
         model_file.save(net, output / MODEL, card)

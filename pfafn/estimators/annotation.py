@@ -15,7 +15,9 @@ from pfafn.annotations.body_parts import derive_body_parts
 from pfafn.annotations.parsing import IDENTITY
 from pfafn.annotations.plausibility import doubts
 from pfafn.annotations.systematic import of_persons
+from pfafn.estimators import files
 from pfafn.estimators.parser import PhotoParser
+from pfafn.estimators.people import People, people
 from pfafn.kit import machine
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import file_hash
@@ -29,7 +31,7 @@ HOW = "`pfafn train-parser` makes one from annotated photos, and says its SHA-25
 
 
 class NoParser(UserError, FileNotFoundError):
-    """The parser's file is missing or another one; the message says what to do."""
+    """A model's file is missing or another one; the message says what to do."""
 
 
 class Implausible(UserError, ValueError):
@@ -69,10 +71,28 @@ def known_parser(file: Path, sha256: str) -> dict[str, Any]:
     return {"file": file.as_posix(), "sha256": found, **told}
 
 
-def estimate(person: Pictured, *, persons: Path, parser: Path) -> Estimated:
-    """Annotate a person of the shards in `persons`; the same numbers whoever does it."""
+def known_people() -> dict[str, Any]:
+    """What provenance says of other people's models; NoParser if they are not here."""
+    if people() is None:
+        raise NoParser(
+            f"annotate.pose is others, but their files are not in {files.folder()}: {files.HOW}; "
+            "or set it to parser"
+        )
+    return files.card()
+
+
+def estimate(
+    person: Pictured, *, persons: Path, parser: Path, others: Path | None = None
+) -> Estimated:
+    """Annotate a person of the shards in `persons`; the same numbers whoever does it.
+
+    others: the folder of other people's models, if they tell the keypoints.
+    """
+    photo = _photo(person, persons)
     with _one_thread():
-        parsing, points = _parser(parser).see(_photo(person, persons))
+        parsing, points = _parser(parser).see(photo)
+        if others:
+            points = _people(others).pose(photo)
     return Estimated(parsing, derive_body_parts(points, parsing), points)
 
 
@@ -108,6 +128,11 @@ def doubtful(people: Sequence[Pictured], found: Sequence[Agreement], parser: Pat
 @lru_cache(1)
 def _parser(file: Path) -> PhotoParser:
     return PhotoParser.load(file)[0]
+
+
+@lru_cache(1)
+def _people(folder: Path) -> People:
+    return People.load(folder)
 
 
 @lru_cache(2)

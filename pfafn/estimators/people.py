@@ -1,6 +1,7 @@
 """What other people's models see in a photo: one person's keypoints, and what is person."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -45,6 +46,11 @@ class People:
 
     def __init__(self, pose: Network, mask: Network) -> None:
         self._pose, self._mask = pose, mask
+
+    @classmethod
+    def load(cls, folder: Path) -> "People":
+        """Raises EstimatorError for a file that is missing or is not the known one."""
+        return cls(*(GraphModel(*files.sound(folder, model)) for model in files.MODELS))
 
     def pose(self, rgb: Rgb) -> Points:
         """Keypoints float32 [18, 3] of the person in a photo uint8 [H, W, 3].
@@ -92,9 +98,7 @@ def people() -> People | None:
     Raises EstimatorError for a file that is not the known one.
     """
     place = files.folder()
-    if not files.are_here(place):
-        return None
-    return People(*(GraphModel(*files.sound(place, model)) for model in files.MODELS))
+    return People.load(place) if files.are_here(place) else None
 
 
 def _seen(points: Points) -> float:

@@ -78,22 +78,25 @@ class Prepare(Section):
 class Annotate(Section):
     """Stage `annotate`: whether the data set's annotations are taken, or estimated by a parser.
 
-    parser: the file of one that `pfafn train-parser` made; sha256: its SHA-256, or at least the
-    first 8 digits. Without either, null, where the data set's are taken.
+    To estimate, parser: the file of one that `pfafn train-parser` made; sha256: its SHA-256, or at
+    least the first 8 digits; pose: whether it tells the keypoints too, or other people's models,
+    which `pfafn estimators fetch` gets. Where the data set's are taken, all three are null.
     """
 
     source: Literal["dataset", "estimate"]
     parser: str | None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")] | None
+    pose: Literal["parser", "others"] | None
     body_parts: Literal["auto", "files", "derived"]
 
     @model_validator(mode="after")
     def _known_parser(self) -> "Annotate":
-        told = [value is not None for value in (self.parser, self.sha256)]
-        if told != [self.estimates] * 2:
+        told = {"parser": self.parser, "sha256": self.sha256, "pose": self.pose}
+        wrong = {name: value for name, value in told.items() if (value is None) == self.estimates}
+        if wrong:
             raise ValueError(
-                f"source is {self.source} with parser {self.parser!r} and sha256 {self.sha256!r}: "
-                "to estimate, both say which file `pfafn train-parser` made; else both are null"
+                f"source is {self.source} with {wrong}: to estimate, parser and sha256 say which "
+                "file `pfafn train-parser` made, and pose whose keypoints; else all are null"
             )
         if self.estimates and self.body_parts == "files":
             raise ValueError("source is estimate, so body_parts must be auto or derived, not files")

@@ -97,11 +97,14 @@ def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float
 
 def _estimate(params: Params, read: list[Path], out: Path) -> dict[str, float]:
     """Let the parser annotate every item, and look whether that can be true."""
-    from pfafn.estimators import annotation  # which loads torch
+    from pfafn.estimators import annotation, files  # which load torch
 
     _, table, persons = read
     file = Path(params.annotate.parser)
-    told = annotation.known_parser(file, params.annotate.sha256)
+    told = {"parser": annotation.known_parser(file, params.annotate.sha256)}
+    others = None
+    if params.annotate.pose == "others":
+        told["others"], others = annotation.known_people(), files.folder()
     persons = persons.absolute()
     rows = pd.read_parquet(table, columns=["item", "person", "category"])
     people = [annotation.Pictured(*row) for row in rows.itertuples(index=False)]
@@ -109,7 +112,8 @@ def _estimate(params: Params, read: list[Path], out: Path) -> dict[str, float]:
     with stage_output(out, [*read, file], params, annotation.ROUNDING) as output:
         need(out.parent, len(people) * params.image.height * params.image.width, "the id maps")
         made = output.work / "shards"
-        work = partial(estimate_person, persons=persons, parser=file.absolute())
+        models = {"parser": file.absolute(), "others": others}
+        work = partial(estimate_person, persons=persons, **models)
         with ShardWriter(made, SCHEMA, resume=True) as shards:
             for row in ordered_map(work, people, "estimate", shards.rows, **how):
                 shards.append(row)
@@ -118,17 +122,17 @@ def _estimate(params: Params, read: list[Path], out: Path) -> dict[str, float]:
         doubtful = annotation.doubtful(people, found, file)
         output.take("shards")
         output.samples = len(people)
-        output.extra = {"parser": told, "implausible": doubtful}
+        output.extra = {**told, "implausible": doubtful}
         metrics = {"persons": len(people), "estimated": len(people), "implausible": len(doubtful)}
         write_json(output / "metrics.json", metrics)
     return metrics
 
 
-def estimate_person(person: Any, *, persons: Path, parser: Path) -> dict[str, Any]:
-    """The shard row of a person whom the parser annotates."""
+def estimate_person(person: Any, **how: Any) -> dict[str, Any]:
+    """The shard row of a person whom the parser annotates; see `annotation.estimate`."""
     from pfafn.estimators import annotation
 
-    found = annotation.estimate(person, persons=persons, parser=parser)
+    found = annotation.estimate(person, **how)
     return _row(*found, "derived")
 
 

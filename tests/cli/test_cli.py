@@ -123,7 +123,8 @@ def test_check_draws_by_the_seed_of_the_project_and_needs_no_annotations_to_esti
         lambda data, rules, seed, annotated: told.append((seed, annotated)) or [],
     )
     content = yaml.safe_load(Path("params.yaml").read_text()) | {"seed": 41}
-    content["annotate"] |= {"source": "estimate", "parser": "p", "sha256": "0" * 64}
+    told_by = {"parser": "p", "sha256": "0" * 64, "pose": "parser"}
+    content["annotate"] |= {"source": "estimate", **told_by}
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(content))
     done("check", tmp_path)
     done("check", tmp_path, "--params", tmp_path / "other.yaml")

@@ -9,7 +9,8 @@ import pytest
 import tinyset
 import torch
 
-from pfafn.estimators.annotation import NoParser, Pictured, estimate, known_parser
+from pfafn.estimators import annotation
+from pfafn.estimators.annotation import NoParser, Pictured, estimate, known_parser, known_people
 from pfafn.estimators.parser import PhotoParser
 from pfafn.kit.files import file_hash
 from pfafn.models.parser import Parser
@@ -93,3 +94,30 @@ def halves(photo: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     places = torch.full((1, 18, H // 4 * (W // 4) + 1), -50.0)
     places[..., H // 8 * (W // 4) + W // 8] = 0
     return Parsed(parsing, places)
+
+
+def test_other_peoples_models_may_tell_the_keypoints(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Others:
+        def pose(self, rgb: np.ndarray) -> np.ndarray:
+            return photoset.keypoints(rgb.shape[:2])
+
+    monkeypatch.setattr(annotation, "_people", lambda folder: Others())
+    photo = encode_png(photoset.person(0, SIZE))
+    tinyset.rows(tmp_path / "persons", {"image": pa.binary()}, [{"image": photo}])
+    how = {"persons": tmp_path / "persons", "parser": file}
+    alone, helped = (
+        estimate(Pictured(0, "a", "upper"), **how, others=others) for others in (None, tmp_path)
+    )
+    np.testing.assert_array_equal(helped.keypoints, photoset.keypoints(SIZE))
+    np.testing.assert_array_equal(helped.parsing, alone.parsing)
+    assert (alone.keypoints != helped.keypoints).any()
+
+
+def test_without_their_files_it_says_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFAFN_ESTIMATORS", str(tmp_path))
+    with pytest.raises(NoParser, match="annotate.pose is others, .*`pfafn estimators fetch`"):
+        known_people()

@@ -106,14 +106,17 @@ def test_there_is_at_least_one_epoch() -> None:
         Params.check(content, "p")
 
 
+PARSER = {"parser": "p", "sha256": "0123abcd", "pose": "parser"}
+
+
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"source": "estimate"}, "say which file `pfafn train-parser` made"),
-        ({"source": "estimate", "parser": "p.safetensors"}, "sha256 None"),
-        ({"parser": "p.safetensors", "sha256": "0123abcd"}, "else both are null"),
+        ({"source": "estimate"}, "with {'parser': None, 'sha256': None, 'pose': None}: to estim"),
+        ({"source": "estimate", **PARSER, "pose": None}, "with {'pose': None}: to estimate"),
+        ({**PARSER, "pose": None}, "with {'parser': 'p', 'sha256': '0123abcd'}: .* else all are"),
         (
-            {"source": "estimate", "parser": "p", "sha256": "0123abcd", "body_parts": "files"},
+            {"source": "estimate", **PARSER, "body_parts": "files"},
             "body_parts must be auto or derived, not files",
         ),
     ],

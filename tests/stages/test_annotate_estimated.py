@@ -51,7 +51,12 @@ def params(tmp_path: Path) -> Params:
     torch.manual_seed(0)
     file = tmp_path / "parser.safetensors"
     model_file.save(Parser(4), file, CARD | {"licence": "CC0"})
-    told = {"source": "estimate", "parser": str(file), "sha256": file_hash(file)[:16]}
+    told = {
+        "source": "estimate",
+        "parser": str(file),
+        "sha256": file_hash(file)[:16],
+        "pose": "parser",
+    }
     whole = Params.load(tinyset.SMOKE)
     return tinyset.changed(whole, annotate=told)
 
@@ -97,7 +102,9 @@ def test_the_data_sets_own_annotations_are_left_alone(tmp_path: Path, params: Pa
 
 
 def test_without_an_estimate_photos_alone_are_rejected(data: Path, params: Params) -> None:
-    own = tinyset.changed(params, annotate={"source": "dataset", "parser": None, "sha256": None})
+    own = tinyset.changed(
+        params, annotate={"source": "dataset", "parser": None, "sha256": None, "pose": None}
+    )
     with pytest.raises(RejectedError, match="missing_file"):
         prepare.run(own, data, data.parent / "prepare")
 
