@@ -4,8 +4,8 @@
 
 FOLDER is one that `pfafn synth` drew, of any size: its truth/test_tryon has the picture of each of
 its test pairs as it should be. Unchanged is what differs there from the photo by no more than what
-JPEG does (4 shades), changed what differs by more than 16. With --times it measures instead how
-long a try-on takes, and how much of it is bringing it back, for photos of several sizes.
+JPEG does (4 shades), changed what differs by more than 16. With --times it counts instead the
+processor's seconds of a try-on of photos of several sizes, which what else runs hardly changes.
 """
 
 import argparse
@@ -70,17 +70,17 @@ def judged(model: TryOn, data: Path) -> None:
 
 
 def taking(work: Callable[[], object]) -> float:
-    """Median seconds."""
+    """Median seconds of all processor cores together."""
     taken = []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
+        began = time.process_time()
         work()
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     return median(taken)
 
 
 def timed(model: TryOn, data: Path) -> None:
-    """Print how long a try-on of a photo takes, all drawn anew and brought back, and its file."""
+    """Print what a try-on of a photo takes, all drawn anew and in the photo, and its file."""
     person, garment, _ = next(pairs(data))
     print("| photo | all drawn anew, ms | in the photo, ms | as JPEG, ms |\n|---|---|---|---|")
     for height, width in SIZES:

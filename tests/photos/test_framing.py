@@ -80,9 +80,11 @@ def test_what_is_shown_comes_back_to_where_it_was(box) -> None:
     ys, xs = np.mgrid[:170, :230]
     rgb = np.stack([ys, xs, ys + xs], axis=-1).clip(0, 255).astype(np.uint8)
     place = Frame(*box)
-    share = np.full(MODEL, ALL, np.uint8)
-    back = pasted(rgb, show(rgb, place, MODEL), share, place).astype(int)
-    assert np.abs(back - rgb).max() <= 3
+    shown, part = show(rgb, place, MODEL), np.zeros(MODEL, np.uint8)
+    part[20:55, 15:40] = ALL
+    for share in (np.full_like(part, ALL), part):
+        back = pasted(rgb, shown, share, place).astype(int)
+        assert np.abs(back - rgb).max() <= 3
 
 
 def test_a_frame_of_the_whole_photo_comes_back_as_a_letterbox_does() -> None:
