@@ -37,17 +37,19 @@ def changed(before: Pixels, after: Pixels, garment: Pixels) -> Pixels:
     before, after [H, W, 3]: what the network saw and drew; garment [H, W]: 255 where the try-on
     shows the new garment. Changed is the garment, and what hangs together with it and differs from
     the photo by more than the generator's noise. The noise is how far it usually is from the photo
-    away from the garment, both without their finest detail: softened edges are no change.
+    away from the garment, both without their finest detail: softened edges are no change. If the
+    garment is nowhere to be seen nobody can tell what it changed, and all is taken.
     """
+    solid = garment >= SOLID
+    if not solid.any():
+        return np.full(garment.shape, ALL, np.uint8)
     blurred = cv2.GaussianBlur(after.astype(np.float32) - before, (0, 0), BLUR)
     differs = np.abs(blurred).max(axis=-1)
-    solid = garment >= SOLID
     away = cv2.dilate(solid.astype(np.uint8), np.ones((FAR, FAR), np.uint8)) == 0
     noise = float(np.median(differs[away])) if away.any() else 0.0
     taken = solid | (differs > max(LEAST, NOISES * noise))
-    if solid.any():
-        _, pieces = cv2.connectedComponents(taken.astype(np.uint8))
-        taken = np.isin(pieces, np.unique(pieces[solid]))
+    _, pieces = cv2.connectedComponents(taken.astype(np.uint8))
+    taken = np.isin(pieces, np.unique(pieces[solid]))
     grown = cv2.dilate(np.where(taken, ALL, 0).astype(np.uint8), np.ones((GROWN, GROWN), np.uint8))
     return cv2.GaussianBlur(grown, (0, 0), SOFT)
 
