@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pfafn.cli import data, estimators, models, parser, registry
+from pfafn.cli import data, estimators, models, parser, registry, serving
 from pfafn.kit.errors import BAD, UserError, permitted
 from pfafn.registry.store import home
 from pfafn.stages.workplace import check_folder
@@ -39,7 +39,8 @@ app = typer.Typer(
 app.add_typer(registry.app, name="registry")
 app.add_typer(estimators.app, name="estimators")
 for verb in (data.synth, data.adopt, data.check, models.tryon, models.import_official,
-             models.export_official, models.report, parser.train_parser):  # fmt: skip
+             models.export_official, models.report, parser.train_parser,
+             serving.serve):  # fmt: skip
     app.command()(verb)
 
 

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -32,19 +32,41 @@ def folder(out: Path) -> Path:
     return out.with_suffix(".explain")
 
 
+class Explanation(NamedTuple):
+    """What a try-on is made of: pictures of the person's size by name, and what they amount to."""
+
+    pictures: dict[str, Pixels]
+    numbers: dict[str, Any]
+
+
 def explain(
     model: TryOn, job: Job, person: EncodedPerson, garment: EncodedGarment, told: Mapping[str, Any]
 ) -> None:
     """Write what a job's try-on is made of into its folder.
 
     warped.png, mask.png, flow.png: of the person's size; notes.json: what is told of the job, and
-    how much of the photo the garment covers and how far it moved, in pixels of the model's size.
+    the numbers of `explanation`.
+    """
+    made = explanation(model, person, garment)
+    for name, drawn in made.pictures.items():
+        write_picture(folder(job.out) / f"{name}.png", drawn)
+    text = json.dumps({**told, **made.numbers}, indent=2, sort_keys=True)
+    (folder(job.out) / "notes.json").write_text(f"{text}\n")
+
+
+@torch.inference_mode()
+def explanation(model: TryOn, person: EncodedPerson, garment: EncodedGarment) -> Explanation:
+    """What the try-on of a pair is made of: the pictures warped, mask and flow.
+
+    The numbers: how much of the photo the garment covers and how far it moved, in pixels of the
+    model's size.
     """
     worn = model.made_of(person, garment)
     flow = flow_of(worn.warped.alignment.grid.float())
-    for name, image in pictures(worn, person.image, flow).items():
-        placed = person.seen.with_all(image[0].cpu().numpy())
-        write_picture(folder(job.out) / f"{name}.png", placed)
+    drawn = {
+        name: person.seen.with_all(image[0].cpu().numpy())
+        for name, image in pictures(worn, person.image, flow).items()
+    }
     covered = worn.warped.mask[0, 0].float()
     moved = flow[0].norm(dim=0)[covered > 0.5]
     numbers = {
@@ -54,8 +76,7 @@ def explain(
         "moved_mean": round(float(moved.mean()), 2) if len(moved) else None,
         "moved_most": round(float(moved.max()), 2) if len(moved) else None,
     }
-    text = json.dumps({**told, **numbers}, indent=2, sort_keys=True)
-    (folder(job.out) / "notes.json").write_text(f"{text}\n")
+    return Explanation(drawn, numbers)
 
 
 def pictures(worn: Worn, person: Tensor, flow: Tensor) -> dict[str, Tensor]:

@@ -15,13 +15,11 @@ import base64
 import json
 import logging
 import os
-import re
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -31,6 +29,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
+from pfafn.inference.entry import MOST_PIXELS, from_base64, notes
 from pfafn.kit.errors import UserError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import Pixels, decode_gray, decode_ids, read_bytes
@@ -40,12 +39,8 @@ PATHS = "PFAFN_SERVED_PATHS"  # environment: the folder whose files may be named
 LONGEST_PATH = 1024
 MOST_ROWS = 64
 MOST_BYTES = 64 * 2**20
-MOST_PIXELS = 25_000_000
 MOST_KEYPOINTS = 10_000  # characters
 SECONDS = 60.0
-OF_URLS = str.maketrans("-_", "+/")  # base64's other alphabet
-LINES = {64}, {76}  # letters in a line of base64, as tools break it
-UNSEEN = " \t\r\n\ufeff\u200b"  # what copied texts have around them
 LOG = logging.getLogger("pfafn.served")
 
 Photo = TypeVar("Photo")
@@ -108,13 +103,7 @@ class Served(PythonModel):
         mask = row.optional("garment_mask", decode_gray)
         garment = row.picture("garment", partial(GarmentPhoto.decode, mask=mask))
         worn = encoded(person, self._wear(row, person, garment), "PNG")
-        told = [
-            ("person", person.note),
-            ("person", person.lost),
-            ("garment", garment.note),
-            ("garment", garment.doubt),
-        ]
-        note = "; ".join(f"{column}: {text}" for column, text in told if text)
+        note = "; ".join(f"{column}: {text}" for column, text in notes(person, garment))
         return base64.b64encode(worn).decode(), note
 
     def _wear(self, row: "Row", person: PersonPhoto, garment: GarmentPhoto) -> Pixels:
@@ -135,23 +124,6 @@ def check_amount(rows: list[dict[str, Any]]) -> None:
             f"expected at most {MOST_BYTES} bytes in all rows, got {size}: send fewer rows at a "
             "time, or smaller pictures"
         )
-
-
-def from_base64(text: str) -> bytes:
-    """The bytes that a text stands for; ValueError if it is no base64.
-
-    It may be a data URL, have line breaks, even as `\\n` or made spaces, be quoted as URLs, JSON or
-    Python do, be of the alphabet for URLs, have lost its padding, or have gone through a form,
-    which makes a space of every plus.
-    """
-    text = unquote(text).strip(UNSEEN)
-    text = re.split("base64,", text, maxsplit=1, flags=re.IGNORECASE)[-1]
-    text = re.sub(r"^b?(['\"])(.*)\1$", r"\2", text, flags=re.DOTALL).replace("\\/", "/")
-    text = re.sub(r"\s*([\r\n]|\\[rn])\s*", "", text.strip(UNSEEN))
-    words = text.split(" ")
-    text = ("" if {len(word) for word in words[:-1]} in LINES else "+").join(words)
-    text = text.translate(OF_URLS) + "=" * (-len(text) % 4)
-    return base64.b64decode(text, validate=True)
 
 
 class Row:

@@ -27,7 +27,7 @@ from pfafn.photos.opening import (
 )
 
 Pixels = NDArray[np.uint8]
-Kind = Literal["PNG", "JPEG"]  # of a file for people's eyes
+Kind = Literal["PNG", "JPEG", "WEBP"]  # of a file for people's eyes
 
 WHITE = 255
 
@@ -187,7 +187,7 @@ def encode_png(array: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
 
 
 def encode_shown(image: Pixels, kind: Kind, profile: bytes | None = None) -> bytes:
-    """PNG or JPEG bytes of RGB [H, W, 3] for people's eyes, with its profile: sRGB's if None."""
+    """The bytes of RGB [H, W, 3] for people's eyes, with its profile: sRGB's if None."""
     buffer = BytesIO()
     options = {"compress_level": SHOWN_COMPRESSION} if kind == "PNG" else {"quality": JPEG_QUALITY}
     Image.fromarray(image).save(buffer, kind, icc_profile=profile or srgb_profile(), **options)

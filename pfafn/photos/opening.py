@@ -35,6 +35,10 @@ class ImageError(UserError, ValueError):
     """A picture cannot be used; the message names the file and what is wrong with it."""
 
 
+class TooLargeError(ImageError):
+    """A picture has more pixels than are decoded."""
+
+
 def is_picture_name(name: str) -> bool:
     """Whether a file of this name is a picture; hidden ones, as macOS's `._NAME`, are none."""
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
@@ -64,7 +68,7 @@ def decoding(name: str) -> Iterator[None]:
     except ImageError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise ImageError(f"{name}: more than {MAX_PIXELS} pixels; shrink it") from error
+        raise TooLargeError(f"{name}: more than {MAX_PIXELS} pixels; shrink it") from error
     except UnidentifiedImageError as error:
         raise ImageError(
             f"{name}: not a picture in a format this reads ({', '.join(FORMATS)}); convert it"
@@ -82,7 +86,7 @@ def open_picture(content: bytes, name: str, most_pixels: int) -> tuple[Image.Ima
         raise ImageError(f"{name}: the file is empty (0 bytes); replace it")
     image = Image.open(BytesIO(content), formats=(*FORMATS, *_heif(content, name)))
     if image.width * image.height > most_pixels:
-        raise ImageError(
+        raise TooLargeError(
             f"{name}: {image.width}x{image.height} is more than {most_pixels} pixels; shrink it"
         )
     if getattr(image, "is_animated", False) and image.format not in SEVERAL_ALLOWED:

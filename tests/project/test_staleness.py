@@ -60,6 +60,7 @@ NETWORKS = [*TRAININGS, "fakes", "evaluate"]
 FOLDERS = {
     "cli": [],
     "registry": [],
+    "serving": [],
     "inference": [],
     "studio": [],
     "params": [],
