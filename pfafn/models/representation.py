@@ -36,7 +36,6 @@ class Represented(NamedTuple):
     limbs: Tensor  # [B, 1, H, W]: body parts whose skin may have to be drawn anew
 
 
-@torch.compiler.assume_constant_result
 @cache
 def membership(groups: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
     """bool [groups, 25]: whether an id is in a group. Made once: a GPU would wait for it."""
