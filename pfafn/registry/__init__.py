@@ -60,6 +60,19 @@ def resolve(uri: str) -> Path:
 
 
 @usable()
+def number(uri: str) -> tuple[str, int]:
+    """Name and version that models:/NAME@ALIAS stands for now: milliseconds, once it was asked.
+
+    Raises as `resolve` does.
+    """
+    store = connect(home())
+    from pfafn.registry.versions import find
+
+    version = find(store, uri)
+    return version.name, int(version.version)
+
+
+@usable()
 def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
     """Make a registered student the champion by hand; see `pfafn.registry.aliases.promote`."""
     store = connect(home())

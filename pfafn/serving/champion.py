@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,9 +52,9 @@ def look(source: str) -> Found:
     Raises RegistryError, or ModelError if there is no such file.
     """
     if source.startswith(REGISTERED):
-        version = registry.describe(source)
+        name, number = registry.number(source)
         alias = source.partition("@")[2] or None
-        return Found(version["uri"], version["name"], str(version["version"]), alias)
+        return Found(f"{REGISTERED}{name}/{number}", name, str(number), alias)
     path = Path(source)
     if not path.is_file():
         raise ModelError(f"{path}: no such model file")
@@ -72,6 +73,7 @@ def load(found: Found) -> Loaded:
     return Loaded(model, found, datetime.now(UTC))
 
 
+@lru_cache(1)
 def drawn_pair(size: tuple[int, int]) -> tuple[PersonPhoto, GarmentPhoto]:
     """A person and a garment of the studio, always the same."""
     sample, other = (draw_sample(TRIAL, "test", number) for number in (0, 1))

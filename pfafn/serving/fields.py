@@ -115,7 +115,8 @@ class Options(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def one_garment(cls, data: Any) -> Any:
-        several = data.get("garment_images", data.get("productImages")) if data else None
+        fields = data if isinstance(data, dict) else {}
+        several = fields.get("garment_images", fields.get("productImages"))
         if isinstance(several, list) and len(several) > 1:
             raise ValueError(f"expected one garment, got {len(several)}: send a request for each")
         return data
