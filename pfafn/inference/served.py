@@ -2,11 +2,12 @@
 
 Student: columns person, garment, optional garment_mask. Tutor: also parsing, keypoints, optional
 body_parts. A picture is base64 of its file, however that is spelt; keypoints are JSON of 54 numbers
-(18 x [x, y, score], pixels of the person picture). Answer: columns image, base64 PNG, and note,
-what is doubtful of the photos if anything.
+(18 x [x, y, score], pixels of the person picture). Answer: columns image, base64 PNG, note, what is
+doubtful of the photos if anything, and error, why there is no image; only if no row could be done
+the request fails. Rows that follow each other with one person encode it once.
 
 Whoever asks may be a stranger. A request has at most MOST_ROWS rows, MOST_BYTES of text in all and
-SECONDS to be answered in, asked before each row; a picture has at most MOST_PIXELS. Files of this
+SECONDS, after which no further row is begun; a picture has at most MOST_PIXELS. Files of this
 machine are read for nobody, unless PFAFN_SERVED_PATHS names a folder: then a picture may also be
 the path of a file below it.
 """
@@ -17,9 +18,9 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 from pfafn.inference.entry import MOST_PIXELS, from_base64, notes
 from pfafn.kit.errors import UserError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.images import Pixels, decode_gray, decode_ids, read_bytes
+from pfafn.photos.images import decode_gray, decode_ids, read_bytes
 from pfafn.photos.pasting import encoded
 
 PATHS = "PFAFN_SERVED_PATHS"  # environment: the folder whose files may be named in a request
@@ -41,9 +42,19 @@ MOST_ROWS = 64
 MOST_BYTES = 64 * 2**20
 MOST_KEYPOINTS = 10_000  # characters
 SECONDS = 60.0
+FAULT = "failed on the server, whose log says why"
 LOG = logging.getLogger("pfafn.served")
 
 Photo = TypeVar("Photo")
+Known = Callable[[Any], tuple[PersonPhoto, Any]]
+
+
+class Answer(NamedTuple):
+    """Of one row."""
+
+    image: str  # base64 of a PNG file; empty if there is an error
+    note: str  # what is doubtful of the photos
+    error: str  # why there is no image
 
 
 class RequestError(UserError, MlflowException):
@@ -78,40 +89,48 @@ class Served(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, str] | None = None,
     ) -> pd.DataFrame:
-        began = time.monotonic()
+        """The answers; raises RequestError if there is too much, or no row can be used."""
+        end = time.monotonic() + SECONDS
         rows = model_input.to_dict(orient="records")
         check_amount(rows)
-        answers = []
-        for number, row in enumerate(rows):
-            if time.monotonic() - began > SECONDS:
-                raise RequestError(
-                    f"{number} of {len(rows)} rows took more than {SECONDS:.0f} s: send fewer rows "
-                    "at a time, or smaller pictures"
-                )
-            try:
-                answers.append(self._answer(Row(row)))
-            except UserError as error:
-                raise RequestError(f"row {number}, {error}") from error
-            except Exception as error:  # what it says may be nobody's business
-                LOG.exception("row %d", number)
-                hint = f"row {number} failed on the server, whose log says why"
-                raise RequestError(hint, INTERNAL_ERROR) from error
-        return pd.DataFrame(answers, columns=["image", "note"])
+        known = lru_cache(1)(self._known)  # nothing of a picture outlives the request
+        answers = [self._told(number, Row(row), known, end) for number, row in enumerate(rows)]
+        if answers and not any(answer.image for answer in answers):
+            fault = all(answer.error == FAULT for answer in answers)
+            code = INTERNAL_ERROR if fault else INVALID_PARAMETER_VALUE
+            raise RequestError(f"row 0, {answers[0].error}", code)
+        return pd.DataFrame(answers, columns=Answer._fields)
 
-    def _answer(self, row: "Row") -> tuple[str, str]:
-        person = row.picture("person", PersonPhoto.decode)
+    def _told(self, number: int, row: "Row", known: Known, end: float) -> Answer:
+        """A row's answer; whatever is wrong with it is in it."""
+        if time.monotonic() > end:
+            late = f"the request took more than {SECONDS:.0f} s: send fewer rows at a time, or "
+            return Answer("", "", f"{late}smaller pictures")
+        try:
+            return self._answer(row, known)
+        except UserError as error:
+            return Answer("", "", str(error))
+        except Exception:  # what it says may be nobody's business
+            LOG.exception("row %d", number)
+            return Answer("", "", FAULT)
+
+    def _answer(self, row: "Row", known: Known) -> Answer:
+        person, features = known(row.columns.get("person"))
         mask = row.optional("garment_mask", decode_gray)
         garment = row.picture("garment", partial(GarmentPhoto.decode, mask=mask))
-        worn = encoded(person, self._wear(row, person, garment), "PNG")
+        if self.is_tutor:
+            parsing, keypoints = row.picture("parsing", decode_ids), row.keypoints()
+            body_parts = row.optional("body_parts", decode_ids)
+            worn = self.model.try_on(person, garment, parsing, keypoints, body_parts)
+        else:
+            [worn] = self.model.dress([(features, self.model.encode_garment(garment))])
         note = "; ".join(f"{column}: {text}" for column, text in notes(person, garment))
-        return base64.b64encode(worn).decode(), note
+        return Answer(base64.b64encode(encoded(person, worn, "PNG")).decode(), note, "")
 
-    def _wear(self, row: "Row", person: PersonPhoto, garment: GarmentPhoto) -> Pixels:
-        if not self.is_tutor:
-            return self.model.try_on(person, garment)
-        parsing, keypoints = row.picture("parsing", decode_ids), row.keypoints()
-        body_parts = row.optional("body_parts", decode_ids)
-        return self.model.try_on(person, garment, parsing, keypoints, body_parts)
+    def _known(self, text: Any) -> tuple[PersonPhoto, Any]:
+        """A person's photo and, for a student, what the network knows of it."""
+        photo = Row({"person": text}).picture("person", PersonPhoto.decode)
+        return photo, None if self.is_tutor else self.model.encode_person(photo)
 
 
 def check_amount(rows: list[dict[str, Any]]) -> None:

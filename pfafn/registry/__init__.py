@@ -73,6 +73,19 @@ def number(uri: str) -> tuple[str, int]:
 
 
 @usable()
+def load_model(uri: str = CHAMPION) -> Any:
+    """The model behind models:/... as MLflow serves it, for Python: an mlflow.pyfunc.PyFuncModel.
+
+    Unlike MLflow's own `load_model`, outside of a project it raises RegistryError saying what is
+    missing, and leaves no empty database there.
+    """
+    connect(home())
+    import mlflow
+
+    return mlflow.pyfunc.load_model(uri)
+
+
+@usable()
 def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
     """Make a registered student the champion by hand; see `pfafn.registry.aliases.promote`."""
     store = connect(home())

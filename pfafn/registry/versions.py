@@ -5,8 +5,8 @@ its files were lost: they are then put back where they were.
 """
 
 import importlib.metadata
+import logging
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import mlflow
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
+from pfafn.inference.example import example
 from pfafn.kit.versions import PACKAGE
 from pfafn.registry.store import RegistryError, Store, intact, local_path
 
@@ -41,7 +42,7 @@ REQUIREMENTS = (
 )
 INPUTS = {STUDENT: ("person", "garment"), TUTOR: ("person", "garment", "parsing", "keypoints")}
 OPTIONAL = {STUDENT: ("garment_mask",), TUTOR: ("garment_mask", "body_parts")}
-ANSWER = ("image", "note")
+ANSWER = ("image", "note", "error")
 URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 
@@ -122,9 +123,20 @@ def ensure(
 def _log_model(store: Store, name: str, weights: Path, run_id: str) -> Any:
     ended = store.client.get_run(run_id).info.end_time
     with mlflow.start_run(run_id=run_id, log_system_metrics=False), _served(name, weights) as model:
-        logged = mlflow.pyfunc.log_model(name=name, **model)
+        logged = Model.log(None, Unasked, name=name, validate_serving_input=False, **model)
     store.client.set_terminated(run_id, "FINISHED", ended)
     return logged
+
+
+class Unasked:
+    """MLflow's pyfunc flavor, for a model that is not to answer its example when it is logged.
+
+    That would take seconds, and the signature is given.
+    """
+
+    @staticmethod
+    def save_model(validate_serving_input: bool, flavor_name: str = "", **model: Any) -> None:
+        mlflow.pyfunc.save_model(**model)
 
 
 @contextmanager
@@ -133,10 +145,12 @@ def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
     columns = [ColSpec("string", column) for column in INPUTS[name]]
     columns += [ColSpec("string", column, required=False) for column in OPTIONAL[name]]
     answer = [ColSpec("string", column) for column in ANSWER]
-    with warnings.catch_warnings():
-        # An example would be run through the model here, which the signature makes needless.
-        warnings.filterwarnings("ignore", message=".*input example was not provided")
+    log = logging.getLogger("mlflow.pyfunc")
+    level = log.level
+    log.setLevel(logging.WARNING)  # that it looks at the example is nobody's concern
+    try:
         yield {
+            "input_example": example(INPUTS[name]),
             "python_model": str(PACKAGE / "inference" / "served.py"),
             "artifacts": {"weights": str(weights)},
             "model_config": {"model": name},
@@ -144,6 +158,8 @@ def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
             "pip_requirements": requirements(),
             "signature": ModelSignature(Schema(columns), Schema(answer)),
         }
+    finally:
+        log.setLevel(level)
 
 
 def requirements() -> list[str]:

@@ -160,11 +160,29 @@ def test_bytes_that_are_no_picture_are_named_with_row_and_column(student: Any) -
         student.predict(None, pd.DataFrame([row]))
 
 
-def test_a_row_that_cannot_be_used_is_the_callers_error_not_the_servers(student: Any) -> None:
-    with pytest.raises(served_error(), match="row 1, garment") as refused:
-        student.predict(None, pd.DataFrame([ROW, {**ROW, "garment": "no picture"}]))
+def test_a_row_that_cannot_be_used_stops_no_other(student: Any) -> None:
+    answer = student.predict(None, pd.DataFrame([{**ROW, "garment": "no picture"}, ROW]))
+    assert [bool(image) for image in answer["image"]] == [False, True]
+    assert answer["error"][0].startswith("garment: not a picture in a format this reads")
+    assert answer["error"][1] == ""
+
+
+def test_a_request_of_which_no_row_can_be_used_is_the_callers_error(student: Any) -> None:
+    with pytest.raises(served_error(), match="row 0, garment") as refused:
+        student.predict(None, pd.DataFrame([{**ROW, "garment": "no picture"}] * 2))
     assert refused.value.get_http_status_code() == 400
-    assert "row 1, garment" in refused.value.message
+    assert "row 0, garment" in refused.value.message
+
+
+def test_a_person_in_several_garments_is_encoded_once(
+    student: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mirror, "encoded", 0)
+    rows = [ROW, {**ROW, "garment": text(picture(3))}, {**ROW, "person": text(picture(2))}, ROW]
+    student.predict(None, pd.DataFrame(rows))
+    assert Mirror.encoded == 3
+    student.predict(None, pd.DataFrame([ROW]))  # nothing is kept from one request to the next
+    assert Mirror.encoded == 4
 
 
 def test_what_the_server_says_is_the_sentence_and_nothing_of_the_request(student: Any) -> None:
@@ -184,7 +202,7 @@ def test_a_fault_of_the_server_is_told_to_its_log_alone(
         raise RuntimeError("/secret/path")
 
     monkeypatch.setattr(Mirror, "try_on", broken)
-    with pytest.raises(served_error(), match="row 0 failed on the server") as failed:
+    with pytest.raises(served_error(), match="row 0, failed on the server") as failed:
         student.predict(None, pd.DataFrame([ROW]))
     assert failed.value.get_http_status_code() == 500
     assert "/secret/path" not in failed.value.serialize_as_json()

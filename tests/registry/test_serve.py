@@ -1,5 +1,6 @@
 """`mlflow models serve`, and the requests that docs/registry.md says it answers."""
 
+import base64
 import json
 import os
 import re
@@ -21,9 +22,9 @@ from PIL import Image
 from retraining import Project, new_project
 
 from pfafn import registry
-from pfafn.inference import TryOn
+from pfafn.inference import TryOn, example
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.images import read_rgb
+from pfafn.photos.images import decode_rgb, read_rgb
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +35,7 @@ SIZE = (64, 96)
 PORT = "5077"  # on the page
 PAGE = (clone.ROOT / "docs/registry.md").read_text()
 SERVING = PAGE.partition("\n## Serve it\n")[2]
-SETUP, SHELL = re.findall(r"```sh\n(.*?)```", SERVING, re.DOTALL)
+SETUP, SHELL, EXAMPLE = re.findall(r"```sh\n(.*?)```", SERVING, re.DOTALL)
 (PYTHON,) = re.findall(r"```python\n(.*?)```", SERVING, re.DOTALL)
 SERVE = next(line for line in SETUP.splitlines() if line.startswith("mlflow"))
 
@@ -99,6 +100,24 @@ def test_the_champion_answers(shop: Project, port: str, request_of_the_page: lis
     expected = TryOn.load(registry.CHAMPION).try_on(person, garment)
     worn = read_rgb(shop.root / "worn.png")
     np.testing.assert_allclose(worn.astype(int), expected, atol=1)
+
+
+def test_the_example_of_a_version_is_answered(shop: Project, port: str) -> None:
+    words = ["bash", "-c", EXAMPLE.replace(PORT, port)]
+    subprocess.run(words, cwd=shop.root, env=environment(), check=True, timeout=60)
+    (answer,) = json.loads((shop.root / "answer.json").read_text())["predictions"]
+    assert answer["error"] == ""
+    assert decode_rgb(base64.b64decode(answer["image"])).shape[:2] == example.SIZE
+
+
+def test_in_a_folder_that_is_no_project_loading_says_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(registry.store.RegistryError, match="this folder is in no project"):
+        registry.load_model()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_row_that_cannot_be_used_is_named_in_the_answer(shop: Project, port: str) -> None:
