@@ -24,6 +24,11 @@ class Job:
     ended: float | None = None  # monotonic
     collected: bool = False  # whoever asked knows how it ended
 
+    @property
+    def size(self) -> int:
+        """Bytes that it holds, about: a result may be there as a file and as base64."""
+        return sum(len(content) for _, content in self.files) * 7 // 3
+
     def end(self, status: str, answer: dict[str, Any]) -> None:
         self.status, self.answer, self.ended = status, answer, time.monotonic()
 
@@ -34,10 +39,10 @@ class Job:
 
 
 class Jobs:
-    """Jobs by their id; those that ended are dropped after `seconds`, or beyond `most`."""
+    """Jobs by their id; those that ended are dropped after `seconds`, or beyond `most` or bytes."""
 
-    def __init__(self, most: int, seconds: float) -> None:
-        self.most, self.seconds = most, seconds
+    def __init__(self, most: int, seconds: float, most_bytes: int) -> None:
+        self.most, self.seconds, self.most_bytes = most, seconds, most_bytes
         self.jobs: OrderedDict[str, Job] = OrderedDict()
 
     def __iter__(self):
@@ -62,6 +67,9 @@ class Jobs:
         """Forget what has ended too long ago, and the oldest of too many."""
         now = time.monotonic()
         over = [job for job in self if job.ended is not None]
+        held = sum(job.size for job in over)
         for number, job in enumerate(over):
-            if now - job.ended > self.seconds or len(over) - number > self.most:
+            old = now - job.ended > self.seconds
+            if old or len(over) - number > self.most or held > self.most_bytes:
+                held -= job.size
                 del self.jobs[job.id]

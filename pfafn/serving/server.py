@@ -2,18 +2,25 @@
 
 import asyncio
 import signal
+import socket
 import time
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
+from pfafn.kit.errors import UserError
 from pfafn.kit.progress import tell
 from pfafn.serving.app import create
 from pfafn.serving.gallery import Gallery
 from pfafn.serving.service import Bounds, Service
 
 LOOK = 0.1  # seconds
+GRACE = 5  # seconds for answers that are on their way when all is done
+
+
+class AddressError(UserError, OSError):
+    """The server cannot listen where it was told to; the message says why."""
 
 
 class Server(uvicorn.Server):
@@ -50,9 +57,33 @@ def run(
     source: str, host: str, port: int, folder: Path | None, bounds: Bounds, watch: float,
     grace: float,
 ) -> None:  # fmt: skip
-    """Serve until a signal asks to stop. Raises UserError if model or gallery cannot be used."""
+    """Serve until a signal asks to stop.
+
+    Raises UserError if model or gallery cannot be used, AddressError if the port cannot.
+    """
     service = Service(source, bounds, watch)
     app = create(service, Gallery.of(folder))
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", lifespan="on",
-                            timeout_graceful_shutdown=int(grace))  # fmt: skip
-    Server(config, service, grace).run()
+    with bound(host, port) as listening:
+        service.champion.renew()
+        loaded = service.loaded()
+        shown = f"[{host}]" if ":" in host else host
+        tell(f"serving {loaded.label} on {loaded.model.device} at "
+             f"http://{shown}:{listening.getsockname()[1]}, API described at /docs")  # fmt: skip
+        config = uvicorn.Config(app, log_level="warning", lifespan="on", server_header=False,
+                                timeout_graceful_shutdown=GRACE)  # fmt: skip
+        Server(config, service, grace).run([listening])
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket at the address; raises AddressError if that cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise AddressError(
+            f"cannot serve at {host}:{port} ({error.strerror}); choose another --port or --host"
+        ) from error
+    return listening

@@ -38,6 +38,7 @@ class Bounds(NamedTuple):
     together: int = 32  # try-ons computed together; 1: each by itself
     kept: int = 100  # results of jobs
     kept_seconds: float = 600
+    kept_megabytes: int = 512
 
 
 USUAL = Bounds()
@@ -53,7 +54,7 @@ class Service:
         self.champion = Champion(source, self._reloaded)
         self.door = Door(bounds.requests, bounds.megapixels * 1_000_000)
         self.batcher = Batcher(self.champion.current, bounds.together, self._begun)
-        self.jobs = Jobs(bounds.kept, bounds.kept_seconds)
+        self.jobs = Jobs(bounds.kept, bounds.kept_seconds, bounds.kept_megabytes * 2**20)
         self.beside = ThreadPoolExecutor(2, thread_name_prefix="photos")
         self.tasks: set[asyncio.Task[Any]] = set()
         self.metrics.queue.set_function(self.batcher.queue.qsize)

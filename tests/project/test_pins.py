@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-EXTRAS = PROJECT["optional-dependencies"]
+OF_A_CLUSTER = "ray"  # has the version that the cluster has
+EXTRAS = {n: r for n, r in PROJECT["optional-dependencies"].items() if n != OF_A_CLUSTER}
 COMES_WITH_PYTHON = {"setuptools"}  # with what builds the environment, in a version of its own
 OF_TORCH = ("nvidia-", "cuda-", "triton")  # of its build for GPUs, which pins them itself
 
