@@ -90,7 +90,7 @@ class ModelAnswer(BaseModel):
     version: str
     alias: str | None
     source: str
-    size: tuple[int, int]
+    size: list[int]  # height, width
     role: str
     device: str
     loaded_at: datetime
