@@ -4,7 +4,9 @@ A version is found again by the SHA-256 of its weights, and keeps its number and
 its files were lost: they are then put back where they were.
 """
 
+import base64
 import importlib.metadata
+import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +16,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlflow
+import pandas as pd
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
-from pfafn.inference.example import example
 from pfafn.kit.versions import PACKAGE
+from pfafn.photos.images import encode_png
 from pfafn.registry.store import RegistryError, Store, intact, local_path
+from pfafn.studio.pair import drawn_pair
 
 STUDENT, TUTOR = "pfafn-student", "pfafn-tutor"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -42,6 +46,7 @@ REQUIREMENTS = (
 )
 INPUTS = {STUDENT: ("person", "garment"), TUTOR: ("person", "garment", "parsing", "keypoints")}
 OPTIONAL = {STUDENT: ("garment_mask",), TUTOR: ("garment_mask", "body_parts")}
+EXAMPLE = (128, 96)  # (height, width) of the pictures in an example of a request
 ANSWER = ("image", "note", "error")
 URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
@@ -150,7 +155,7 @@ def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
     log.setLevel(logging.WARNING)  # that it looks at the example is nobody's concern
     try:
         yield {
-            "input_example": example(INPUTS[name]),
+            "input_example": example(name),
             "python_model": str(PACKAGE / "inference" / "served.py"),
             "artifacts": {"weights": str(weights)},
             "model_config": {"model": name},
@@ -160,6 +165,19 @@ def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
         }
     finally:
         log.setLevel(level)
+
+
+def example(name: str) -> pd.DataFrame:
+    """A request of one row to such a model: a drawn person and garment."""
+    drawn = drawn_pair(EXAMPLE)
+    pictures = {
+        "person": drawn.photo.picture,
+        "garment": drawn.garment.picture,
+        "parsing": drawn.photo.parsing,
+    }
+    row = {column: base64.b64encode(encode_png(rgb)).decode() for column, rgb in pictures.items()}
+    row["keypoints"] = json.dumps(drawn.keypoints.round(1).tolist())
+    return pd.DataFrame([{column: row[column] for column in INPUTS[name]}])
 
 
 def requirements() -> list[str]:

@@ -1,9 +1,14 @@
-"""What the API answers."""
+"""What the API answers, and what it finds worth saying."""
 
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
+
+from pfafn.inference.entry import notes
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
+from pfafn.serving.fields import Category, GarmentPhotoType, Options
+from pfafn.serving.refusals import Refusal
 
 
 class Finding(BaseModel):
@@ -115,3 +120,37 @@ class GalleryAnswer(BaseModel):
 def failures(*codes: int) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: the codes with which a route may refuse."""
     return {code: {"model": Failure} for code in codes}
+
+
+def finding(name: str, severity: str, text: str, remedy: str | None = None) -> dict[str, Any]:
+    nothing = {"value": None, "limit": None, "changed": None}
+    return {"name": name, "severity": severity, "text": text, "remedy": remedy, **nothing}
+
+
+def found(person: PersonPhoto | None, garment: GarmentPhoto | None) -> list[dict[str, Any]]:
+    """What is to be known of the photos."""
+    return [finding(which, "warn", f"{which}: {text}") for which, text in notes(person, garment)]
+
+
+def unusable(refusal: Refusal) -> dict[str, Any]:
+    return finding(refusal.name, "refuse", str(refusal), refusal.advice)
+
+
+def of_options(asked: Options) -> list[dict[str, Any]]:
+    """What of the options has no effect."""
+    told = []
+    if asked.seed is not None:
+        told.append(finding("seed", "note", "seed has no effect: nothing here is random"))
+    if asked.category not in (Category.AUTO, Category.TOPS):
+        told.append(
+            finding("category", "warn", f"category {asked.category} has no effect: the model "
+                    "dresses people in garments of the kind it was trained on")
+        )  # fmt: skip
+    if asked.garment_photo_type == GarmentPhotoType.MODEL:
+        told.append(
+            finding("garment_photo_type", "warn", "a garment that somebody wears is not taken off",
+                    "send a photo of the garment alone")
+        )  # fmt: skip
+    for name in asked.unknown:
+        told.append(finding("field", "note", f"the field {name[:40]!r} is unknown and ignored"))
+    return told

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pfafn.inference.explain import explanation
 from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
 from pfafn.kit.errors import UserError
@@ -28,6 +31,7 @@ class Pair(NamedTuple):
     person_key: str
     garment: GarmentPhoto
     garment_key: str
+    preserve: bool = True  # what the garment does not change stays the photo's own
     explain: bool = False
 
 
@@ -40,13 +44,17 @@ class Done(NamedTuple):
 
 
 Outcome = Done | Exception
+Pose = Callable[[Pixels], NDArray[np.floating]]
 Waiting = tuple[Pair, "asyncio.Future[Done]"]
 
 
-def computed(by: Loaded, pairs: list[Pair]) -> Iterator[tuple[int, Outcome]]:
+def computed(
+    by: Loaded, pairs: list[Pair], pose: Pose | None = None
+) -> Iterator[tuple[int, Outcome]]:
     """Number and outcome of every pair, each as soon as it is there; one that fails stops none.
 
-    A photo that several pairs hold is encoded once.
+    A photo that several pairs hold is encoded once. pose tells a person's keypoints, which frame
+    her as training photos do; without it the network sees the whole photo.
     """
     model, persons, garments = by.model, {}, {}
     most = DRAWN_AT_ONCE.get(model.device.type, 1)
@@ -55,7 +63,8 @@ def computed(by: Loaded, pairs: list[Pair]) -> Iterator[tuple[int, Outcome]]:
     for number, pair in enumerate(pairs):
         try:
             if pair.person_key not in persons:
-                persons[pair.person_key] = model.encode_person(pair.person)
+                points = pose and pose(pair.person.rgb)
+                persons[pair.person_key] = model.encode_person(pair.person, points)
             if pair.garment_key not in garments:
                 garments[pair.garment_key] = model.encode_garment(pair.garment)
         except UserError as error:
@@ -71,12 +80,16 @@ def computed(by: Loaded, pairs: list[Pair]) -> Iterator[tuple[int, Outcome]]:
 def _drawn(
     model: TryOn, pairs: list[Pair], ready: list[tuple[int, EncodedPerson, EncodedGarment]]
 ) -> Iterator[tuple[int, dict[str, Pixels]]]:
-    plain = [(number, known) for number, *known in ready if not pairs[number].explain]
-    if plain:
-        worn = model.dress([tuple(known) for _, known in plain])
-        yield from (
-            (number, {"worn": image}) for (number, _), image in zip(plain, worn, strict=True)
-        )
+    for preserve in (True, False):
+        alike = [
+            (number, tuple(known))
+            for number, *known in ready
+            if not pairs[number].explain and pairs[number].preserve is preserve
+        ]
+        if alike:
+            worn = model.dress([known for _, known in alike], preserve=preserve)
+            for (number, _), image in zip(alike, worn, strict=True):
+                yield number, {"worn": image}
     for number, *known in ready:
         if pairs[number].explain:
             yield number, explanation(model, *known).pictures
@@ -90,9 +103,13 @@ class Batcher:
         current: Callable[[], Loaded],
         most: int,
         told: Callable[[list[Pair]], object] = lambda batch: None,
+        pose: Pose | None = None,
     ) -> None:
-        """current(): the model of the next batch; most: pairs in one; told(batch): as it begins."""
-        self.current, self.most, self.told = current, most, told
+        """current(): the model of the next batch; most: pairs in one; told(batch): as it begins.
+
+        pose: as of `computed`.
+        """
+        self.current, self.most, self.told, self.pose = current, most, told, pose
         self.queue: asyncio.Queue[Waiting] = asyncio.Queue()
         self.lane = ThreadPoolExecutor(1, thread_name_prefix="networks")
 
@@ -117,7 +134,8 @@ class Batcher:
         """In the lane: each future gets its outcome as soon as it is there."""
         left = {number: future for number, (_, future) in enumerate(batch)}
         try:
-            for number, outcome in computed(self.current(), [pair for pair, _ in batch]):
+            pairs = [pair for pair, _ in batch]
+            for number, outcome in computed(self.current(), pairs, self.pose):
                 loop.call_soon_threadsafe(settle, left.pop(number), outcome)
         except Exception as error:  # a fault of ours, which must not end the lane
             for future in left.values():

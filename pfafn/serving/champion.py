@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +14,10 @@ from pfafn.inference import TryOn
 from pfafn.inference.deployed import REGISTERED
 from pfafn.kit.errors import UserError
 from pfafn.kit.heap import weights_apart
-from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.studio.dataset import draw_sample
-from pfafn.studio.flat import lay_flat
-from pfafn.studio.scene import photograph
+from pfafn.studio.pair import drawn_pair
 from pfafn.weights.model_file import ModelError
 
 LOG = logging.getLogger("pfafn.serving")
-TRIAL = 7  # the seed of the drawn pair that every model is tried on
 
 
 class Found(NamedTuple):
@@ -66,20 +61,11 @@ def load(found: Found) -> Loaded:
     """The model, after it has dressed a drawn person; ModelError if that is no picture."""
     with weights_apart():
         model = TryOn.load(found.file)
-    person, garment = drawn_pair(model.size)
-    worn = model.try_on(person, garment)
-    if worn.shape != person.rgb.shape or np.ptp(worn) == 0:
+    drawn = drawn_pair(model.size)
+    worn = model.wear(drawn.photo.picture, drawn.garment.picture, drawn.garment.mask)
+    if worn.shape != drawn.photo.picture.shape or np.ptp(worn) == 0:
         raise ModelError(f"{found.file}: what it draws of a drawn person is blank")
     return Loaded(model, found, datetime.now(UTC))
-
-
-@lru_cache(1)
-def drawn_pair(size: tuple[int, int]) -> tuple[PersonPhoto, GarmentPhoto]:
-    """A person and a garment of the studio, always the same."""
-    sample, other = (draw_sample(TRIAL, "test", number) for number in (0, 1))
-    flat = lay_flat(other.garment, *size)
-    photo = photograph(sample.person, sample.garment, lay_flat(sample.garment, *size))
-    return PersonPhoto.of(photo.picture), GarmentPhoto.of(flat.picture, flat.mask)
 
 
 class Champion:

@@ -13,13 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from pfafn.inference.entry import garment_photo, notes, person_photo
+from pfafn.estimators.people import people
+from pfafn.inference.entry import garment_photo, person_photo
 from pfafn.kit.errors import UserError
-from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
+from pfafn.photos.entrance import PersonPhoto
 from pfafn.photos.images import encode_shown
+from pfafn.photos.pasting import encoded
+from pfafn.serving.answers import found, of_options, unusable
 from pfafn.serving.batcher import Batcher, Done, Pair
 from pfafn.serving.champion import Champion, Loaded
-from pfafn.serving.fields import Category, CheckRequest, GarmentPhotoType, Options, TryOnRequest
+from pfafn.serving.fields import CheckRequest, TryOnRequest
 from pfafn.serving.jobs import COMPLETED, FAILED, IN_QUEUE, PROCESSING, Job, Jobs
 from pfafn.serving.metrics import Metrics
 from pfafn.serving.refusals import Door, Refusal, ServerError, Unavailable, Visit, refusal_of
@@ -53,7 +56,10 @@ class Service:
         self.metrics = Metrics()
         self.champion = Champion(source, self._reloaded)
         self.door = Door(bounds.requests, bounds.megapixels * 1_000_000)
-        self.batcher = Batcher(self.champion.current, bounds.together, self._begun)
+        known = people()
+        self.batcher = Batcher(
+            self.champion.current, bounds.together, self._begun, known and known.pose
+        )
         self.jobs = Jobs(bounds.kept, bounds.kept_seconds, bounds.kept_megabytes * 2**20)
         self.beside = ThreadPoolExecutor(2, thread_name_prefix="photos")
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -91,8 +97,9 @@ class Service:
         pair, decode = await self._decoded(asked, visit)
         job.status = IN_QUEUE
         done = await self._computed(pair, job)
-        content, encode = await self._beside(encode_shown, done.images["worn"],
-                                             asked.output_format.upper())  # fmt: skip
+        content, encode = await self._beside(
+            encoded, pair.person, done.images["worn"], asked.output_format.upper()
+        )
         media = f"image/{asked.output_format}"
         job.files = [(media, content)]
         total = time.perf_counter() - began
@@ -174,9 +181,11 @@ class Service:
         garment, of_garment = await self._beside(
             garment_photo, asked.garment_image, asked.garment_mask, "garment_image"
         )
-        visit.holds(person.rgb[..., 0].size + garment.mask.size)
+        own = person.own is not None and person.own.rgb is not person.rgb
+        visit.holds(person.rgb[..., 0].size * (1 + own) + garment.mask.size)
         keys = digest(asked.person_image), digest(asked.garment_image, asked.garment_mask or b"")
-        return Pair(person, keys[0], garment, keys[1]), of_person + of_garment
+        pair = Pair(person, keys[0], garment, keys[1], asked.preserve_input_size)
+        return pair, of_person + of_garment
 
     async def _examined(
         self, visit: Visit, name: str, decode: Callable[..., Any], *content: bytes | None
@@ -233,37 +242,3 @@ def digest(*contents: bytes) -> str:
 
 def data_url(content: bytes, media: str) -> str:
     return f"data:{media};base64,{base64.b64encode(content).decode()}"
-
-
-def finding(name: str, severity: str, text: str, remedy: str | None = None) -> dict[str, Any]:
-    nothing = {"value": None, "limit": None, "changed": None}
-    return {"name": name, "severity": severity, "text": text, "remedy": remedy, **nothing}
-
-
-def found(person: PersonPhoto | None, garment: GarmentPhoto | None) -> list[dict[str, Any]]:
-    """What is to be known of the photos."""
-    return [finding(which, "warn", f"{which}: {text}") for which, text in notes(person, garment)]
-
-
-def unusable(refusal: Refusal) -> dict[str, Any]:
-    return finding(refusal.name, "refuse", str(refusal), refusal.advice)
-
-
-def of_options(asked: Options) -> list[dict[str, Any]]:
-    """What of the options has no effect."""
-    told = []
-    if asked.seed is not None:
-        told.append(finding("seed", "note", "seed has no effect: nothing here is random"))
-    if asked.category not in (Category.AUTO, Category.TOPS):
-        told.append(
-            finding("category", "warn", f"category {asked.category} has no effect: the model "
-                    "dresses people in garments of the kind it was trained on")
-        )  # fmt: skip
-    if asked.garment_photo_type == GarmentPhotoType.MODEL:
-        told.append(
-            finding("garment_photo_type", "warn", "a garment that somebody wears is not taken off",
-                    "send a photo of the garment alone")
-        )  # fmt: skip
-    for name in asked.unknown:
-        told.append(finding("field", "note", f"the field {name[:40]!r} is unknown and ignored"))
-    return told

@@ -33,7 +33,9 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for name in ("encode_person", "encode_garment"):
         real = getattr(TryOn, name)
         monkeypatch.setattr(
-            TryOn, name, lambda self, photo, real=real: (seen.append(photo), real(self, photo))[1]
+            TryOn,
+            name,
+            lambda self, photo, *more, real=real: (seen.append(photo), real(self, photo, *more))[1],
         )
     return seen
 
@@ -47,11 +49,18 @@ def test_every_pair_of_a_batch_is_as_it_is_alone(
     loaded: Loaded, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batcher, "DRAWN_AT_ONCE", {loaded.model.device.type: at_once})
-    pairs = [pair(0, 0), pair(1, 2), pair(0, 2, explain=True), pair(2, 1), pair(0, 1)]
+    pairs = [
+        pair(0, 0),
+        pair(1, 2),
+        pair(0, 2, explain=True),
+        pair(2, 1, preserve=False),
+        pair(0, 1),
+    ]
     made = dict(computed(loaded, pairs))
     assert sorted(made) == [0, 1, 2, 3, 4]
     for number in (0, 1, 3, 4):
-        alone = loaded.model.try_on(pairs[number].person, pairs[number].garment)
+        photos = pairs[number].person, pairs[number].garment
+        alone = loaded.model.try_on(*photos, preserve=pairs[number].preserve)
         np.testing.assert_allclose(made[number].images["worn"].astype(int), alone, atol=1)
     assert made[2].images.keys() == {"warped", "mask", "flow"}
 
@@ -99,11 +108,11 @@ def test_a_fault_in_a_batch_ends_no_later_one(
     assert asyncio.run(both()) is not None
 
 
-def broken(by: Loaded, pairs: list[Pair]) -> Iterator[Any]:
+def broken(by: Loaded, pairs: list[Pair], pose: Any) -> Iterator[Any]:
     raise RuntimeError
 
 
-def stand_in(by: Loaded, pairs: list[Pair]) -> Iterator[Any]:
+def stand_in(by: Loaded, pairs: list[Pair], pose: Any) -> Iterator[Any]:
     yield from ((number, Done({}, by, 0.0)) for number in range(len(pairs)))
 
 

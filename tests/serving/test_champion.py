@@ -129,7 +129,7 @@ def test_a_file_is_another_model_once_it_is_written_anew(tmp_path: Path) -> None
 def test_a_model_that_draws_a_blank_is_not_taken(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(champion.TryOn, "try_on", lambda self, person, garment: person.rgb * 0)
+    monkeypatch.setattr(champion.TryOn, "wear", lambda self, person, *rest: person * 0)
     with pytest.raises(ModelError, match="is blank"):
         load(look(str(weights)))
 

@@ -26,7 +26,8 @@ def picture(url: str) -> np.ndarray:
 @pytest.fixture
 def expected(weights: Any) -> np.ndarray:
     model = TryOn.load(weights)
-    return model.try_on(PersonPhoto.decode(PERSON), GarmentPhoto.decode(GARMENT))
+    photos = PersonPhoto.decode(PERSON), GarmentPhoto.decode(GARMENT)
+    return model.try_on(*photos, preserve=True)
 
 
 def test_a_form_is_answered_with_the_person_in_the_garment(
@@ -84,6 +85,21 @@ def test_the_result_has_the_format_that_was_asked_for(
     assert head == f"data:image/{name};base64"
     with Image.open(io.BytesIO(base64.b64decode(content))) as image:
         assert (image.format, image.size) == (kind, (60, 80))
+
+
+@pytest.mark.parametrize(("said", "preserve"), [({}, True), ({"preserve_input_size": "no"}, False)])
+def test_what_the_garment_does_not_change_is_kept_unless_that_is_declined(
+    client: TestClient, said: dict[str, str], preserve: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def dress(self: TryOn, pairs: list[Any], *, preserve: bool) -> list[np.ndarray]:
+        asked.append(preserve)
+        return [np.zeros((80, 60, 3), np.uint8) for _ in pairs]
+
+    monkeypatch.setattr(TryOn, "dress", dress)
+    client.post("/v1/tryon", files=PAIR, data=said)
+    assert asked == [preserve]
 
 
 def test_a_mask_says_where_the_garment_is(client: TestClient) -> None:
