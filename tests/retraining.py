@@ -13,7 +13,7 @@ import yaml
 
 from pfafn.registry.store import connect
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAIRS = 12
 
 
