@@ -2,7 +2,7 @@
 
 import { find } from "./dom.js";
 
-const AT_REST = 20; // percent of the width that show the photo
+const AT_REST = 30; // percent of the width that show the photo
 
 export class Compare {
   #opened = false; // whether the edge has come in once
