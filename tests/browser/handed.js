@@ -4,8 +4,9 @@
   for (const [name, type, text] of files)
     data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name, { type }));
   const common = { bubbles: true, cancelable: true };
-  const made = event === "drop"
-    ? new DragEvent("drop", { dataTransfer: data, ...common })
-    : new ClipboardEvent("paste", { clipboardData: data, ...common });
+  const made =
+    event === "drop"
+      ? new DragEvent("drop", { dataTransfer: data, ...common })
+      : new ClipboardEvent("paste", { clipboardData: data, ...common });
   document.querySelector(selector).dispatchEvent(made);
-}
+};

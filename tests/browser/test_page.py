@@ -131,6 +131,14 @@ def test_what_is_no_photo_is_not_sent_and_says_why(
 
 
 @DESKTOP
+def test_a_mask_that_is_added_is_looked_at_with_its_garment(page: Page, showroom: Showroom) -> None:
+    bring(page, "garment", showroom.brought / "shirt.jpg")
+    page.locator("#garment-panel .choice input").set_input_files(showroom.brought / "chair.jpg")
+    entry = settled(page, "garment", "Mask: chair.jpg")
+    expect(entry.locator(".findings")).to_contain_text("(400, 300)")
+
+
+@DESKTOP
 def test_of_a_chair_the_page_says_what_the_api_says(page: Page, showroom: Showroom) -> None:
     entry = bring(page, "person", showroom.brought / "chair.jpg")
     text = base64.b64encode((showroom.brought / "chair.jpg").read_bytes()).decode()

@@ -36,7 +36,8 @@ async function answer(path, options) {
 function form(fields) {
   const body = new FormData();
   for (const [name, value] of Object.entries(fields)) {
-    if (value instanceof File || value instanceof Blob) body.append(name, value, value.name ?? name);
+    if (value instanceof File || value instanceof Blob)
+      body.append(name, value, value.name ?? name);
     else if (value !== null && value !== undefined) body.append(name, String(value));
   }
   return body;
@@ -65,6 +66,7 @@ export const explain = (fields) => post("v1/explain", fields);
 /** The bytes behind an address of the server, or behind a data URL. */
 export async function bytes(url) {
   const response = await fetch(url).catch(() => null);
-  if (!response?.ok) throw new Problem({ ...SILENT, message: "The picture cannot be fetched from the server." });
+  if (!response?.ok)
+    throw new Problem({ ...SILENT, message: "The picture cannot be fetched from the server." });
   return response.blob();
 }

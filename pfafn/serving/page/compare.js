@@ -8,7 +8,12 @@ export class Compare {
   #opened = false; // whether the edge has come in once
 
   constructor() {
-    [this.frame, this.before, this.after, this.range] = ["compare", "before", "after", "reveal"].map(find);
+    [this.frame, this.before, this.after, this.range] = [
+      "compare",
+      "before",
+      "after",
+      "reveal",
+    ].map(find);
     this.range.addEventListener("input", () => this.#move(Number(this.range.value)));
     this.frame.addEventListener("pointerdown", (event) => this.#hold(event));
     this.#move(100);
@@ -27,7 +32,10 @@ export class Compare {
       this.after.src = after;
       await this.after.decode().catch(() => null);
     }
-    const { width, height } = size ?? { width: this.after.naturalWidth, height: this.after.naturalHeight };
+    const { width, height } = size ?? {
+      width: this.after.naturalWidth,
+      height: this.after.naturalHeight,
+    };
     this.frame.style.setProperty("--aspect", width && height ? width / height : 0.75);
     this.frame.classList.toggle("ready", ready);
     find("reveal-row").hidden = !ready;
@@ -41,7 +49,10 @@ export class Compare {
 
   #move(at) {
     this.range.value = at;
-    this.range.setAttribute("aria-valuetext", `${Math.round(at)} % photo, ${100 - Math.round(at)} % try-on`);
+    this.range.setAttribute(
+      "aria-valuetext",
+      `${Math.round(at)} % photo, ${100 - Math.round(at)} % try-on`,
+    );
     this.frame.style.setProperty("--at", `${at}%`);
   }
 

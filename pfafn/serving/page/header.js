@@ -40,7 +40,15 @@ export function watchModel(changed) {
 
 function describe({ name, version, size, device, trouble }) {
   const [height, width] = size ?? [];
-  return [name, `version ${version}`, size && `${width} × ${height}`, device, trouble && "a newer one cannot be used"].filter(Boolean).join(" · ");
+  return [
+    name,
+    `version ${version}`,
+    size && `${width} × ${height}`,
+    device,
+    trouble && "a newer one cannot be used",
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /** The switch between light and dark; until it is used, the system decides. */

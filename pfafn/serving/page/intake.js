@@ -1,30 +1,35 @@
 /* Ways in for photos: a file, a drop, the clipboard, a camera. */
 
-import { announce, find, icon, make, problemText } from "./dom.js";
+import { announce, button, fileField, find, problemText } from "./dom.js";
 
 const FILES = "image/*,.heic,.heif,.avif";
 const BY_TOUCH = "(hover: none) and (pointer: coarse)"; // a phone, whose own camera takes the photo
 
 /** Give a panel its buttons and let files be dropped on it; taken(files) is called with what came. */
 export function open(panel, { word, several }, taken) {
-  const input = (extra) => make("input", { type: "file", accept: FILES, class: "unseen", tabindex: "-1", "aria-hidden": "true", ...extra });
-  const files = input({ multiple: several });
-  const snapped = input({ accept: "image/*", capture: "environment" });
-  for (const field of [files, snapped]) {
-    field.addEventListener("change", () => {
-      taken([...field.files]);
-      field.value = ""; // the same file may be chosen again
-    });
-  }
-  const button = (sign, text, label, act) => {
-    const made = make("button", { type: "button", class: "quiet", "aria-label": label }, icon(sign), make("span", { text }));
-    made.addEventListener("click", act);
-    return made;
+  const files = fileField({ accept: FILES, multiple: several }, taken);
+  const snapped = fileField({ accept: "image/*", capture: "environment" }, taken);
+  const phone = matchMedia(BY_TOUCH).matches;
+  const photograph = async () => {
+    if (phone) return snapped.click();
+    const file = await camera(word);
+    return file && taken([file]);
   };
-  const photograph = () => (hasCamera() && !matchMedia(BY_TOUCH).matches ? camera(word).then((file) => file && taken([file])) : snapped.click());
-  const buttons = [button("file", "File", `Choose a file: ${word}`, () => files.click())];
-  if (hasCamera() || matchMedia(BY_TOUCH).matches) buttons.push(button("camera", "Camera", `Photograph: ${word}`, photograph));
-  panel.querySelector(".sources").append(...buttons, files, snapped);
+  const sources = panel.querySelector(".sources");
+  sources.append(
+    button({
+      sign: "file",
+      text: "File",
+      label: `Choose a file: ${word}`,
+      act: () => files.click(),
+    }),
+  );
+  if (phone || navigator.mediaDevices?.getUserMedia) {
+    sources.append(
+      button({ sign: "camera", text: "Camera", label: `Photograph: ${word}`, act: photograph }),
+    );
+  }
+  sources.append(files, snapped);
   droppable(panel, taken);
 }
 
@@ -57,35 +62,48 @@ function droppable(area, taken) {
   });
 }
 
-const hasCamera = () => Boolean(navigator.mediaDevices?.getUserMedia);
-
 const REFUSED = {
-  NotAllowedError: ["The browser was not allowed to use the camera.", "Allow it beside the address, or choose a file."],
+  NotAllowedError: [
+    "The browser was not allowed to use the camera.",
+    "Allow it beside the address, or choose a file.",
+  ],
   NotFoundError: ["This machine has no camera.", "Choose a file."],
 };
 
 /** A photo from the machine's camera; null if there came none. */
 async function camera(word) {
-  const [dialog, video, problem, take] = ["camera-dialog", "camera-video", "camera-problem", "camera-take"].map(find);
+  const [dialog, video, problem, take] = [
+    "camera-dialog",
+    "camera-video",
+    "camera-problem",
+    "camera-take",
+  ].map(find);
   find("camera-title").textContent = `Photograph: ${word}`;
   problem.hidden = true;
   take.disabled = true;
   dialog.showModal();
   let stream = null;
-  navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } }).then(
-    (opened) => {
-      stream = opened;
-      if (!dialog.open) return stop(stream);
-      video.onloadeddata = () => { take.disabled = false; };
-      video.srcObject = stream;
-      return null;
-    },
-    (error) => {
-      const [message, remedy] = REFUSED[error.name] ?? ["The camera cannot be used.", "Choose a file."];
-      problem.replaceChildren(...problemText({ message, remedy }));
-      problem.hidden = false;
-    },
-  );
+  navigator.mediaDevices
+    .getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } })
+    .then(
+      (opened) => {
+        stream = opened;
+        if (!dialog.open) return stop(stream);
+        video.onloadeddata = () => {
+          take.disabled = false;
+        };
+        video.srcObject = stream;
+        return null;
+      },
+      (error) => {
+        const [message, remedy] = REFUSED[error.name] ?? [
+          "The camera cannot be used.",
+          "Choose a file.",
+        ];
+        problem.replaceChildren(...problemText({ message, remedy }));
+        problem.hidden = false;
+      },
+    );
   const file = await new Promise((resolve) => {
     take.onclick = () => resolve(still(video));
     find("camera-cancel").onclick = () => resolve(null);
@@ -103,5 +121,6 @@ async function still(video) {
   const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
   canvas.getContext("2d").drawImage(video, 0, 0);
   const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
-  return new File([blob], `photo-${new Date().toTimeString().slice(0, 8).replaceAll(":", "")}.jpg`, { type: blob.type });
+  const time = new Date().toTimeString().slice(0, 8).replaceAll(":", "");
+  return new File([blob], `photo-${time}.jpg`, { type: blob.type });
 }

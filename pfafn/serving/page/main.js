@@ -17,12 +17,16 @@ let chosen = null; // the try-on that somebody picked; else the latest wish is s
 const persons = new Panel("person", { several: false, word: "a person" }, wish);
 const garments = new Panel("garment", { several: true, word: "a garment" }, wish);
 const tryOns = new TryOns(told);
-const stage = new Stage({ explain: (tryOn) => tryOns.explain(tryOn), again: (tryOn) => pick(tryOns.again(tryOn)) });
+const stage = new Stage({
+  explain: (tryOn) => tryOns.explain(tryOn),
+  again: (tryOn) => pick(tryOns.again(tryOn)),
+});
 const strip = new Shelf(find("strip"), pick);
 const visit = new Shelf(find("history"), pick);
 
 /** Try what is chosen and usable. */
 function wish() {
+  if (persons.photos[0]?.status === "checking") return draw(); // until then what is shown stays
   const before = tryOns.wished;
   const [person] = persons.photos.filter((photo) => photo.usable);
   const category = document.querySelector("input[name=category]:checked").value;
@@ -30,7 +34,9 @@ function wish() {
   const fresh = tryOns.wished.filter((tryOn) => !before.includes(tryOn));
   if (fresh.length) {
     // Another person: the same garment stays in view. Another garment: that one comes into view.
-    chosen = fresh.find((tryOn) => tryOn.garment === chosen?.garment) ?? (before.length ? fresh.at(-1) : fresh[0]);
+    chosen =
+      fresh.find((tryOn) => tryOn.garment === chosen?.garment) ??
+      (before.length ? fresh.at(-1) : fresh[0]);
     reveal();
   } else if (!tryOns.wished.includes(chosen)) chosen = tryOns.wished.at(-1) ?? null;
   draw();
@@ -43,7 +49,8 @@ function pick(tryOn) {
 
 /** A try-on has changed. */
 function told(tryOn) {
-  if (tryOn.status === "done") announce(`${tryOn.title}: done in ${(tryOn.milliseconds.total / 1000).toFixed(1)} seconds.`);
+  if (tryOn.status === "done")
+    announce(`${tryOn.title}: done in ${(tryOn.milliseconds.total / 1000).toFixed(1)} seconds.`);
   draw();
 }
 
@@ -63,17 +70,21 @@ function draw() {
 function invitation() {
   const [person] = persons.photos;
   const all = [...persons.photos, ...garments.photos];
-  if (all.some((photo) => photo.status === "checking")) return ["Looking at the photo", "The try-on begins by itself when it can be used."];
+  if (all.some((photo) => photo.status === "checking"))
+    return ["Looking at the photo", "The try-on begins by itself when it can be used."];
   const refused = all.filter((photo) => photo.status === "refused");
-  if (refused.length && (person?.status === "refused" || refused.length === garments.photos.length)) return [`${refused[0].name} cannot be used`, refused[0].reason];
+  const none = person?.status === "refused" || refused.length === garments.photos.length;
+  if (refused.length && none) return [`${refused[0].name} cannot be used`, refused[0].reason];
   if (person) return ["Now a garment", "One or several; each is tried on by itself."];
   if (garments.photos.length) return ["Now a person", "The try-on begins by itself."];
-  return ["One person, one garment", galleryProblem ?? (offered ? "Two clicks: a picture of each on this page. The try-on begins by itself." : "Choose a photo of each. The try-on begins by itself.")];
+  const start = offered ? "Two clicks: a picture of each on this page." : "Choose a photo of each.";
+  return ["One person, one garment", galleryProblem ?? `${start} The try-on begins by itself.`];
 }
 
 /** On a narrow page the try-on lies below the choices: bring it into view. */
 function reveal() {
-  if (matchMedia("(max-width: 56rem)").matches) requestAnimationFrame(() => find("stage").scrollIntoView({ behavior: "smooth" }));
+  if (matchMedia("(max-width: 56rem)").matches)
+    requestAnimationFrame(() => find("stage").scrollIntoView({ behavior: "smooth" }));
 }
 
 /** Photos that came in beside the panels: the first is the person, if there is none. */
@@ -89,7 +100,9 @@ function elsewhere(files) {
 
 switchTheme();
 openPage(elsewhere);
-document.querySelectorAll("input[name=category]").forEach((input) => input.addEventListener("change", wish));
+document
+  .querySelectorAll("input[name=category]")
+  .forEach((input) => input.addEventListener("change", wish));
 watchModel((now) => {
   version = now;
   draw();

@@ -1,7 +1,7 @@
 /* One side of the choice, the person or the garments: its gallery, and what is chosen with verdicts. */
 
 import * as api from "./api.js";
-import { announce, find, findingLines, icon, make } from "./dom.js";
+import { announce, arrange, button, fileField, find, findingLines, icon, make } from "./dom.js";
 import * as intake from "./intake.js";
 import { Photo, WORDS } from "./photo.js";
 
@@ -16,7 +16,9 @@ export class Panel {
   /** kind: person or garment; changed() is called whenever what is chosen or known of it changes. */
   constructor(kind, { several, word }, changed) {
     Object.assign(this, { kind, several, changed, element: find(`${kind}-panel`) });
-    [this.list, this.gallery] = [".chosen", ".gallery"].map((part) => this.element.querySelector(part));
+    [this.list, this.gallery] = [".chosen", ".gallery"].map((part) =>
+      this.element.querySelector(part),
+    );
     this.invitation = this.element.querySelector(".invitation");
     this.gallery.dataset.kind = kind;
     this.gallery.addEventListener("keydown", (event) => this.#walk(event));
@@ -27,21 +29,33 @@ export class Panel {
   take(files) {
     const room = this.several ? MOST - this.photos.length : 1;
     const left = files.slice(room);
-    for (const file of files.slice(0, Math.max(room, 0))) this.#add(new Photo(this.kind, file, file.name));
-    if (left.length) announce(`${this.several ? `At most ${MOST} garments` : "One person"} at a time: ${left.length} left out.`);
+    for (const file of files.slice(0, Math.max(room, 0)))
+      this.#add(new Photo(this.kind, file, file.name));
+    if (left.length)
+      announce(
+        `${this.several ? `At most ${MOST} garments` : "One person"} at a time: ${left.length} left out.`,
+      );
   }
 
   /** Fill the gallery: a list of {name, url, thumb}. */
   offer(items) {
     if (items.length) this.invitation.textContent = this.invitation.dataset.gallery;
-    this.gallery.replaceChildren(...items.map((item, index) => {
-      const image = make("img", { src: item.thumb, alt: "", loading: "lazy", decoding: "async" });
-      const label = `${this.kind === "person" ? "Person" : "Garment"} ${item.name}`;
-      const tile = make("button", { type: "button", "aria-pressed": "false", "aria-label": label, title: item.name, tabindex: index ? "-1" : "0" }, image);
-      tile.addEventListener("click", () => this.#toggle(item));
-      this.#tiles.set(item.url, tile);
-      return tile;
-    }));
+    this.gallery.replaceChildren(
+      ...items.map((item, index) => {
+        const image = make("img", { src: item.thumb, alt: "", loading: "lazy", decoding: "async" });
+        const label = `${this.kind === "person" ? "Person" : "Garment"} ${item.name}`;
+        const marks = {
+          class: "",
+          title: item.name,
+          "aria-pressed": "false",
+          tabindex: index ? "-1" : "0",
+        };
+        const tile = button({ label, act: () => this.#toggle(item), ...marks });
+        tile.append(image);
+        this.#tiles.set(item.url, tile);
+        return tile;
+      }),
+    );
   }
 
   #toggle(item) {
@@ -54,7 +68,11 @@ export class Panel {
       announce(`At most ${MOST} garments at a time: remove one first.`);
       return;
     }
-    if (!this.#taken.has(item.url)) this.#taken.set(item.url, new Photo(this.kind, api.bytes(item.url), item.name, { origin: item.url }));
+    if (!this.#taken.has(item.url))
+      this.#taken.set(
+        item.url,
+        new Photo(this.kind, api.bytes(item.url), item.name, { origin: item.url }),
+      );
     this.#add(this.#taken.get(item.url));
   }
 
@@ -74,7 +92,8 @@ export class Panel {
   }
 
   remove(photo) {
-    const next = this.#faces.get(photo)?.nextElementSibling ?? this.#faces.get(photo)?.previousElementSibling;
+    const next =
+      this.#faces.get(photo)?.nextElementSibling ?? this.#faces.get(photo)?.previousElementSibling;
     const held = this.#faces.get(photo)?.contains(document.activeElement);
     this.photos = this.photos.filter((other) => other !== photo);
     this.#draw();
@@ -87,57 +106,81 @@ export class Panel {
       this.#faces.set(photo, face);
       if (face.dataset.told !== photo.status) this.#fill(face, photo);
     }
-    for (const photo of this.#faces.keys()) if (!this.photos.includes(photo)) this.#faces.delete(photo);
+    for (const photo of this.#faces.keys())
+      if (!this.photos.includes(photo)) this.#faces.delete(photo);
     const wanted = this.photos.map((photo) => this.#faces.get(photo));
-    for (const face of [...this.list.children]) if (!wanted.includes(face)) face.remove();
-    wanted.forEach((face, place) => this.list.children[place] !== face && this.list.insertBefore(face, this.list.children[place] ?? null));
+    arrange(this.list, wanted);
     const origins = new Set(this.photos.map((photo) => photo.origin));
-    for (const [url, tile] of this.#tiles) tile.setAttribute("aria-pressed", String(origins.has(url)));
+    for (const [url, tile] of this.#tiles)
+      tile.setAttribute("aria-pressed", String(origins.has(url)));
     this.invitation.hidden = this.photos.length > 0;
     this.changed();
   }
 
   #fill(face, photo) {
     const shown = photo.url && photo.status !== "checking" && photo.status !== "refused";
-    const picture = shown ? make("img", { src: photo.url, alt: "" }) : icon(this.kind === "person" ? "person" : "hanger");
+    const picture = shown
+      ? make("img", { src: photo.url, alt: "" })
+      : icon(this.kind === "person" ? "person" : "hanger");
     const busy = photo.status === "checking";
-    const sign = busy ? make("span", { class: "spinner", "aria-hidden": "true" }) : icon(photo.status);
-    const drop = make("button", { type: "button", class: "quiet drop", "aria-label": `Remove ${photo.name}` }, icon("close"));
-    drop.addEventListener("click", () => this.remove(photo));
+    const sign = busy
+      ? make("span", { class: "spinner", "aria-hidden": "true" })
+      : icon(photo.status);
+    const label = `Remove ${photo.name}`;
+    const drop = button({
+      sign: "close",
+      label,
+      class: "quiet drop",
+      act: () => this.remove(photo),
+    });
     face.dataset.told = photo.status;
     face.className = `choice ${photo.status}`;
     face.replaceChildren(
       make("div", { class: "face" }, picture),
-      make("div", {},
+      make(
+        "div",
+        {},
         make("p", { class: "name", text: photo.name }),
-        make("p", { class: `verdict ${photo.status}` }, sign, make("span", { text: WORDS[photo.status] })),
+        make(
+          "p",
+          { class: `verdict ${photo.status}` },
+          sign,
+          make("span", { text: WORDS[photo.status] }),
+        ),
         make("ul", { class: "findings" }, ...findingLines(photo.findings)),
         photo.transient ? this.#again(photo) : null,
-        this.kind === "garment" && !photo.origin && !busy ? this.#masking(photo) : null),
+        this.kind === "garment" && !photo.origin && !busy ? this.#masking(photo) : null,
+      ),
       drop,
     );
   }
 
   #again(photo) {
-    const button = make("button", { type: "button", class: "quiet", "aria-label": `Look at ${photo.name} again` }, icon("again"), make("span", { text: "Look again" }));
-    button.addEventListener("click", () => this.#replace(photo, {}));
-    return button;
+    const label = `Look at ${photo.name} again`;
+    return button({
+      sign: "again",
+      text: "Look again",
+      label,
+      act: () => this.#replace(photo, {}),
+    });
   }
 
   /** A garment's own mask: a picture that is bright where the garment is. */
   #masking(photo) {
-    const input = make("input", { type: "file", accept: "image/*", class: "unseen", tabindex: "-1", "aria-hidden": "true" });
+    const field = fileField({ accept: "image/*" }, ([mask]) => this.#replace(photo, { mask }));
     const text = photo.mask ? `Mask: ${photo.mask.name}` : "Add a mask";
-    const button = make("button", { type: "button", class: "quiet", "aria-label": `${text} (${photo.name})`, title: "A picture of the same size, bright where the garment is" }, text);
-    button.addEventListener("click", () => input.click());
-    input.addEventListener("change", () => this.#replace(photo, { mask: input.files[0] }));
-    return make("div", {}, button, input);
+    const title = "A picture of the same size, bright where the garment is";
+    const label = `${text} (${photo.name})`;
+    return make("div", {}, button({ text, label, title, act: () => field.click() }), field);
   }
 
   /** Look at a photo anew, in its place. */
   #replace(photo, change) {
     const { origin, mask } = { ...photo, ...change };
-    const fresh = new Photo(this.kind, photo.file ?? api.bytes(origin), photo.name, { origin, mask });
+    const fresh = new Photo(this.kind, photo.file ?? api.bytes(origin), photo.name, {
+      origin,
+      mask,
+    });
     this.photos = this.photos.map((other) => (other === photo ? fresh : other));
     this.#follow(fresh);
   }
@@ -146,7 +189,14 @@ export class Panel {
   #walk(event) {
     const tiles = [...this.gallery.children];
     const here = tiles.indexOf(document.activeElement);
-    const steps = { ArrowRight: here + 1, ArrowDown: here + 1, ArrowLeft: here - 1, ArrowUp: here - 1, Home: 0, End: tiles.length - 1 };
+    const steps = {
+      ArrowRight: here + 1,
+      ArrowDown: here + 1,
+      ArrowLeft: here - 1,
+      ArrowUp: here - 1,
+      Home: 0,
+      End: tiles.length - 1,
+    };
     const next = tiles[steps[event.key]];
     if (here < 0 || !(event.key in steps)) return;
     event.preventDefault();

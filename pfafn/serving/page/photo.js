@@ -10,20 +10,39 @@ const TRANSIENT = ["NoAnswer", "RateLimitExceeded", "Unavailable"]; // reasons t
 const SHRUNK = 4096; // pixels along the longer side of what is shrunk here
 const QUALITY = 0.92;
 
-export const WORDS = { checking: "Looking at it …", good: "Good to use", doubtful: "Usable, with a doubt", refused: "Cannot be used" };
+export const WORDS = {
+  checking: "Looking at it …",
+  good: "Good to use",
+  doubtful: "Usable, with a doubt",
+  refused: "Cannot be used",
+};
 
 let count = 0;
 
 export class Photo {
   /** kind: person or garment. file may be a promise; origin: where in the gallery it is; mask: a file. */
   constructor(kind, file, name, { origin = null, mask = null } = {}) {
-    Object.assign(this, { id: ++count, kind, name, origin, mask, file: null, url: null, size: null, findings: [], status: "checking", transient: false });
+    Object.assign(this, {
+      id: ++count,
+      kind,
+      name,
+      origin,
+      mask,
+      file: null,
+      url: null,
+      size: null,
+      findings: [],
+      status: "checking",
+      transient: false,
+    });
     this.examined = this.examine(file);
   }
 
   /** The name without its ending, as it is in the names of results. */
   get stem() {
-    return this.name.replace(/\.[a-z0-9]{1,5}$/i, "").replace(/[^\p{L}\p{N}._-]+/gu, "-") || this.kind;
+    return (
+      this.name.replace(/\.[a-z0-9]{1,5}$/i, "").replace(/[^\p{L}\p{N}._-]+/gu, "-") || this.kind
+    );
   }
 
   get usable() {
@@ -33,7 +52,10 @@ export class Photo {
   /** Why it cannot be used, and what to do, as sentences. */
   get reason() {
     const [{ text, remedy }] = this.findings.filter((finding) => finding.severity === "refuse");
-    return [text, remedy].filter(Boolean).map((said) => sentence(said).replace(/\.?$/, ".")).join(" ");
+    return [text, remedy]
+      .filter(Boolean)
+      .map((said) => sentence(said).replace(/\.?$/, "."))
+      .join(" ");
   }
 
   /** Look at it here, then let the server do so; never throws. */
@@ -45,7 +67,9 @@ export class Photo {
     } catch (error) {
       const ours = error instanceof api.Problem;
       if (!ours) console.error(error);
-      const { name, message, remedy } = ours ? error : refused("This browser cannot read the picture.", "Save it as a JPEG.");
+      const { name, message, remedy } = ours
+        ? error
+        : refused("This browser cannot read the picture.", "Save it as a JPEG.");
       this.transient = TRANSIENT.includes(name);
       this.findings = [{ severity: "refuse", text: message, remedy }];
     }
@@ -63,9 +87,18 @@ export class Photo {
     const drawable = size && pixels <= MOST_DRAWN;
     if (drawable) this.url = url;
     else URL.revokeObjectURL(url);
-    if (drawable && (this.file.size > MOST_BYTES || pixels > MOST_PIXELS)) return [await this.shrink(size)];
-    if (size && !drawable) throw refused(`${size.width} × ${size.height} pixels are more than the ${MOST_PIXELS / 1e6} million that the server takes, and too many to be shrunk here.`, "Save it smaller.");
-    if (this.file.size > MOST_BYTES) throw refused(`${megabytes(this.file)} MB are more than the server takes, and too much to be shrunk here.`, "Save it smaller, as a JPEG.");
+    if (drawable && (this.file.size > MOST_BYTES || pixels > MOST_PIXELS))
+      return [await this.shrink(size)];
+    if (size && !drawable)
+      throw refused(
+        `${size.width} × ${size.height} pixels are more than the ${MOST_PIXELS / 1e6} million that the server takes, and too many to be shrunk here.`,
+        "Save it smaller.",
+      );
+    if (this.file.size > MOST_BYTES)
+      throw refused(
+        `${megabytes(this.file)} MB are more than the server takes, and too much to be shrunk here.`,
+        "Save it smaller, as a JPEG.",
+      );
     return [];
   }
 
@@ -79,7 +112,10 @@ export class Photo {
     context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     bitmap.close();
     const before = `${width} × ${height} pixels, ${megabytes(this.file)} MB`;
-    this.file = named(await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY }), `${this.stem}.jpg`);
+    this.file = named(
+      await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY }),
+      `${this.stem}.jpg`,
+    );
     const text = `More than the server takes (${before}): it is sent as a JPEG of ${canvas.width} × ${canvas.height} pixels.`;
     return { severity: "note", text, remedy: null };
   }
@@ -87,7 +123,8 @@ export class Photo {
 
 const refused = (message, remedy) => new api.Problem({ name: "ImageLoadError", message, remedy });
 const megabytes = (file) => (file.size / 2 ** 20).toFixed(1);
-const named = (blob, name) => (blob instanceof File && blob.name === name ? blob : new File([blob], name, { type: blob.type }));
+const named = (blob, name) =>
+  blob instanceof File && blob.name === name ? blob : new File([blob], name, { type: blob.type });
 
 /** {width, height} of what an address shows, upright; null if this browser cannot show it. */
 function measured(url) {

@@ -6,7 +6,10 @@ import { find, findingLines, make, problemText } from "./dom.js";
 const PARTS = {
   warped: ["Warped garment", "The garment, bent until it fits this person."],
   mask: ["Mask", "Tinted: what of the try-on is the garment; the rest is drawn around it."],
-  flow: ["Flow", "Where in the garment's picture each pixel lies: the hue is the direction, pale is near; the lines were even squares."],
+  flow: [
+    "Flow",
+    "Where in the garment's picture each pixel lies: the hue is the direction, pale is near; the lines were even squares.",
+  ],
 };
 
 export class Stage {
@@ -41,7 +44,13 @@ export class Stage {
     find("shown").hidden = false;
     find("shown-title").textContent = tryOn.title;
     find("compare").classList.toggle("working", status === "working" || status === "waiting");
-    this.#compare.show({ before: person.url, after: tryOn.url, size: person.size, alt: tryOn.title, photoAlt: person.name });
+    this.#compare.show({
+      before: person.url,
+      after: tryOn.url,
+      size: person.size,
+      alt: tryOn.title,
+      photoAlt: person.name,
+    });
     this.#wait(tryOn);
     find("failure").hidden = status !== "failed";
     find("failure").replaceChildren(...(status === "failed" ? problemText(tryOn.problem) : []));
@@ -50,7 +59,9 @@ export class Stage {
     find("facts").textContent = done ? facts(tryOn, old ? version : null) : "";
     find("save").hidden = find("explain").hidden = !done;
     find("again").hidden = !(old || status === "failed");
-    find("again").querySelector("span").textContent = old ? `Try with version ${number(version)}` : "Try again";
+    find("again").querySelector("span").textContent = old
+      ? `Try with version ${number(version)}`
+      : "Try again";
     if (done) Object.assign(find("save"), { href: tryOn.url, download: tryOn.fileName });
   }
 
@@ -60,7 +71,10 @@ export class Stage {
     find("waiting").hidden = !pending;
     if (!pending) return;
     const tell = () => {
-      const spent = tryOn.began === null ? "waiting for its turn" : `${((performance.now() - tryOn.began) / 1000).toFixed(1)} s`;
+      const spent =
+        tryOn.began === null
+          ? "waiting for its turn"
+          : `${((performance.now() - tryOn.began) / 1000).toFixed(1)} s`;
       find("waiting-text").textContent = `Trying it on … ${spent}`;
     };
     tell();
@@ -82,7 +96,9 @@ export class Stage {
     button.disabled = true;
     try {
       const parts = await this.explain(tryOn);
-      box.replaceChildren(...Object.entries(PARTS).map(([name, words]) => figure(parts[name], words)));
+      box.replaceChildren(
+        ...Object.entries(PARTS).map(([name, words]) => figure(parts[name], words)),
+      );
     } catch (problem) {
       box.replaceChildren(make("p", { class: "failure", role: "alert" }, ...problemText(problem)));
     }
@@ -96,7 +112,12 @@ export class Stage {
 }
 
 function figure(url, [title, text]) {
-  return make("figure", {}, make("img", { src: url, alt: title }), make("figcaption", {}, make("strong", { text: title }), text));
+  return make(
+    "figure",
+    {},
+    make("img", { src: url, alt: title }),
+    make("figcaption", {}, make("strong", { text: title }), text),
+  );
 }
 
 /** NAME/VERSION -> VERSION */
@@ -106,5 +127,11 @@ function facts({ version, milliseconds }, newer) {
   const { total, ...parts } = milliseconds;
   const spent = Object.entries(parts).map(([name, value]) => `${name} ${Math.round(value)}`);
   const time = `${Math.round(total)} ms${spent.length ? ` (${spent.join(", ")})` : ""}`;
-  return [`Made by version ${number(version)}`, newer && `version ${number(newer)} answers now`, time].filter(Boolean).join(" · ");
+  return [
+    `Made by version ${number(version)}`,
+    newer && `version ${number(newer)} answers now`,
+    time,
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }

@@ -10,8 +10,23 @@ let count = 0;
 
 class TryOn {
   constructor(person, garment, category) {
-    Object.assign(this, { id: ++count, person, garment, category, status: "waiting", began: null, url: null });
-    Object.assign(this, { version: null, milliseconds: null, warnings: [], problem: null, parts: null, stop: null });
+    Object.assign(this, {
+      id: ++count,
+      person,
+      garment,
+      category,
+      status: "waiting",
+      began: null,
+      url: null,
+    });
+    Object.assign(this, {
+      version: null,
+      milliseconds: null,
+      warnings: [],
+      problem: null,
+      parts: null,
+      stop: null,
+    });
   }
 
   get title() {
@@ -19,7 +34,12 @@ class TryOn {
   }
 
   get fields() {
-    return { person_image: this.person.file, garment_image: this.garment.file, garment_mask: this.garment.mask, category: this.category };
+    return {
+      person_image: this.person.file,
+      garment_image: this.garment.file,
+      garment_mask: this.garment.mask,
+      category: this.category,
+    };
   }
 
   /** What the result is called when it is saved. */
@@ -47,7 +67,9 @@ export class TryOns {
   wish(person, garments, category) {
     const before = this.wished;
     this.wished = garments.map((garment) => this.#one(person, garment, category));
-    for (const given of before.filter((tryOn) => !this.wished.includes(tryOn) && tryOn.status !== "done")) {
+    for (const given of before.filter(
+      (tryOn) => !this.wished.includes(tryOn) && tryOn.status !== "done",
+    )) {
       this.#known.delete(key(given));
       given.stop?.abort();
     }
@@ -84,12 +106,23 @@ export class TryOns {
   }
 
   async #compute(tryOn) {
-    Object.assign(tryOn, { status: "working", began: performance.now(), stop: new AbortController() });
+    Object.assign(tryOn, {
+      status: "working",
+      began: performance.now(),
+      stop: new AbortController(),
+    });
     this.changed(tryOn);
     try {
-      const answer = await api.tryOn({ ...tryOn.fields, output_format: tryOn.format }, tryOn.stop.signal);
+      const answer = await api.tryOn(
+        { ...tryOn.fields, output_format: tryOn.format },
+        tryOn.stop.signal,
+      );
       tryOn.url = URL.createObjectURL(await api.bytes(answer.output[0]));
-      Object.assign(tryOn, { status: "done", version: answer.model_version, warnings: answer.warnings ?? [] });
+      Object.assign(tryOn, {
+        status: "done",
+        version: answer.model_version,
+        warnings: answer.warnings ?? [],
+      });
       tryOn.milliseconds = answer.milliseconds ?? { total: 1000 * answer.seconds };
       this.#keep(tryOn);
     } catch (error) {
