@@ -13,7 +13,7 @@ from pfafn.estimators import annotation
 from pfafn.estimators.annotation import NoParser, Pictured, estimate, known_parser, known_people
 from pfafn.estimators.parser import PhotoParser
 from pfafn.kit.files import file_hash
-from pfafn.models.parser import Parser
+from pfafn.models.parser import Parsed, Parser
 from pfafn.photos.images import encode_png
 from pfafn.weights import model_file
 from pfafn.weights.content import ModelError
@@ -85,10 +85,21 @@ def test_a_photo_of_any_size_is_parsed_in_its_own_pixels(shape: tuple[int, int])
     np.testing.assert_allclose(seen.keypoints[:, 1], shape[0] / 2, atol=4 / scale)
 
 
-def halves(photo: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Class 4 where it is white, background elsewhere; the joints in the middle."""
-    from pfafn.models.parser import Parsed
+def test_a_joint_that_is_rather_not_to_be_seen_is_missing() -> None:
+    def doubts(photo: torch.Tensor) -> Parsed:
+        parsed = halves(photo)
+        parsed.places[:, :9, -1] = 1.0  # likelier than the place in the middle
+        return parsed
 
+    net = Parser(4)
+    net.forward = doubts
+    seen = PhotoParser(net, SIZE).see(np.zeros((*SIZE, 3), np.uint8))
+    assert not seen.keypoints[:9].any()
+    assert seen.keypoints[9:].all()
+
+
+def halves(photo: torch.Tensor) -> Parsed:
+    """Class 4 where it is white, background elsewhere; the joints in the middle."""
     parsing = torch.zeros(1, 14, H, W)
     parsing[:, 4] = photo[:, 0]
     places = torch.full((1, 18, H // 4 * (W // 4) + 1), -50.0)

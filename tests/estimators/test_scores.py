@@ -48,6 +48,7 @@ def test_a_point_is_found_within_a_tenth_of_the_torso(share: float, found: float
 
 def test_a_point_that_is_not_given_is_not_found_and_one_that_is_not_there_is_invented() -> None:
     points, truth = POINTS.copy(), POINTS.copy()
+    truth[Keypoint.NOSE, :2] = 2  # near where a missing point would be
     points[Keypoint.NOSE] = truth[Keypoint.LEFT_EAR] = 0
     found = scored(points=points, truth=truth)
     assert found.pck([Keypoint.NOSE]) == 0
