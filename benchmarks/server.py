@@ -44,7 +44,7 @@ def post(url: str, content: bytes) -> tuple[int, dict[str, Any]]:
 class Server:
     """`pfafn serve` in a process of its own."""
 
-    def __init__(self, model: Path, *options: str) -> None:
+    def __init__(self, model: str | Path, *options: str) -> None:
         log = tempfile.NamedTemporaryFile("w+", suffix=".log", delete=False)  # noqa: SIM115
         self.log = Path(log.name)
         began = time.monotonic()
@@ -78,7 +78,7 @@ class Server:
 
 
 @contextmanager
-def served(model: Path, *options: str) -> Iterator[Server]:
+def served(model: str | Path, *options: str) -> Iterator[Server]:
     server = Server(model, *options)
     try:
         yield server

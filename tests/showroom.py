@@ -1,21 +1,17 @@
 """`pfafn serve` in a project with two versions of a tiny model, and pictures to try on."""
 
-import socket
 import struct
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.request import urlopen
 
-import clone
 import pytest
 from PIL import Image, ImageDraw
 from retraining import Project
 
+from benchmarks.server import served
 from pfafn import registry
 from pfafn.registry.store import connect
 from pfafn.studio.dataset import synthesise
@@ -43,38 +39,8 @@ def opened(folder: Path) -> Iterator[Showroom]:
             project.retrain(name, quality)
             project.put_networks(*SIZE)
             registry.sync()
-        with served(gallery, folder / "serve.out") as url:
-            yield Showroom(url, brought)
-
-
-@contextmanager
-def served(gallery: Path, log: Path) -> Iterator[str]:
-    """The champion of the working directory on a port of its own: its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    options = ["--port", port, "--gallery", str(gallery), "--watch", "0.5"]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pfafn", "serve", *options],
-            env=clone.environment(), stdout=out, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        clone.eventually(lambda: answers(url) or process.poll() is not None, 60)
-        assert process.poll() is None, log.read_text()
-        yield url
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urlopen(f"{url}v2/health/ready", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
+        with served(registry.CHAMPION, "--gallery", str(gallery)) as server:
+            yield Showroom(f"{server.url}/", brought)
 
 
 def pictures(folder: Path) -> tuple[Path, Path]:
