@@ -73,6 +73,12 @@ class Server:
             return 0, None
 
     @property
+    def working(self) -> float:
+        """Seconds of a core that it has taken."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return times.user + times.system
+
+    @property
     def megabytes(self) -> float:
         return psutil.Process(self.process.pid).memory_info().rss / 2**20
 

@@ -2,7 +2,8 @@
 
     python -m benchmarks.serving [--seconds 60] [--clients 50] [--visitors KIND] [--quick]
 
-Each client asks again as soon as it is answered, over HTTP on this machine. The same server is
+Each client asks again as soon as it is answered, over HTTP on this machine, where it takes of it
+what a client takes; `core s each` is what the server alone takes for a try-on. The same server is
 measured with `--together 1`, each try-on by itself, and as it is. Visitors: `strip`, each tries
 three garments of a shop at once; `shop`, each tries one; `strangers`, no two requests have a photo
 in common. At the end the server is asked to stop in the middle of jobs, and told another model
@@ -47,6 +48,7 @@ class Load(NamedTuple):
     answers: list[Answered]
     seconds: float
     megabytes: tuple[float, float]  # of the server, before and after
+    working: float  # seconds of a core that the server took
 
     def row(self, name: str) -> str:
         good = [answer.seconds for answer in self.answers if answer.code == 200]
@@ -54,14 +56,16 @@ class Load(NamedTuple):
         codes = Counter(answer.code for answer in self.answers)
         others = ", ".join(f"{n} x {code}" for code, n in sorted(codes.items()) if code != 200)
         return (
-            f"| {name} | {len(good) / self.seconds:.2f} | {p50:.2f} | {p95:.2f} | {p99:.2f} "
+            f"| {name} | {len(good) / self.seconds:.2f} "
+            f"| {self.working / max(1, len(good)):.3f} | {p50:.2f} | {p95:.2f} | {p99:.2f} "
             f"| {others or 'none'} | {self.megabytes[0]:.0f} | {self.megabytes[1]:.0f} |"
         )
 
 
 HEADER = (
-    "| server | per second | p50, s | p95 | p99 | other answers | MB before | MB after |\n"
-    "|---|---:|---:|---:|---:|---|---:|---:|"
+    "| server | per second | core s each | p50, s | p95 | p99 | other answers | MB before "
+    "| MB after |\n"
+    "|---|---:|---:|---:|---:|---:|---|---:|---:|"
 )
 
 
@@ -99,13 +103,14 @@ def load(server: Server, clients: int, seconds: float, visitors: str,
                 time.sleep(0.5)
 
     post(f"{server.url}/v1/tryon", body(photo("person", 0, size), photo("garment", 0, size)))
-    before, began = server.megabytes, time.monotonic()
+    before, worked, began = server.megabytes, server.working, time.monotonic()
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return Load(answers, time.monotonic() - began, (before, server.megabytes))
+    return Load(answers, time.monotonic() - began, (before, server.megabytes),
+                server.working - worked)  # fmt: skip
 
 
 def first(server: Server, size: tuple[int, int]) -> str:

@@ -14,6 +14,7 @@ from pfafn.inference import TryOn
 from pfafn.inference.deployed import REGISTERED
 from pfafn.kit.errors import UserError
 from pfafn.kit.heap import weights_apart
+from pfafn.photos.images import Pixels
 from pfafn.studio.pair import drawn_pair
 from pfafn.weights.model_file import ModelError
 
@@ -61,11 +62,16 @@ def load(found: Found) -> Loaded:
     """The model, after it has dressed a drawn person; ModelError if that is no picture."""
     with weights_apart():
         model = TryOn.load(found.file)
-    drawn = drawn_pair(model.size)
-    worn = model.wear(drawn.photo.picture, drawn.garment.picture, drawn.garment.mask)
-    if worn.shape != drawn.photo.picture.shape or np.ptp(worn) == 0:
+    worn = tried(model)
+    if worn.shape != (*model.size, 3) or np.ptp(worn) == 0:
         raise ModelError(f"{found.file}: what it draws of a drawn person is blank")
     return Loaded(model, found, datetime.now(UTC))
+
+
+def tried(model: TryOn) -> Pixels:
+    """What it draws of a drawn person in another garment."""
+    drawn = drawn_pair(model.size)
+    return model.wear(drawn.photo.picture, drawn.garment.picture, drawn.garment.mask)
 
 
 class Champion:
@@ -84,6 +90,10 @@ class Champion:
     def current(self) -> Loaded:
         assert self.loaded, "asked before there is a model"
         return self.loaded
+
+    def warm(self) -> None:
+        """Let the model's work be done once in this thread."""
+        tried(self.current().model)
 
     def renew(self) -> None:
         """Load what the source names, unless it is there; raises what that may raise."""

@@ -98,7 +98,9 @@ class Options(BaseModel):
         True, description="If false, the answer has a link, which holds for some minutes."
     )
     preserve_input_size: bool = Field(
-        True, description="The result has the size and framing of the person's photo."
+        True,
+        description="What the garment does not change stays as it is in the photo, to the pixel. "
+        "If false, all of the photo is drawn anew.",
     )
     seed: int | None = Field(None, description="Accepted and without effect: nothing is random.")
 

@@ -68,7 +68,7 @@ def run(
         loaded = service.loaded()
         shown = f"[{host}]" if ":" in host else host
         tell(f"serving {loaded.label} on {loaded.model.device} at "
-             f"http://{shown}:{listening.getsockname()[1]}, API described at /docs")  # fmt: skip
+             f"http://{shown}:{listening.getsockname()[1]}, API at /docs")  # fmt: skip
         config = uvicorn.Config(app, log_level="warning", lifespan="on", server_header=False,
                                 timeout_graceful_shutdown=GRACE)  # fmt: skip
         Server(config, service, grace).run([listening])
