@@ -53,11 +53,13 @@ def computed(
 ) -> Iterator[tuple[int, Outcome]]:
     """Number and outcome of every pair, each as soon as it is there; one that fails stops none.
 
-    A photo that several pairs hold is encoded once. pose tells a person's keypoints, which frame
-    her as training photos do; without it the network sees the whole photo.
+    A photo that several pairs hold is encoded once, and forgotten after the last of them. pose
+    tells a person's keypoints, which frame her as training photos do; without it the network sees
+    the whole photo.
     """
     model, persons, garments = by.model, {}, {}
     most = DRAWN_AT_ONCE.get(model.device.type, 1)
+    last = {key: n for n, pair in enumerate(pairs) for key in (pair.person_key, pair.garment_key)}
     ready: list[tuple[int, EncodedPerson, EncodedGarment]] = []
     began = time.perf_counter()
     for number, pair in enumerate(pairs):
@@ -75,6 +77,9 @@ def computed(
             for one, images in _drawn(model, pairs, ready):
                 yield one, Done(images, by, time.perf_counter() - began)
             ready, began = [], time.perf_counter()
+            for known in (persons, garments):
+                for key in [key for key in known if last[key] <= number]:
+                    del known[key]
 
 
 def _drawn(

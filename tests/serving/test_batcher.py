@@ -1,6 +1,7 @@
 """What is computed together: every pair as alone, and each photo encoded once."""
 
 import asyncio
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +71,25 @@ def test_a_photo_that_several_hold_is_encoded_once(loaded: Loaded, encoded: list
     assert list(map(id, encoded)) == [
         id(photo) for photo in (PERSONS[0], GARMENTS[0], GARMENTS[1], PERSONS[1])
     ]
+
+
+def test_a_photo_is_forgotten_once_no_later_pair_holds_it(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[Any]] = []
+    real = TryOn.encode_person
+
+    def encode(self: TryOn, *given: Any) -> Any:
+        known = real(self, *given)
+        held.append(weakref.ref(known.image))
+        return known
+
+    monkeypatch.setattr(TryOn, "encode_person", encode)
+    alive = [
+        [ref() is not None for ref in held]
+        for _ in computed(loaded, [pair(0, 0), pair(1, 0), pair(0, 1), pair(2, 0), pair(2, 1)])
+    ]
+    assert alive[3:] == [[False, False, True], [False, False, True]]
 
 
 def test_a_pair_that_cannot_be_used_stops_no_other(loaded: Loaded) -> None:
