@@ -105,7 +105,9 @@ def verb(words: list[str]) -> tuple[str, set[str]]:
             assert word in command.commands, shlex.join(words)
             command = command.commands[word]
             names.append(word)
-    return " ".join(names), {option for param in command.params for option in param.opts}
+    return " ".join(names), {
+        option for param in command.params for option in (*param.opts, *param.secondary_opts)
+    }
 
 
 @each_page
