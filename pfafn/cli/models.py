@@ -156,11 +156,14 @@ def report(
     """Print the evaluation as Markdown: scores, the registry's decision, pictures."""
     from pfafn.evaluation.report import facts, html, markdown
     from pfafn.kit.files import write_text
+    from pfafn.params.profiles import made_with
+    from pfafn.registry import record
     from pfafn.registry.stamp import Stamp, decision
 
     root = artifacts.absolute().parent
     decided = decision(Stamp(root, root).read())
     folder = artifacts / "evaluate"
+    params = made_with(record.params_of(root), root)
     if page:
-        return write_text(page, html(folder, facts(folder, decided)))
-    return typer.echo(markdown(folder, decided, link), nl=False)
+        return write_text(page, html(folder, facts(folder, decided) | {"Params": params}))
+    return typer.echo(f"{markdown(folder, decided, link)}\n\nMade with {params}.")

@@ -226,6 +226,15 @@ def read(root: Path) -> Retraining:
     return found
 
 
+def params_of(root: Path) -> dict[str, Any]:
+    """All params that root/dvc.lock records, flat; none if there is no such file, or half of it."""
+    try:
+        stages = read(root).stages.values()
+    except RecordError:
+        return {}
+    return {key: value for stage in stages for key, value in stage.params.items()}
+
+
 def of(
     entries: Mapping[str, Any], root: Path, ended: Mapping[str, int] | None = None
 ) -> Retraining:

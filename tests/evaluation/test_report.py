@@ -125,7 +125,16 @@ def test_uploaded_pictures_are_one_link(evaluation):
 
 
 def test_the_verb_prints_it(evaluation):
-    assert done("report", evaluation.parent).stdout == markdown(evaluation, decision(None))
+    said = markdown(evaluation, decision(None))
+    assert done("report", evaluation.parent).stdout == f"{said}\n\nMade with unknown.\n"
+
+
+def test_it_says_with_which_params_all_was_made(evaluation):
+    root = evaluation.parents[1]
+    (root / "params.yaml").write_text("{seed: 7}")
+    stage = {"cmd": "evaluate", "params": {"params.yaml": {"seed": 8}}}
+    (root / "dvc.lock").write_text(json.dumps({"stages": {"evaluate": stage}}) + "\n")
+    assert done("report", evaluation.parent).stdout.endswith("Made with params.yaml, but seed=8.\n")
 
 
 def test_without_an_evaluation_the_stage_to_run_is_named(tmp_path):
