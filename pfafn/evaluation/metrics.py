@@ -61,6 +61,23 @@ METRICS = {
         higher_is_better=False,
         definition="mean distance in pixels between the flow and the true one, where it shows",
     ),
+    "ssim_kept": Metric(
+        title="SSIM, kept",
+        digits=3,
+        definition="SSIM where neither old nor new clothes are, which should stay as it is",
+    ),
+    "psnr_face": Metric(
+        title="Face", unit="dB", digits=1, definition="PSNR of the face, as far as it should stay"
+    ),
+    "psnr_hair": Metric(
+        title="Hair", unit="dB", digits=1, definition="PSNR of the hair, as far as it should stay"
+    ),
+    "psnr_lower": Metric(
+        title="Lower clothes",
+        unit="dB",
+        digits=1,
+        definition="PSNR of trousers and skirts, as far as they should stay",
+    ),
 }
 # What ranks students, as PROTOCOL.METRIC: the first that is known counts.
 DECISIVE = ("unpaired.psnr_clothes", "paired.ssim")

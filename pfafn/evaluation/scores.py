@@ -17,9 +17,13 @@ from torchmetrics.functional.image import (
 
 from pfafn.evaluation.metrics import METRICS
 from pfafn.models.geometry import flow_of
+from pfafn.models.parts import Parsing
 from pfafn.photos.tensors import to_pixels
 
 BEST_PSNR = 100.0  # dB, what equal pictures count: their ratio is infinite
+KEPT = {
+    "psnr_face": Parsing.FACE, "psnr_hair": Parsing.HAIR, "psnr_lower": Parsing.LOWER_CLOTHES,
+}  # fmt: skip
 WARPED = 0.5  # a warped mask shows the garment above this value
 
 
@@ -56,6 +60,7 @@ class Truth(NamedTuple):
     region: Tensor | None = None  # bool [1, H, W]: where old or new clothes are, for psnr_clothes
     flow: Tensor | None = None  # float [2, H, W]: pixels from here to the garment picture
     visible: Tensor | None = None  # bool [1, H, W]: where the flow is known
+    parsing: Tensor | None = None  # uint8 [H, W] of Parsing, of the photo
 
 
 def scores(made: Outcome, truth: Truth) -> dict[str, float]:
@@ -66,6 +71,11 @@ def scores(made: Outcome, truth: Truth) -> dict[str, float]:
         values["psnr"] = psnr(made.image, truth.image)
         if truth.region is not None:
             values["psnr_clothes"] = psnr_within(made.image, truth.image, truth.region)
+            values["ssim_kept"] = ssim_within(made.image, truth.image, ~truth.region)
+        if truth.region is not None and truth.parsing is not None:
+            for name, part in KEPT.items():
+                stays = (truth.parsing == part) & ~truth.region
+                values[name] = psnr_within(made.image, truth.image, stays)
     if made.mask is not None and truth.clothes is not None:
         values["iou"] = iou(made.mask, truth.clothes)
     if made.grid is not None and truth.flow is not None:
@@ -77,6 +87,20 @@ def ssim(image: Tensor, target: Tensor) -> float:
     """Structural similarity of [3, H, W] pictures, 11x11 Gaussian window, up to 1."""
     # Flat areas lose 1e-4 to rounding in float32; float64 would take twenty times as long.
     return float(structural_similarity_index_measure(image[None], target[None], data_range=1.0))
+
+
+def ssim_within(image: Tensor, target: Tensor, region: Tensor) -> float:
+    """ssim() of the windows around the pixels in region bool [1, H, W]; NaN if there are none.
+
+    What lies outside the region counts as right, also where a window sees it.
+    """
+    if not region.any():
+        return math.nan
+    seen = torch.where(region, image, target)
+    _, each = structural_similarity_index_measure(
+        seen[None], target[None], data_range=1.0, return_full_image=True
+    )
+    return float(each[0, :, region[0]].mean())
 
 
 def psnr(image: Tensor, target: Tensor) -> float:

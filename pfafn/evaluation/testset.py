@@ -136,7 +136,10 @@ def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None
     parsed = clothes_mask(batch.annotation.parsing.long(), batch.annotation.category).cpu()
     photos = torch.from_numpy(to_pixels(batch.person)).movedim(-1, 1) / 255
     found: list[Truth | None] = []
-    for item, photo, worn in zip(batch.item.tolist(), photos, parsed, strict=True):
+    parsings = batch.annotation.parsing.cpu()
+    for item, photo, worn, parsing in zip(
+        batch.item.tolist(), photos, parsed, parsings, strict=True
+    ):
         own = test.known(test.pair(item, "paired"))
         if own.visible is not None:
             worn = own.visible
@@ -144,9 +147,11 @@ def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None
         if pair is None:
             found.append(None)
         elif protocol == "paired":
-            found.append(own._replace(image=photo, clothes=worn, region=worn))
+            found.append(own._replace(image=photo, clothes=worn, region=worn, parsing=parsing))
         else:
             other = test.known(pair)
-            region = None if other.visible is None else other.visible | worn
-            found.append(other._replace(clothes=other.visible, region=region))
+            if other.visible is not None:
+                region = other.visible | worn
+                other = other._replace(clothes=other.visible, region=region, parsing=parsing)
+            found.append(other)
     return found

@@ -15,8 +15,10 @@ from pfafn.evaluation.scores import (
     psnr_within,
     scores,
     ssim,
+    ssim_within,
 )
 from pfafn.models.geometry import grid_of
+from pfafn.models.parts import Parsing
 
 H, W = 24, 40
 
@@ -99,8 +101,39 @@ def test_what_is_not_known_is_not_a_number():
     nothing = scores(Outcome(picture()), Truth(None, None, None))
     assert list(nothing) == list(METRICS)
     assert all(math.isnan(value) for value in nothing.values())
-    unwarped = scores(Outcome(picture()), Truth(picture(), region(), region()))
-    assert {name for name, value in unwarped.items() if math.isnan(value)} == {"iou", "epe"}
+    known = {"clothes": region(), "region": region(slice(9))}
+    unwarped = scores(Outcome(picture()), Truth(picture(), **known))
+    assert {name for name, value in unwarped.items() if math.isnan(value)} == {
+        "iou", "epe", "psnr_face", "psnr_hair", "psnr_lower",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("psnr_face", Parsing.FACE),
+        ("psnr_hair", Parsing.HAIR),
+        ("psnr_lower", Parsing.LOWER_CLOTHES),
+    ],
+)
+def test_a_part_is_scored_where_it_should_stay(name: str, part: Parsing) -> None:
+    image, upper = picture() * 0.6, region(slice(9))
+    parsing = torch.where(region(columns=slice(5, 30))[0], int(part), int(Parsing.BACKGROUND))
+    stays = (parsing == part) & ~upper
+    made = Outcome(torch.where(stays, image + 0.1, image + 0.4))
+    truth = Truth(image, region=upper, parsing=parsing.to(torch.uint8))
+    assert scores(made, truth)[name] == pytest.approx(20, abs=1e-4)
+
+
+def test_what_should_stay_is_compared_as_if_the_clothes_were_right() -> None:
+    image, upper = picture(), region(slice(9))
+    wrong_clothes = torch.where(upper, 1 - image, image)
+    assert ssim_within(wrong_clothes, image, ~upper) == pytest.approx(1, abs=1e-6)
+    assert ssim_within(wrong_clothes, image, region()) == pytest.approx(
+        ssim(wrong_clothes, image), abs=0.05
+    )
+    noisy = torch.where(upper, image, (image + 0.3 * picture(1)).clamp(0, 1))
+    assert ssim_within(noisy, image, ~upper) < ssim(noisy, image) < 1
 
 
 def test_a_mask_shows_the_garment_above_a_half_and_is_scored_only_if_the_clothes_are_known():
