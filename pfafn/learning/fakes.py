@@ -21,6 +21,7 @@ from pfafn.kit.progress import Progress
 from pfafn.models.redress import redress
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.params.file import Params
+from pfafn.params.sections import Fakes
 from pfafn.photos.images import pack
 from pfafn.photos.tensors import to_bytes, to_device
 from pfafn.samples.dataset import UnpairedSamples
@@ -88,7 +89,7 @@ class Dresser:
         device = self.device = machine.device()
         tutor, _ = model_file.load(artifacts / "tutor_tryon/model.safetensors", role="tutor")
         tutor = deploy(tutor, device, machine.precision(device))
-        self.dressed = recorded(partial(dressed, tutor, params.fakes.arms_in_front), device)
+        self.dressed = recorded(partial(dressed, tutor, params.fakes), device)
         folders = artifacts / "prepare", artifacts / "annotate"
         self.views = [UnpairedSamples(*folders, k) for k in range(params.fakes.per_person)]
 
@@ -143,16 +144,15 @@ def _dresser(work: BatchWork) -> Dresser:
 
 
 def dressed(
-    tutor: TryOnNet, arms_in_front: bool, batch: UnpairedSample
+    tutor: TryOnNet, how: Fakes, batch: UnpairedSample
 ) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """Scores [B], fakes uint8 [B, H, W, 3] and warped masks uint8 [B, H, W, 1] of a batch.
 
-    batch: on the tutor's device, where all of it stays. arms_in_front: hands and arms that the
-    garment leaves bare stay in front of it.
+    batch: on the tutor's device, where all of it stays.
     """
-    wearer = batch.wearer if arms_in_front else None
+    wearer = batch.wearer if how.arms_in_front else None
     with autocast(batch.person.device):
-        worn = redress(tutor, batch.person, batch.annotation, batch.garment, wearer)
+        worn = redress(tutor, batch.person, batch.annotation, batch.garment, wearer, keep=how.keep)
     return quality(worn), to_bytes(worn.image), to_bytes(worn.warped.mask * 2 - 1)
 
 

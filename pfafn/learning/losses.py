@@ -9,12 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pfafn.kit.joint import joint_divisor
 from pfafn.models.geometry import resize, second_order, total_variation, warp
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Alignment
 
 Terms = dict[str, Tensor]  # scalars by name
 
+SHADE = 1 / 255  # in [-1, 1], half the distance of two 8-bit shades
 EPSILON = 1e-4  # of a logarithm's argument, for masks that are all but 0 or 1
 
 
@@ -75,6 +77,12 @@ def generator_terms(
     )
 
 
+def cross_entropy(said: Tensor, true: Tensor) -> Tensor:
+    """Of shares in [0, 1] that a network says and true ones, pixel by pixel, in float32."""
+    yes, no = said.float() + EPSILON, 1 - said.float() + EPSILON
+    return -(true * yes.log() + (1 - true) * no.log())
+
+
 def misplaced(composition: Tensor, warped: Tensor, clothes: Tensor) -> Tensor:
     """Cross entropy of the composition mask and the clothes' mask where the warped garment is.
 
@@ -82,9 +90,25 @@ def misplaced(composition: Tensor, warped: Tensor, clothes: Tensor) -> Tensor:
     of the mask where something is in front of the garment, such as an arm; there it alone shows
     that at inference. Teaches the generator, not the warp.
     """
-    kept, left = composition.float() + EPSILON, 1 - composition.float() + EPSILON
-    entropy = -(clothes * kept.log() + (1 - clothes) * left.log())
-    return (warped.detach() * entropy).mean()
+    return (warped.detach() * cross_entropy(composition, clothes)).mean()
+
+
+def misjudged(keep: Tensor, true: Tensor, garment: Tensor) -> Tensor:
+    """Cross entropy of the keep mask; all [B, 1, H, W] in [0, 1].
+
+    Three places count alike, however large they are: where the photo stays, what the new garment
+    covers of the rest, and what it does not, such as old sleeves beside short ones. Not in the
+    paper.
+    """
+    entropy = cross_entropy(keep, true)
+    places = (true, (1 - true) * garment, (1 - true) * (1 - garment))
+    means = [(place * entropy).sum() / joint_divisor(place.sum()) for place in places]
+    return torch.stack(means).mean()
+
+
+def unchanged(fake: Tensor, photo: Tensor) -> Tensor:
+    """Where a fake shows the photo: bool [B, 1, H, W] of [B, 3, H, W] in [-1, 1], 8 bits each."""
+    return (fake - photo).abs().amax(dim=1, keepdim=True) < SHADE
 
 
 def reconstruction(image: Tensor, target: Tensor, vgg: VGG19 | None) -> tuple[Tensor, Tensor]:

@@ -59,11 +59,16 @@ class Objective(nn.Module):
         level = torch.arange(1, len(per_level) + 1, device=per_level.device)
         return (level * per_level).sum() + weight.tv * terms.tv.sum(), terms
 
-    def generator_loss(self, worn: Worn, person: Tensor, clothes_mask: Tensor) -> Terms:
-        """Try-on and rendered image against the photo; "generator" is their weighted sum."""
+    def generator_loss(
+        self, worn: Worn, behind: Tensor, person: Tensor, clothes_mask: Tensor
+    ) -> Terms:
+        """Try-on and rendered image against the photo; "generator" is their weighted sum.
+
+        behind [B, 3, H, W]: what shows beside the garment.
+        """
         # In training the garment may only show where the person really wears it.
         mask = worn.mask * clothes_mask
-        image = composite(worn.rendered, worn.warped.garment, mask)
+        image = composite(behind, worn.warped.garment, mask)
         terms = generator_terms(image, worn.rendered, mask, person, self.vgg)
         occlusion = misplaced(worn.composition, worn.warped.mask, clothes_mask)
         weight = self.losses.generator

@@ -5,9 +5,10 @@ from torch import Tensor, nn
 
 from pfafn.learning.collapse import tryon_sign, warp_signs
 from pfafn.learning.distillation import guidance
-from pfafn.learning.losses import Terms, reconstruction
+from pfafn.learning.losses import Terms, misjudged, reconstruction, unchanged
 from pfafn.learning.objective import Objective, rates
-from pfafn.models.representation import Represented, represent
+from pfafn.models.generator import composite
+from pfafn.models.representation import Represented, beside_clothes, represent
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Warped
@@ -33,7 +34,7 @@ def student_recipe(
         return Recipe(objective, schedule, rates(net, schedule), shared, schedule.frozen_epochs)
     if schedule.generator == "tutor":
         inherit_generator(net, tutor)
-    objective = StudentObjective(net, tutor, losses, vgg, schedule.warp_weight)
+    objective = StudentObjective(net, tutor, losses, vgg, schedule.warp_weight, schedule.keep)
     return Recipe(objective, schedule, rates(net, schedule))
 
 
@@ -47,8 +48,11 @@ class StudentObjective(Objective):
         losses: Losses,
         vgg: VGG19 | None,
         warp_weight: float = 1.0,
+        keep: float = 0.0,
     ) -> None:
+        """keep: weight of what it costs to keep too much or too little of the photo."""
         super().__init__(net, losses, vgg, warp_weight)
+        self.keep = keep
         self.tutor = tutor.eval().requires_grad_(False)
 
     def forward(self, batch: StudentSample, late: bool = False) -> Terms:
@@ -62,11 +66,13 @@ class StudentObjective(Objective):
         if self.net.generator is None:
             return self.summed(warp, terms, guided) | signs
         worn = self.net.render(fake.image, warped)
-        generator = self.generator_loss(worn, person, told.clothes_mask)
+        behind, kept = self.behind(worn, batch, told.clothes_mask)
+        generator = self.generator_loss(worn, behind, person, told.clothes_mask)
         skin = self.skin(worn, batch, told.clothes_mask, late)
-        generator["generator"] = generator["generator"] + skin["generator_skin"]
+        added = skin["generator_skin"] + kept.get("generator_keep", 0)
+        generator["generator"] = generator["generator"] + added
         signs |= tryon_sign(worn.image, fake.image, person, told.clothes_mask)
-        return self.summed(warp, terms, guided | generator | skin) | signs
+        return self.summed(warp, terms, guided | generator | skin | kept) | signs
 
     def guided(self, warped: Warped, batch: StudentSample, told: Represented) -> Terms:
         """Guidance of the tutor, which is told the truth about the person and warps the same."""
@@ -76,6 +82,18 @@ class StudentObjective(Objective):
         with torch.no_grad():
             tutor = self.tutor.warp(told.condition, *batch.garment)
         return guidance(weight, warped, tutor, batch.person * told.clothes_mask)
+
+    def behind(self, worn: Worn, batch: StudentSample, clothes: Tensor) -> tuple[Tensor, Terms]:
+        """What shows beside the garment, and what it costs to keep too much or too little."""
+        if worn.keep is None:
+            return worn.behind, {}
+        # The garment that is tried on comes from its own picture, also if it is worn already.
+        true = unchanged(batch.fake.image, batch.person) * beside_clothes(clothes)
+        # As the garment, in training the photo may only show where it should.
+        behind = composite(worn.rendered, batch.fake.image, worn.keep * true)
+        return behind, {
+            "generator_keep": self.keep * misjudged(worn.keep, true, worn.mask.detach())
+        }
 
     def skin(self, worn: Worn, batch: StudentSample, clothes_mask: Tensor, late: bool) -> Terms:
         """Draw the skin that the fake's garment hid and the photo shows."""
@@ -105,10 +123,12 @@ def inherit_generator(student: TryOnNet, tutor: TryOnNet) -> None:
     """Start the student's generator from the tutor's, which already knows how to draw people.
 
     The student's inputs (photo, warped garment, its mask) lie where the tutor has the like (what is
-    kept of the photo, warped garment, its mask); the tutor's last input, the limbs, is left out.
+    kept of the photo, warped garment, its mask); the tutor's last input, the limbs, is left out. A
+    tutor does not say what to keep of the photo: there the student starts afresh.
     """
     weights = tutor.generator.state_dict()
     for name, own in student.generator.state_dict().items():
         if own.ndim == 4:
-            weights[name] = weights[name][:, : own.shape[1]]
+            theirs = weights[name][:, : own.shape[1]]
+            weights[name] = torch.cat([theirs, own[len(theirs) :]])
     student.generator.load_state_dict(weights)

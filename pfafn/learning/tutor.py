@@ -32,5 +32,5 @@ class TutorObjective(Objective):
             return self.summed(warp, terms, {}) | signs
         limbs = told.limbs * (1 - told.clothes_mask)
         worn = self.net.render(told.preserved, warped, limbs)
-        generator = self.generator_loss(worn, person, told.clothes_mask)
+        generator = self.generator_loss(worn, worn.behind, person, told.clothes_mask)
         return self.summed(warp, terms, generator) | signs

@@ -15,6 +15,7 @@ class Rendered(NamedTuple):
 
     image: Tensor  # [B, 3, H, W] in [-1, 1]
     mask: Tensor  # [B, 1, H, W] in [0, 1]: how much of the warped garment to keep
+    keep: Tensor | None = None  # [B, 1, H, W] in [0, 1]: how much of the photo, if it says so
 
 
 def stage(first: list[nn.Module], out: int, norm: bool) -> nn.Sequential:
@@ -28,10 +29,11 @@ def stage(first: list[nn.Module], out: int, norm: bool) -> nn.Sequential:
 class Generator(nn.Module):
     """Res-UNet: [B, channels, H, W], H and W multiples of 32 -> Rendered.
 
-    width: channels of the first level; the five levels have width * (1, 2, 4, 8, 8).
+    width: channels of the first level; the five levels have width * (1, 2, 4, 8, 8). keep: it also
+    says what of the photo to keep (not in the paper).
     """
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, keep: bool = False) -> None:
         super().__init__()
         widths = [width * k for k in (1, 2, 4, 8, 8)]
         self.downs = nn.ModuleList(
@@ -45,7 +47,7 @@ class Generator(nn.Module):
             for before, out in zip(doubled, widths[-2::-1], strict=True)
         )
         self.last = nn.Sequential(
-            nn.Upsample(scale_factor=2, mode="nearest"), conv(2 * widths[0], 4)
+            nn.Upsample(scale_factor=2, mode="nearest"), conv(2 * widths[0], 4 + keep)
         )
 
     def forward(self, x: Tensor) -> Rendered:
@@ -56,10 +58,15 @@ class Generator(nn.Module):
         skips.pop()
         for up in self.ups:
             x = torch.cat([skips.pop(), up(x)], dim=1)
-        image, mask = self.last(x).split([3, 1], dim=1)
-        return Rendered(image.tanh(), mask.sigmoid())
+        x = self.last(x)
+        masks = x[:, 3:].sigmoid().split(1, dim=1)  # one or two
+        return Rendered(x[:, :3].tanh(), *masks)
 
 
-def composite(rendered: Tensor, warped: Tensor, mask: Tensor) -> Tensor:
-    """The try-on: the warped garment where mask [B, 1, H, W] says so, the drawing elsewhere."""
-    return warped * mask + rendered * (1 - mask)
+def composite(below: Tensor, above: Tensor, mask: Tensor) -> Tensor:
+    """`above` where mask [B, 1, H, W] in [0, 1] says so, `below` elsewhere; both [B, 3, H, W].
+
+    The try-on is the warped garment above the drawing; if the generator says what to keep, above
+    the photo above the drawing.
+    """
+    return above * mask + below * (1 - mask)

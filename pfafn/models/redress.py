@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pfafn.models.generator import composite
 from pfafn.models.inputs import Annotation, Garment, Wearer
-from pfafn.models.representation import arms_in_front, represent
+from pfafn.models.representation import arms_in_front, beside_clothes, represent
 from pfafn.models.tryon import TryOnNet, Worn
 
 
@@ -16,20 +16,28 @@ def redress(
     annotation: Annotation,
     garment: Garment,
     wearer: Wearer | None = None,
+    *,
+    keep: bool = False,
 ) -> Worn:
     """Put a garment on each person [B, 3, H, W] in [-1, 1]: the fake image (paper section 3.1).
 
     With a wearer of the garment, hands and arms that it leaves bare stay in front of it. Without,
     the garment hides them, as in the paper, and a student that never sees an arm in front of a
-    fake's garment draws none at inference.
+    fake's garment draws none at inference. With keep, what of the photo lies neither under its own
+    clothes nor under the garment is the photo's, to the bit (not in the paper): nobody draws a face
+    as well as it is known.
     """
     told = represent(person, *annotation)
     warped = tutor.warp(told.condition, *garment)
     limbs = told.limbs * (1 - warped.mask)
     if wearer is None:
-        return tutor.render(told.preserved, warped, limbs)
-    front = arms_in_front(annotation.parsing, annotation.body_parts, *wearer).to(limbs)
-    worn = tutor.render(told.preserved, warped, torch.maximum(limbs, told.limbs * front))
-    # As in training, the garment may only show where it is worn.
-    mask = worn.mask * (1 - front)
-    return worn._replace(mask=mask, image=composite(worn.rendered, warped.garment, mask))
+        worn = tutor.render(told.preserved, warped, limbs)
+    else:
+        front = arms_in_front(annotation.parsing, annotation.body_parts, *wearer).to(limbs)
+        worn = tutor.render(told.preserved, warped, torch.maximum(limbs, told.limbs * front))
+        # As in training, the garment may only show where it is worn.
+        worn = worn._replace(mask=worn.mask * (1 - front))
+    if keep:
+        known = beside_clothes(told.clothes_mask)
+        worn = worn._replace(behind=composite(worn.rendered, person, known), keep=known)
+    return worn._replace(image=composite(worn.behind, warped.garment, worn.mask))

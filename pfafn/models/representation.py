@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from pfafn.models.parts import (
@@ -24,6 +25,7 @@ from pfafn.models.parts import (
 POINTS, PARTS = len(Keypoint), len(BodyPart)
 # Of each category, in their order.
 GROUPS = {name: tuple(getattr(REGIONS[c], name) for c in Category) for name in Regions._fields}
+NEAR = 64  # a picture's height by the pixels that are near an edge of a parsing
 POSE_RADIUS = 5  # pixels; half the side of a keypoint's square, at any image size
 
 
@@ -54,6 +56,15 @@ def clothes_mask(parsing: Tensor, category: Tensor) -> Tensor:
     parsing int64 [B, H, W] of Parsing; category int64 [B] of Category.
     """
     return region(parsing, "clothes", category)
+
+
+def beside_clothes(clothes_mask: Tensor) -> Tensor:
+    """Where a person's own clothes are not even near: both [B, 1, H, W] in {0, 1}.
+
+    A parsing's edge is uncertain by some pixels, more in larger pictures.
+    """
+    reach = max(1, clothes_mask.shape[-2] // NEAR)
+    return 1 - F.max_pool2d(clothes_mask, 2 * reach + 1, stride=1, padding=reach)
 
 
 def one_of(ids: Tensor, classes: tuple[int, ...]) -> Tensor:

@@ -20,23 +20,35 @@ class Worn(NamedTuple):
     mask: Tensor  # [B, 1, H, W] in [0, 1], share of the warped garment in the try-on
     warped: Warped
     composition: Tensor  # [B, 1, H, W] in [0, 1], the generator's part in the mask
+    behind: Tensor  # [B, 3, H, W] in [-1, 1], what shows beside the garment
+    keep: Tensor | None  # [B, 1, H, W] in [0, 1], share of the photo in that; None: all is rendered
 
 
 class TryOnNet(nn.Module):
     """Warp network and generator of a tutor (parser-based) or student (parser-free).
 
     channels, fpn: widths of the warp network; generator: width of the generator. generator=None
-    makes a warp network alone.
+    makes a warp network alone. keep: the generator also says what of the photo stays as it is; not
+    in the paper, and only for a student, as a tutor is told.
     """
 
-    def __init__(self, role: str, channels: list[int], fpn: int, generator: int | None) -> None:
+    def __init__(
+        self,
+        role: str,
+        channels: list[int],
+        fpn: int,
+        generator: int | None,
+        keep: bool = False,
+    ) -> None:
         super().__init__()
         if role not in CONDITION:
             raise ValueError(f"role must be one of {sorted(CONDITION)}, got {role!r}")
         self.architecture = dict(role=role, channels=list(channels), fpn=fpn, generator=generator)
+        if keep:
+            self.architecture["keep"] = True
         self.role = role
         self.warp = WarpNet(CONDITION[role], channels, fpn)
-        self.generator = Generator(GENERATOR[role], generator) if generator else None
+        self.generator = Generator(GENERATOR[role], generator, keep) if generator else None
 
     def render(self, shown: Tensor, warped: Warped, *extra: Tensor) -> Worn:
         """Draw the try-on. shown [B, 3, H, W]: what of the person the generator may look at.
@@ -45,8 +57,11 @@ class TryOnNet(nn.Module):
         """
         rendered = self.generator(torch.cat([shown, warped.garment, warped.mask, *extra], dim=1))
         mask = rendered.mask * warped.mask
-        image = composite(rendered.image, warped.garment, mask)
-        return Worn(image, rendered.image, mask, warped, rendered.mask)
+        behind = rendered.image
+        if rendered.keep is not None:
+            behind = composite(behind, shown, rendered.keep)
+        image = composite(behind, warped.garment, mask)
+        return Worn(image, rendered.image, mask, warped, rendered.mask, behind, rendered.keep)
 
     def wear(self, person: Tensor, garment: Tensor, mask: Tensor) -> Worn:
         """The student's try-on: person, garment [B, 3, H, W] in [-1, 1]; mask [B, 1, H, W] {0, 1}.

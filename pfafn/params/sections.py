@@ -222,6 +222,7 @@ class StudentTryOnStage(TryOnStage):
 
     generator: Literal["fresh", "tutor"]  # what it starts from; fresh in the paper
     photos: Fraction  # of samples: the person's own photo stands for the fake; paper: 0
+    keep: NonNegativeFloat  # weight of telling what of the photo stays; paper: 0, it is not told
 
 
 class Fakes(Section):
@@ -231,6 +232,7 @@ class Fakes(Section):
     batch: PositiveInt
     min_area: Fraction  # warped mask area / image area below which a fake is rejected
     arms_in_front: bool  # keep hands and arms that the garment leaves bare; paper: false
+    keep: bool  # the photo itself shows where neither old nor new clothes are; paper: false
     min_agreement: Fraction  # least share of the warped garment that the fake really shows
 
 

@@ -22,7 +22,7 @@ PARAMS = (*COMMON, "model", "losses", STAGE)
 def recipe(params: Params, artifacts: Path) -> Recipe:
     tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
     warp = load_model(params, artifacts, "student_warp", "student")
-    net = new_network(params, "student", STAGE, warp)
+    net = new_network(params, "student", STAGE, warp, keep=params.student_tryon.keep > 0)
     return student_recipe(net, tutor, params.losses, perceptual(params), params.student_tryon)
 
 

@@ -56,6 +56,7 @@ def load(
     weights = read_weights(path)
     check_content(path, card, weights)
     with torch.device("meta"):  # weights of its own would be drawn only to be replaced
-        net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
+        widths = card["channels"], card["fpn"], card["generator"]
+        net = TryOnNet(card["role"], *widths, card.get("keep", False))
     load_strictly(net, weights, path)
     return net.eval(), card

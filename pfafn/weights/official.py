@@ -94,6 +94,11 @@ def export_official(net: TryOnNet) -> tuple[dict[str, Tensor], dict[str, Tensor]
     """The two official state dicts (warp, generator), names and order as published."""
     if net.generator is None:
         raise ModelError("a warp network alone has no official form; export a try-on model")
+    if net.architecture.get("keep"):
+        raise ModelError(
+            "a student that says what of the photo to keep has no official form; train one with "
+            "student_tryon.keep = 0"
+        )
     flip = tuple((ours, theirs) for theirs, ours in WARP_NAMES)
     warp = {rename(key, flip): tensor for key, tensor in net.warp.state_dict().items()}
     flip = tuple((ours, theirs) for theirs, ours in generator_names())

@@ -61,6 +61,22 @@ def test_the_composition_mask_chooses_between_garment_and_drawing() -> None:
     torch.testing.assert_close(composite(drawn, garment, half), torch.full((1, 3, 2, 2), 0.25))
 
 
+def test_a_student_that_keeps_shows_the_photo_beside_the_garment_where_it_says_so() -> None:
+    torch.manual_seed(0)
+    net = TryOnNet("student", **TINY, keep=True).eval()
+    person, garment = torch.rand(2, 1, 3, 64, 96) * 2 - 1
+    worn = net.wear(person, garment, torch.ones(1, 1, 64, 96))
+    keep, mask = worn.keep, worn.mask
+    assert 0 < keep.min() < keep.max() < 1
+    beside = keep * person + (1 - keep) * worn.rendered
+    torch.testing.assert_close(worn.image, mask * worn.warped.garment + (1 - mask) * beside)
+
+
+def test_keeping_is_no_part_of_the_published_network() -> None:
+    assert tiny().architecture.keys() == {"role", "channels", "fpn", "generator"}
+    assert tiny().wear(*torch.zeros(2, 1, 3, 64, 64), torch.zeros(1, 1, 64, 64)).keep is None
+
+
 def test_a_tutor_cannot_dress_without_parsing() -> None:
     with pytest.raises(ValueError, match="needs parsing and pose"):
         tiny("tutor").wear(*torch.zeros(2, 1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
@@ -98,6 +114,13 @@ def test_a_loaded_model_is_its_own_and_drawing_its_first_weights_is_spared(tmp_p
     for name, value in tiny().state_dict().items():
         assert torch.equal(value, loaded.state_dict()[name]), name
     assert all(p.requires_grad and not p.is_meta for p in loaded.parameters())
+
+
+def test_that_a_model_keeps_is_written_into_its_file(tmp_path: Path) -> None:
+    model_file.save(TryOnNet("student", **TINY, keep=True), tmp_path / "m", {})
+    loaded, card = model_file.load(tmp_path / "m")
+    assert card["keep"]
+    assert loaded.generator.last[-1].out_channels == 5
 
 
 def test_equal_models_are_equal_bytes(tmp_path: Path) -> None:

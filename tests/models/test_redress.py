@@ -20,11 +20,11 @@ def posed() -> Annotation:
     return collated(2).annotation._replace(parsing=parsing, body_parts=body_parts)
 
 
-def dressed(wearer: Wearer | None = None) -> Worn:
+def dressed(wearer: Wearer | None = None, *, keep: bool = False) -> Worn:
     torch.manual_seed(0)
     batch, tutor = collated(2), TryOnNet("tutor", **TINY, generator=4).eval()
     other = Garment(batch.garment.image.flip(0), torch.ones(2, 1, H, W))
-    return redress(tutor, batch.person, posed(), other, wearer)
+    return redress(tutor, batch.person, posed(), other, wearer, keep=keep)
 
 
 def test_a_bare_arm_is_drawn_in_front_of_the_garment() -> None:
@@ -40,3 +40,17 @@ def test_under_a_long_sleeve_or_by_the_papers_rule_no_forearm_is_in_front() -> N
     sleeved = Wearer(torch.full_like(parsing, Parsing.UPPER_CLOTHES), body_parts)
     torch.testing.assert_close(dressed(sleeved), dressed(), atol=0, rtol=0)
     assert dressed().mask[..., *ARM].any()
+
+
+def test_what_is_neither_under_old_nor_under_new_clothes_is_the_photos_to_the_bit() -> None:
+    photo, arm = collated(2).person, (..., *ARM)
+    inner = (..., slice(22, 28), slice(32, 58))  # no pixel of which is near the clothes
+    kept = dressed(Wearer(*posed()[:2]), keep=True)
+    torch.testing.assert_close(kept.image[inner], photo[inner], atol=0, rtol=0)
+    assert not torch.equal(kept.image[arm], photo[arm]), "an edge of a parsing is not trusted"
+
+
+def test_what_was_under_the_old_clothes_is_not_the_photos() -> None:
+    kept, drawn = (dressed(Wearer(*posed()[:2]), keep=keep) for keep in (True, False))
+    clothes = (..., slice(0, 18), slice(None))
+    torch.testing.assert_close(kept.image[clothes], drawn.image[clothes], atol=0, rtol=0)

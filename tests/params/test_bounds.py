@@ -35,7 +35,7 @@ BOUNDS = [
     (keys("l1 vgg mask second_order tv", "losses.warp"), 0, -0.01, 999.0, None),
     (keys("l1 vgg mask occlusion", "losses.generator"), 0, -0.01, 999.0, None),
     (keys("skin_l1 skin_vgg skin_late", "losses.generator"), 0, -0.01, 999.0, None),
-    (keys("features flow", "losses.distillation"), 0, -0.01, 999.0, None),
+    (["student_tryon.keep", *keys("features flow", "losses.distillation")], 0, -0.01, 999.0, None),
     (["register.margin", *keys("warp_weight", *TRAININGS[1::2])], 0, -0.01, 999.0, None),
     (keys("lr", *TRAININGS[::2]), 1e-9, 0, 1.0, None),
     (keys("lr_warp lr_generator", *TRAININGS[1::2]), 1e-9, 0, 1.0, None),
@@ -89,6 +89,7 @@ def test_every_number_has_its_bounds_here() -> None:
         ("annotate.source", "guess"),
         ("student_tryon.generator", "paper"),
         ("fakes.arms_in_front", "perhaps"),
+        ("fakes.keep", "most"),
         ("losses.warp.vgg19", 1.0),
     ],
 )

@@ -188,6 +188,16 @@ def test_a_student_may_begin_with_the_generator_of_the_tutor_but_for_its_limbs()
         torch.testing.assert_close(getattr(drawn, name), getattr(expected, name))
 
 
+def test_what_to_keep_is_nothing_that_a_tutor_could_tell_a_student() -> None:
+    torch.manual_seed(0)
+    tutor = TryOnNet("tutor", **TINY, generator=4).eval()
+    student = TryOnNet("student", **TINY, generator=4, keep=True).eval()
+    fresh = student.generator.last[-1].weight[4:].clone()
+    inherit_generator(student, tutor)
+    assert torch.equal(student.generator.last[-1].weight[4:], fresh)
+    assert torch.equal(student.generator.last[-1].weight[:4], tutor.generator.last[-1].weight)
+
+
 @pytest.mark.parametrize("mode", ["none", "fixed", "adjustable"])
 def test_the_distillation_switch(mode: str) -> None:
     torch.manual_seed(0)

@@ -210,6 +210,11 @@ def test_a_warp_network_alone_has_no_official_form() -> None:
         export_official(net)
 
 
+def test_a_student_that_keeps_has_no_official_form_and_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match="train one with student_tryon.keep = 0"):
+        export_official(TryOnNet("student", **NARROW, keep=True))
+
+
 def test_a_model_file_is_told_by_its_suffix(checkpoints, tmp_path) -> None:
     with pytest.raises(ModelError, match=r"m.pth: a model file's name ends in .safetensors"):
         import_files(*checkpoints[:2], tmp_path / "m.pth", (64, 96))
