@@ -9,7 +9,7 @@ from pfafn.photos.checks import check_keypoints
 from pfafn.photos.fitting import restore
 from pfafn.photos.framing import Frame, frame, show
 from pfafn.photos.images import Pixels
-from pfafn.photos.pasting import ALL, changed, pasted
+from pfafn.photos.pasting import ALL, changed, new, pasted
 
 
 class Seen(NamedTuple):
@@ -42,14 +42,17 @@ class Seen(NamedTuple):
             return restore(picture, self.size)
         return pasted(self.photo, picture, np.full(picture.shape[:2], ALL, np.uint8), self.frame)
 
-    def worn(self, picture: Pixels, garment: Pixels, preserve: bool | None) -> Pixels:
-        """The photo with a try-on [h, w, 3] of its frame, in which garment [h, w] is 255.
+    def worn(self, picture: Pixels, shares: Pixels, preserve: bool | None) -> Pixels:
+        """The photo with a try-on [h, w, 3] of its frame.
 
-        preserve: True, and of the try-on only what it changed is taken; False, and all of it is;
-        None is False for a photo of the model's size, else True.
+        shares [h, w, 1 or 2]: how much of a pixel is the garment, and, if the network says it, how
+        much of it is not the photo; of 255. preserve: True, and of the try-on only what it changed
+        is taken; False, and all of it is; None is False for a photo of the model's size, else True.
         """
         if preserve is None:
             preserve = self.size != picture.shape[:2]
         if not preserve:
             return self.with_all(picture)
-        return pasted(self.photo, picture, changed(self.shown, picture, garment), self.frame)
+        told = shares.shape[-1] == 2
+        share = new(shares[..., 1]) if told else changed(self.shown, picture, shares[..., 0])
+        return pasted(self.photo, picture, share, self.frame)

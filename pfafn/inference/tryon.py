@@ -171,19 +171,23 @@ class TryOn(DeployedTryOn):
     def draw(
         self, image: Tensor, person: list[PersonLevel], garment: Garment, features: list[Tensor]
     ) -> Tensor:
-        """The try-ons of a batch, uint8 [B, H, W, 4], of what is known of both.
+        """The try-ons of a batch, uint8 [B, H, W, 4 or 5], of what is known of both.
 
-        RGB, and where the garment is seen: 255.
+        RGB; where the garment is seen: 255; if the network says what of the photo stays, how much
+        of a pixel is new.
         """
         with autocast(self.device, self.precision):
             warped = self.net.warp.align(person, features, *garment)
             worn = self.net.render(image, warped)
-            return to_bytes(torch.cat([worn.image, 2 * worn.mask - 1], dim=1))
+            shares = [worn.mask]
+            if worn.keep is not None:
+                shares.append(1 - worn.keep * (1 - worn.mask))
+            return to_bytes(torch.cat([worn.image, 2 * torch.cat(shares, dim=1) - 1], dim=1))
 
     def finished(self, drawn: Tensor, seen: Iterable[Seen], preserve: bool | None) -> list[Pixels]:
         """What `draw` made, each brought back into its photo; preserve as of `try_on`."""
         made = zip(drawn.cpu().numpy(), seen, strict=True)
-        return [each.worn(image[..., :3], image[..., 3], preserve) for image, each in made]
+        return [each.worn(image[..., :3], image[..., 3:], preserve) for image, each in made]
 
 
 def joined(parts: list[tuple]) -> list:

@@ -25,6 +25,7 @@ NOISES = 6.0  # how many times its usual noise a change is
 FAR = 9  # from the garment: what lies there shows the noise
 GROWN = 3  # a change takes one pixel more on each side
 SOFT = 0.7  # of its edge
+HARDLY, RATHER = 26, 128  # of 255: how much of a pixel a network that says it calls new
 TAPER = 4  # how far a frame's edge within the photo reaches
 SOLID = 128
 ALL = 255  # of a pixel is taken
@@ -52,6 +53,19 @@ def changed(before: Pixels, after: Pixels, garment: Pixels) -> Pixels:
     taken = np.isin(pieces, np.unique(pieces[solid]))
     grown = cv2.dilate(np.where(taken, ALL, 0).astype(np.uint8), np.ones((GROWN, GROWN), np.uint8))
     return cv2.GaussianBlur(grown, (0, 0), SOFT)
+
+
+def new(share: Pixels) -> Pixels:
+    """How much of each pixel of a try-on is taken whose network says what is not the photo.
+
+    share, and the result: uint8 [H, W], of 255. Nothing where it hardly says so, and all where it
+    rather does: what it mixes there is the photo at the network's own size.
+    """
+    return (
+        ((share.astype(np.float32) - HARDLY) * (ALL / (RATHER - HARDLY)))
+        .clip(0, ALL)
+        .astype(np.uint8)
+    )
 
 
 def pasted(rgb: Pixels, picture: Pixels, share: Pixels, frame: Frame) -> Pixels:

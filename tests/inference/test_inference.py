@@ -9,6 +9,7 @@ import torch
 
 from pfafn.inference import TryOn, TutorTryOn
 from pfafn.kit.errors import UserError
+from pfafn.models.generator import Rendered
 from pfafn.models.parts import Category
 from pfafn.models.tryon import TryOnNet
 from pfafn.photos.checks import PictureError
@@ -308,6 +309,22 @@ def test_at_the_models_size_the_photo_is_kept_if_asked(model) -> None:
     person = pictures()[0]
     kept = (model.wear(*pictures(), preserve=True) == person).all(axis=-1)
     assert kept.any() and not kept.all()
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.0])
+def test_a_student_that_says_what_stays_is_believed(keep: float) -> None:
+    model = TryOn(network("student", keep=True), SIZE)
+    draws = model.net.generator.forward
+
+    def says(seen: torch.Tensor) -> Rendered:
+        rendered = draws(seen)
+        nowhere = torch.zeros_like(rendered.mask)  # shows the garment
+        return rendered._replace(mask=nowhere, keep=nowhere + keep)
+
+    model.net.generator.forward = says
+    person = photoset.person(1, (300, 450))
+    worn = model.wear(person, *pictures()[1:])
+    assert (worn == person).all(axis=-1).mean() == pytest.approx(keep, abs=0.05)
 
 
 def test_a_pose_shows_the_network_a_small_person_in_a_large_photo_near(model) -> None:

@@ -13,7 +13,7 @@ from pfafn.photos.colours import srgb_profile
 from pfafn.photos.entrance import PersonPhoto
 from pfafn.photos.framing import Frame
 from pfafn.photos.images import decode_rgb, encode_png
-from pfafn.photos.pasting import STRIP, TAPER, changed, encoded, pasted
+from pfafn.photos.pasting import STRIP, TAPER, changed, encoded, new, pasted
 
 H, W = SIZE = (96, 64)
 GARMENT = np.zeros(SIZE, np.uint8)
@@ -51,6 +51,13 @@ def test_what_hangs_together_with_the_garment_is_taken_and_a_change_elsewhere_is
     share = changed(scene(), after, GARMENT)
     assert (share[50:60, 44:56] == 255).all()
     assert (share[:30] == 0).all()
+
+
+def test_what_a_network_calls_hardly_new_is_the_photos_and_what_it_calls_rather_new_is_not() -> (
+    None
+):
+    share = np.uint8([[0, 25, 26, 77, 128, 255]])
+    assert new(share).tolist() == [[0, 0, 0, 127, 255, 255]]
 
 
 def test_of_a_generator_that_draws_all_in_other_shades_only_larger_changes_are_taken() -> None:
