@@ -39,8 +39,8 @@ app = typer.Typer(
 app.add_typer(registry.app, name="registry")
 app.add_typer(estimators.app, name="estimators")
 for verb in (data.synth, data.adopt, data.check, models.tryon, models.import_official,
-             models.export_official, models.report, parser.train_parser,
-             serving.serve):  # fmt: skip
+             models.export_official, models.export_onnx, models.report,
+             parser.train_parser, serving.serve):  # fmt: skip
     app.command()(verb)
 
 

@@ -1,4 +1,4 @@
-"""`pfafn tryon | import-official | export-official | report`: what models make."""
+"""`pfafn tryon | import-official | export-official | export-onnx | report`: what models make."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +25,9 @@ def tryon(
     pairs: Annotated[
         Path | None, typer.Option(help='File with lines "person.jpg garment.jpg".')
     ] = None,
-    model: Annotated[str, typer.Option(help="Model file, or models:/NAME@ALIAS.")] = CHAMPION,
+    model: Annotated[
+        str, typer.Option(help="Model file, .onnx, or models:/NAME@ALIAS.")
+    ] = CHAMPION,
     sheet: Annotated[
         Path | None,
         typer.Option(help="Contact sheet (.png, .jpg) to write; several if it takes several."),
@@ -60,7 +62,8 @@ def tryon(
     todo = jobs(person, garment, mask, out, pairs)
     if sheet:
         check_sheet(sheet, todo)
-    pose = poses() if frame else None
+    # What tells poses needs torch, which an ONNX file does without.
+    pose = poses() if frame and Path(model).suffix != ".onnx" else None
     failures, notes = dressed(model, todo, explain, as_json, preserve=preserve, pose=pose)
     if pairs is None:
         notes += filter(None, map(left_out, dict.fromkeys((person, garment))))
@@ -91,18 +94,10 @@ def dressed(
 
     how: further arguments of `dress_all`.
     """
-    from pfafn.inference import TryOn
     from pfafn.inference.account import Account
-    from pfafn.inference.explain import explain as write_explanation
     from pfafn.inference.folders import dress_all
-    from pfafn.kit import threads
-    from pfafn.kit.heap import weights_apart
 
-    if len(todo) >= MANY:  # half a second to look who else computes
-        with threads.choosing():
-            threads.settle(lambda count: False)
-    with weights_apart():
-        loaded = TryOn.load(model)
+    loaded = load(model, many=len(todo) >= MANY, explain=explain)
     account = Account()
 
     def tell(job: "Job", error: str | None) -> None:
@@ -110,11 +105,36 @@ def dressed(
             typer.echo(account.line(job, error))
 
     def beside(job: "Job", *pair: Any) -> None:
+        from pfafn.inference.explain import explain as write_explanation
+
         write_explanation(loaded, job, *pair, account.of(job))
 
     explained = beside if explain else None
     failures = dress_all(loaded, todo, account.note, tell, explained, **how)
     return failures, account.all()
+
+
+def load(model: str, many: bool, explain: bool) -> Any:
+    """What dresses people by a model; an ONNX file is loaded without torch, and explains nothing.
+
+    many: whether it is worth half a second to look who else computes here.
+    """
+    from pfafn.kit import threads
+    from pfafn.kit.errors import ModelError
+    from pfafn.kit.heap import weights_apart
+    from pfafn.portable.tryon import OnnxTryOn, is_portable
+
+    if is_portable(model):
+        if explain:
+            raise ModelError(f"{model}: --explain needs the model file that it was made of")
+        return OnnxTryOn.load(model)
+    from pfafn.inference import TryOn
+
+    if many:
+        with threads.choosing():
+            threads.settle(lambda count: False)
+    with weights_apart():
+        return TryOn.load(model)
 
 
 def import_official(
@@ -142,6 +162,22 @@ def export_official(
 
     export_files(locate(model), warp, gen)
     typer.echo(f"{warp}, {gen}")
+
+
+def export_onnx(
+    out: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    model: Annotated[str, typer.Option(help="Model file, or models:/NAME@ALIAS.")] = CHAMPION,
+) -> None:
+    """Write a student as one ONNX file, checked against torch: bytes of pictures in and out."""
+    from pfafn.inference.deployed import locate
+    from pfafn.portable.export import export
+
+    card = export(locate(model), out)
+    height, width = card["image"]
+    typer.echo(
+        f"{out}: for {height}x{width} pictures; off by at most {card['largest_error']:.1e} on "
+        "[-1, 1] in batches of 1, 2 and 5, flows that leave the picture among them"
+    )
 
 
 def report(

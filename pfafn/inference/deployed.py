@@ -11,23 +11,20 @@ from torch.utils.data import default_collate
 
 from pfafn.fast.deploy import deploy
 from pfafn.kit import machine
+from pfafn.kit.errors import ModelError
 from pfafn.models.inputs import Garment
 from pfafn.models.tryon import TryOnNet
-from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.fitting import restore
 from pfafn.photos.images import Pixels
-from pfafn.photos.masks import SOLID
 from pfafn.photos.tensors import Batch, mask_tensor, picture_tensor, to_device
+from pfafn.photos.usable import fitted_garment
 from pfafn.weights import model_file
-from pfafn.weights.model_file import ModelError
 
 REGISTERED = "models:/"  # how a model in the registry is named
 # Called by name: a model that is served elsewhere brings no registry along, and needs none.
 LOOK_UP = "pfafn.registry:resolve"
-# What to know where a mask is empty that was given, or was told from the photo.
-GIVEN = f"a garment's pixels are above {SOLID}"
-TOLD = "it could not be told from the background; give a mask"
+WITHOUT_TORCH = "pfafn.portable.tryon:OnnxTryOn"
 OTHER_ROLE = {
     "tutor": "is a tutor, which needs parsing and keypoints as well; use TutorTryOn, or a student",
     "student": "is a student, which needs no parsing; use TryOn, or a tutor",
@@ -80,10 +77,7 @@ class DeployedTryOn:
 
         Raises PictureError if nothing of the mask is left there.
         """
-        fitted = garment.fitted(self.size)
-        if not fitted.mask.any():
-            hint = GIVEN if garment.mask_source == "file" else TOLD
-            raise PictureError(f"the garment's mask is empty: {hint}")
+        fitted = fitted_garment(garment, self.size)
         mask = mask_tensor(fitted.mask)
         return Garment(picture_tensor(fitted.rgb) * mask, mask)
 
@@ -91,6 +85,11 @@ class DeployedTryOn:
         """The try-ons of a batch, uint8 [B, H, W, 3], each at its size (height, width)."""
         pairs = zip(images.cpu().numpy(), sizes, strict=True)
         return [restore(image, size) for image, size in pairs]
+
+
+def onnx_instead(source: str | Path) -> Any:
+    """What wears by an ONNX file, if the source is one; else None. For it torch is not needed."""
+    return resolve_name(WITHOUT_TORCH).load(source) if Path(source).suffix == ".onnx" else None
 
 
 def locate(source: str | Path) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pfafn.data.pairs import read_lines
 from pfafn.inference.lanes import lane, one_ahead
 from pfafn.inference.names import inside, named
-from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
 from pfafn.inference.writing import kind_of, write_bytes
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
@@ -22,11 +21,14 @@ from pfafn.photos.images import Pixels
 from pfafn.photos.opening import SUFFIXES, is_picture_name
 from pfafn.photos.pasting import encoded
 
+if TYPE_CHECKING:
+    from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
+
 WRITTEN = (".png", ".jpg", ".jpeg")
 HELD = 8  # encoded garments in memory: about as much as one try-on itself takes
 Note = Callable[[Path, str], object]
 Pose = Callable[[Pixels], NDArray[np.floating] | None]
-Encoded = tuple[PersonPhoto, EncodedPerson]
+Encoded = tuple[PersonPhoto, "EncodedPerson"]
 Drawn = tuple[PersonPhoto, Pixels]
 
 
@@ -148,11 +150,11 @@ def checked_format(out: Path) -> Path:
 
 
 def dress_all(
-    model: TryOn,
+    model: "TryOn",
     todo: list[Job],
     note: Note = lambda path, text: None,
     each: Callable[[Job, str | None], object] = lambda job, error: None,
-    beside: Callable[[Job, EncodedPerson, EncodedGarment], object] | None = None,
+    beside: "Callable[[Job, EncodedPerson, EncodedGarment], object] | None" = None,
     preserve: bool | None = None,
     pose: Pose | None = None,
 ) -> dict[Job, str]:
@@ -169,10 +171,10 @@ def dress_all(
     person = lru_cache(1)(partial(encode_person, model, note, pose))
     garment = lru_cache(HELD)(partial(encode_garment, model, note))
 
-    def pair(job: Job) -> tuple[Encoded, EncodedGarment]:
+    def pair(job: Job) -> "tuple[Encoded, EncodedGarment]":
         return person(job.person), garment(job.garment, job.mask)
 
-    def drawn(job: Job, coming: Future[tuple[Encoded, EncodedGarment]]) -> Drawn | Exception:
+    def drawn(job: Job, coming: "Future[tuple[Encoded, EncodedGarment]]") -> Drawn | Exception:
         try:
             (photo, known), flat = coming.result()
             [image] = model.dress([(known, flat)], preserve=preserve)
@@ -214,7 +216,7 @@ def in_blocks(todo: list[Job]) -> list[Job]:
     return sorted(todo, key=places.__getitem__)
 
 
-def encode_person(model: TryOn, note: Note, pose: Pose | None, path: Path) -> Encoded:
+def encode_person(model: "TryOn", note: Note, pose: Pose | None, path: Path) -> Encoded:
     """A person from a photo's file, and the photo; a UserError that names it if unusable."""
     photo = PersonPhoto.read(path)
     for text in filter(None, (photo.note, photo.lost)):
@@ -222,7 +224,7 @@ def encode_person(model: TryOn, note: Note, pose: Pose | None, path: Path) -> En
     return photo, model.encode_person(photo, pose and pose(photo.rgb))
 
 
-def encode_garment(model: TryOn, note: Note, path: Path, mask: Path | None) -> EncodedGarment:
+def encode_garment(model: "TryOn", note: Note, path: Path, mask: Path | None) -> "EncodedGarment":
     """A garment from the files of photo and mask; a UserError that names the file if unusable."""
     photo = GarmentPhoto.read(path, mask)
     for text in filter(None, (photo.note, photo.doubt)):

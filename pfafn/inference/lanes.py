@@ -3,14 +3,15 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 Item, Made = TypeVar("Item"), TypeVar("Made")
 
 
-def lane(device: torch.device) -> Executor:
+def lane(device: "torch.device") -> Executor:
     """Where one thing after the other is done beside what the device does."""
     return ThreadPoolExecutor(1) if device.type == "cuda" else AtOnce()
 

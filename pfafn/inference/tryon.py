@@ -15,7 +15,8 @@ Device and precision: `pfafn.kit.machine`.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from pfafn.fast.deploy import PersonLevel
 from pfafn.fast.graph import both, recorded
-from pfafn.inference.deployed import DeployedTryOn
+from pfafn.inference.deployed import DeployedTryOn, onnx_instead
 from pfafn.inference.seen import Seen
 from pfafn.kit.machine import autocast
 from pfafn.models.inputs import Garment
@@ -64,6 +65,11 @@ class TryOn(DeployedTryOn):
         """As of DeployedTryOn. On a GPU what is done for one shape again and again is recorded."""
         super().__init__(net, size, source)
         self.settle_parts()
+
+    @classmethod
+    def load(cls, source: str | Path) -> Any:
+        """As of DeployedTryOn; of an ONNX file what wears by it, for which torch is not needed."""
+        return onnx_instead(source) or super().load(source)
 
     def settle_parts(self) -> None:
         """How the parts of the work are done: as the network reads, compiled, recorded."""

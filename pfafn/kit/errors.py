@@ -42,3 +42,7 @@ def permitted(root: Path) -> Iterator[None]:
             f"{getpass.getuser()}; run it as that user, or make the whole project yours: "
             f"`sudo chown -R {getpass.getuser()} {shlex.quote(str(root))}`"
         ) from error
+
+
+class ModelError(UserError, ValueError):
+    """A model file does not hold what was asked for; the message names file, expected and found."""

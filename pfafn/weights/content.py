@@ -11,17 +11,13 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from pfafn.kit.errors import UserError
+from pfafn.kit.errors import ModelError
 from pfafn.kit.impostors import what_else
 
 FORMAT = "pfafn/1"
 READ_TOGETHER = 16  # tensors
 
 Tensors = Mapping[str, Tensor]
-
-
-class ModelError(UserError, ValueError):
-    """A model file does not hold what was asked for; the message names file, expected and found."""
 
 
 def read_card(path: Path) -> dict[str, Any]:

@@ -39,7 +39,8 @@ WHEELS = {
     "lightning_fabric": "lightning-fabric",
     "yaml": "pyyaml",
 }
-SOMETIMES = {"albumentations", OF_TORCH, "torch", "dask", "distributed"}  # inside functions
+# Inside functions.
+SOMETIMES = {"albumentations", OF_TORCH, "torch", "dask", "distributed", "onnxruntime"}
 GPU = "make gpu"
 
 
@@ -71,6 +72,7 @@ FLOORS = (
     {"cli"},
     {"flows", "stages", "serving"},
     {"registry"},
+    {"portable"},
     {"inference", "evaluation"},
     {"learning"},
     {"training"},
@@ -138,7 +140,8 @@ def test_what_the_served_model_needs_is_pinned_with_it() -> None:
         "cv2": "opencv-python-headless",
         "yaml": "pyyaml",
     }
-    needed = libraries("pfafn.inference.served") - set(sys.stdlib_module_names) - {OF_TORCH}
+    needed = libraries("pfafn.inference.served") - set(sys.stdlib_module_names)
+    needed -= {OF_TORCH, "onnxruntime"}  # it is a model file that is served
     assert {wheels.get(name, name) for name in needed} == set(REQUIREMENTS)
 
 

@@ -61,6 +61,7 @@ FOLDERS = {
     "cli": [],
     "registry": [],
     "serving": [],
+    "portable": [],
     "inference": [],
     "studio": [],
     "params": [],
