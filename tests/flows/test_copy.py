@@ -72,7 +72,7 @@ def content(root: Path) -> dict[str, tuple[bytes, int]]:
     return {str(p.relative_to(root)): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
 
 
-def test_only_what_reads_the_other_params_runs_and_the_project_stays(
+def test_only_what_reads_the_other_params_runs_and_the_project_stays_but_for_the_cache(
     root: Path, lines: list[str]
 ) -> None:
     before = content(root)
@@ -82,12 +82,7 @@ def test_only_what_reads_the_other_params_runs_and_the_project_stays(
     assert {"resumed", str(copy), f"root {root}"} <= set(lines)
     assert content(root) == before
     assert dvc.status(["first", "second"]) == {}
-
-
-def test_what_the_copy_has_made_comes_to_the_project_from_the_cache(
-    root: Path, lines: list[str]
-) -> None:
-    outcome("second", dvc.copy(OTHER))
+    # What the copy has made comes to the project from there, once it is wanted.
     (root / "params.yaml").write_text(OTHER)
     assert outcome("second", root) == "from cache"
     assert (root / "artifacts/second.txt").read_text() == f"photo\n{OTHER}"
