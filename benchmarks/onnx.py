@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from benchmarks.subject import PUBLISHED, TINY, network, pictures, precision
-from pfafn.inference.portable import OnnxTryOn, session
 from pfafn.inference.tryon import TryOn
 from pfafn.models import correlation, geometry
 from pfafn.models.tryon import TryOnNet
@@ -29,6 +28,7 @@ from pfafn.params.file import Params
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.portable import network as portable
 from pfafn.portable.export import proto
+from pfafn.portable.tryon import OnnxTryOn, session
 
 OURS = "ours, fp32"
 PARAMS = Path(__file__).parents[1] / "params.yaml"
