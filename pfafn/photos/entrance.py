@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from pfafn.photos.changes import Change
 from pfafn.photos.checks import check_mask, check_picture, check_size
 from pfafn.photos.colours import Own
 from pfafn.photos.fitting import fit
@@ -36,6 +37,7 @@ class PersonPhoto(NamedTuple):
     note: str | None = None  # that it is blank, or what of its colours cannot be told
     own: Own | None = None  # as its file has it, if that has a profile which can be kept
     lost: str | None = None  # what it has that no try-on of it keeps
+    changes: tuple[Change, ...] = ()  # what was done to it on its way in
 
     @classmethod
     def of(cls, rgb: Any) -> Self:
@@ -53,7 +55,8 @@ class PersonPhoto(NamedTuple):
         check_size(name, *picture.rgb.shape[:2])
         blank = (picture.rgb == picture.rgb[0, 0]).all()
         note = "blank: every pixel has the same colour" if blank else picture.note
-        return cls(picture.rgb, picture.original, note, picture.own, picture.lost)
+        kept = picture.own, picture.lost, picture.changes
+        return cls(picture.rgb, picture.original, note, *kept)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -75,6 +78,7 @@ class GarmentPhoto(NamedTuple):
     mask_source: MaskSource
     original: bytes | None = None  # the photo's file, if that is a plain JPEG or PNG
     note: str | None = None  # what of its colours cannot be told
+    changes: tuple[Change, ...] = ()  # what was done to it on its way in
 
     @property
     def doubt(self) -> str | None:
@@ -117,11 +121,11 @@ class GarmentPhoto(NamedTuple):
     @classmethod
     def masked(cls, picture: Picture, mask: Any, name: str = "garment") -> Self:
         """A decoded picture with its mask: the given one, its transparency, or an estimate."""
+        kept = picture.original, picture.note, picture.changes
         if mask is None:
-            solid, source = garment_mask(picture.rgb, picture.alpha)
-            return cls(picture.rgb, solid, source, picture.original, picture.note)
+            return cls(picture.rgb, *garment_mask(picture.rgb, picture.alpha), *kept)
         check_mask(f"{name}: mask", mask, picture.rgb.shape[:2])
-        return cls(picture.rgb, binary(mask), "file", picture.original, picture.note)
+        return cls(picture.rgb, binary(mask), "file", *kept)
 
     def fitted(self, size: tuple[int, int]) -> Self:
         """Photo and mask letterboxed into size = (height, width); itself if it has it."""

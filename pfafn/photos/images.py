@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
+from pfafn.photos.changes import Change, change_of_colours
 from pfafn.photos.colours import Own, in_srgb, leads_back, srgb_profile, to_srgb
 from pfafn.photos.opening import (
     LOSSY,
@@ -21,7 +22,6 @@ from pfafn.photos.opening import (
     ImageError,
     decoding,
     eight_bit,
-    is_deep,
     open_picture,
     read_bytes,
 )
@@ -47,6 +47,7 @@ class Picture(NamedTuple):
     note: str | None = None  # what of its colours cannot be told
     own: Own | None = None  # of an opaque 8-bit RGB picture with a profile
     lost: str | None = None  # what it has that no try-on of it keeps
+    changes: tuple[Change, ...] = ()  # what was done to it
 
 
 def decode_picture(
@@ -60,32 +61,33 @@ def decode_picture(
     animated.
     """
     with decoding(name):
-        image, plain = open_picture(content, name, most_pixels)
-        deep = is_deep(content)
+        image, plain, changes = open_picture(content, name, most_pixels)
         eight, alpha = eight_bit(image, name), None
-        transform, note = to_srgb(image)
+        transform, note = to_srgb(image, content)
+        if transform is not None:
+            changes = (*changes, change_of_colours(image))
         if image.has_transparency_data:
             eight = eight.convert("RGBA")
             alpha = np.array(eight.getchannel("A"))
         rgb = np.array(in_srgb(eight, transform))
-    lost = _lost(image, deep, alpha is not None, transform is not None)
+    lost = _lost(image, changes, transform is not None)
     if alpha is None:
         own, profile = None, image.info.get("icc_profile")
         if profile and eight.mode == "RGB" and not note and not lost:
             own = Own(rgb if transform is None else np.array(eight), profile)
         original = content if plain and transform is None else None
-        return Picture(rgb, None, original, note, own, lost)
+        return Picture(rgb, None, original, note, own, lost, changes)
     weight = alpha[..., None].astype(np.uint16)
     over = (rgb * weight + WHITE * (WHITE - weight) + WHITE // 2) // WHITE
-    return Picture(over.astype(np.uint8), alpha, None, note, None, lost)
+    return Picture(over.astype(np.uint8), alpha, None, note, None, lost, changes)
 
 
-def _lost(image: Image.Image, deep: bool, transparent: bool, converted: bool) -> str | None:
+def _lost(image: Image.Image, changes: tuple[Change, ...], converted: bool) -> str | None:
     """What of a picture no 8-bit RGB picture with its profile keeps; None if nothing."""
     reasons = {
-        "transparent in places": transparent,
-        "CMYK": image.mode == "CMYK",
-        "16 bits per channel": deep or image.mode.startswith("I"),
+        "transparent in places": Change.TRANSPARENT in changes,
+        "CMYK": Change.CMYK in changes,
+        "16 bits per channel": Change.SIXTEEN_BIT in changes,
         "a colour profile that none can be brought into": converted
         and (image.mode != "RGB" or not leads_back(image.info["icc_profile"])),
     }
@@ -109,7 +111,7 @@ def decode_gray(content: bytes, name: str = "mask", *, most_pixels: int = MAX_PI
     Of two levels, black and any other, the other is white: a class id, say, or a palette's colour.
     """
     with decoding(name):
-        image, _ = open_picture(content, name, most_pixels)
+        image = open_picture(content, name, most_pixels).image
         eight = eight_bit(image, name)
         if image.has_transparency_data:
             alpha = np.asarray(eight.convert("RGBA"))[..., 3]
@@ -129,7 +131,7 @@ def decode_ids(content: bytes, name: str = "id map", *, most_pixels: int = MAX_P
     which mixes neighbouring ids.
     """
     with decoding(name):
-        image, _ = open_picture(content, name, most_pixels)
+        image = open_picture(content, name, most_pixels).image
         if image.format in LOSSY:
             raise ImageError(f"{name}: {image.format} does not keep ids exactly; save it as PNG")
         if image.mode in ("P", "L"):

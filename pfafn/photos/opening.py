@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pfafn.kit.errors import UserError
+from pfafn.photos.changes import Change, changes, depth
 
 # What is decoded; whatever a file is called. Pillow knows many more formats, and for some of them
 # (EPS) it starts other programs on the file.
@@ -27,8 +29,6 @@ SEVERAL_ALLOWED = ("MPO",)  # a camera's JPEG with a preview beside the photo; o
 LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")
 MAX_PIXELS = 80_000_000
 MAX_BYTES = 256 * 2**20  # of an encoded file
-PNG = b"\x89PNG"
-PNG_DEPTH = 24  # where a PNG file says its bits per channel
 
 
 class ImageError(UserError, ValueError):
@@ -77,11 +77,16 @@ def decoding(name: str) -> Iterator[None]:
         raise ImageError(f"{name}: damaged picture ({error}); replace it") from error
 
 
-def open_picture(content: bytes, name: str, most_pixels: int) -> tuple[Image.Image, bool]:
-    """Decode a picture to its last row and turn it upright; call it inside `decoding`.
+class Opened(NamedTuple):
+    """A picture, upright and decoded to its last row."""
 
-    Also says whether the bytes are plain: an upright 8-bit RGB JPEG or PNG.
-    """
+    image: Image.Image
+    plain: bool  # whether its bytes are an upright 8-bit RGB JPEG or PNG
+    changes: tuple[Change, ...]  # beside those of its colours
+
+
+def open_picture(content: bytes, name: str, most_pixels: int) -> Opened:
+    """Decode a picture and turn it upright; call it inside `decoding`."""
     if not content:
         raise ImageError(f"{name}: the file is empty (0 bytes); replace it")
     image = Image.open(BytesIO(content), formats=(*FORMATS, *_heif(content, name)))
@@ -94,15 +99,9 @@ def open_picture(content: bytes, name: str, most_pixels: int) -> tuple[Image.Ima
     image.load()
     upright = ImageOps.exif_transpose(image)
     upright.format = image.format
-    eight = image.format != "PNG" or content[PNG_DEPTH] == 8
-    plain = image.mode == "RGB" and image.format in ("JPEG", "PNG") and eight
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    return upright, plain and not turned and not image.has_transparency_data
-
-
-def is_deep(content: bytes) -> bool:
-    """Whether a picture's bytes are a PNG of 16 bits per channel, of which 8 are opened."""
-    return content.startswith(PNG) and content[PNG_DEPTH] == 16
+    done = changes(image, content)
+    eight_bits = image.mode == "RGB" and depth(image, content) == 8
+    return Opened(upright, eight_bits and image.format in ("JPEG", "PNG") and not done, done)
 
 
 def _heif(content: bytes, name: str) -> tuple[str, ...]:
