@@ -1,12 +1,19 @@
-"""`pfafn synth | adopt | check`: data sets."""
+"""`pfafn synth | adopt | check`: data sets, and pictures."""
 
 import json
 from pathlib import Path
-from typing import Annotated
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pfafn.doctor.findings import Kind
 from pfafn.kit.errors import BAD, UserError
+
+if TYPE_CHECKING:
+    from pfafn.doctor.verdict import Verdict
+
+WIDTH = 80  # columns
 
 SHOWN = 20  # folders of files that were left out
 
@@ -66,18 +73,33 @@ def adopt(
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="The data folder.")],
+    data: Annotated[list[Path], typer.Argument(help="A data folder, or picture files.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per finding and line.")
     ] = False,
     params: Annotated[
         Path | None, typer.Option(help="Whose `prepare` decides; ./params.yaml if there is one.")
     ] = None,
+    kind: Annotated[
+        Kind, typer.Option("--as", help="What pictures are; auto: what each seems to be.")
+    ] = Kind.AUTO,
+    mask: Annotated[Path | None, typer.Option(help="The mask of a garment's picture.")] = None,
 ) -> None:
     """Look into every file of a data set and say what `prepare` would leave out, and why.
 
-    Exit code 1 if anything would be rejected, or if no person can be used.
+    Of pictures, say what a try-on can make of each and what to do about it. Exit code 1 if anything
+    would be rejected or refused, or if no person can be used.
     """
+    from pfafn.photos.opening import is_picture_name
+
+    if len(data) == 1 and not (data[0].is_file() or is_picture_name(data[0].name)):
+        check_set(data[0], as_json, params)
+    else:
+        check_pictures(data, kind, mask, as_json)
+
+
+def check_set(data: Path, as_json: bool, params: Path | None) -> None:
+    """What `prepare` would leave out of a data set; exit code as of `check`."""
     from pfafn.data.check import DEFAULTS
     from pfafn.data.check import check as examine
     from pfafn.params.file import FILE, Params
@@ -98,3 +120,42 @@ def check(
     typer.echo(f"{data}: {rejected} findings to reject, {len(findings) - rejected} notes", err=True)
     if rejected:
         raise typer.Exit(BAD)
+
+
+def check_pictures(files: list[Path], kind: Kind, mask: Path | None, as_json: bool) -> None:
+    """What the doctor finds of pictures; exit code 1 if one is refused."""
+    from pfafn.doctor.verdict import examine
+    from pfafn.estimators.people import people
+
+    if folder := next((file for file in files if file.is_dir()), None):
+        raise UserError(f"{folder} is a folder: name one data folder alone, or picture files")
+    if mask and len(files) > 1:
+        raise UserError(f"--mask is of one picture, and {len(files)} are named")
+    who = people()
+    verdicts = []
+    for file in files:
+        verdicts.append(verdict := examine(file, kind, who, mask))
+        if as_json:
+            told = {"file": str(file), "as": verdict.kind}
+            for finding in verdict.findings:
+                typer.echo(json.dumps(finding.as_json() | told, sort_keys=True))
+        else:
+            typer.echo("\n".join(table(verdict)))
+    usable = sum(verdict.usable for verdict in verdicts)
+    typer.echo(f"{usable} of {len(files)} pictures can be used", err=True)
+    if usable < len(files):
+        raise typer.Exit(BAD)
+
+
+def table(verdict: "Verdict") -> list[str]:
+    """A verdict as lines of WIDTH columns: severity, finding, what it says and what to do."""
+    use = "can be used" if verdict.usable else "cannot be used"
+    lines = [f"{verdict.file} ({verdict.kind}): {use}"]
+    for finding in verdict.findings:
+        first = f"  {finding.severity:<8}{finding.name:<18}"
+        for text, sign in ((finding.text, ""), (finding.changed, ""), (finding.remedy, "-> ")):
+            if text:
+                rest = " " * len(first)
+                lines += wrap(sign + text, WIDTH, initial_indent=first, subsequent_indent=rest)
+                first = rest
+    return lines

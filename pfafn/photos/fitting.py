@@ -74,6 +74,16 @@ def resized(image: Pixels, size: tuple[int, int], *, interpolation: Interpolatio
     return cv2.resize(image, size[::-1], interpolation=method)
 
 
+def shrunk(picture: Pixels, side: int) -> Pixels:
+    """A picture whose longer side is at most so many pixels; itself if it is."""
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
 def fit_points(
     points: NDArray[np.float32], source: tuple[int, int], target: tuple[int, int]
 ) -> NDArray[np.float32]:

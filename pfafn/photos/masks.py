@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pfafn.photos.fitting import shrunk
+
 Pixels = NDArray[np.uint8]
 MaskSource = Literal["file", "alpha", "white", "grabcut"]  # file: given with the photo
 ESTIMATED = ("white", "grabcut")  # the others are told
@@ -81,23 +83,13 @@ def garment_mask(rgb: Pixels, alpha: Pixels | None = None) -> tuple[Pixels, Mask
     """
     if alpha is not None and 0 < area(cut_out := binary(alpha)) < 1:
         return cut_out, "alpha"
-    small = _shrunk(rgb, LOOKED_AT)
+    small = shrunk(rgb, LOOKED_AT)
     shade = small.min(axis=2)
     rim = _rim(shade)
     white = rim[rim >= NEAR_WHITE]
     if white.size < WHITE_BORDER * rim.size:
-        return _enlarged(_grabcut(_shrunk(small, GRABCUT_SIDE)), rgb), "grabcut"
+        return _enlarged(_grabcut(shrunk(small, GRABCUT_SIDE)), rgb), "grabcut"
     return _enlarged(_on_white(shade, np.percentile(white, DARKEST)), rgb), "white"
-
-
-def _shrunk(picture: Pixels, side: int) -> Pixels:
-    """A picture whose longer side is at most this."""
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return picture
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def _enlarged(mask: Pixels, like: Pixels) -> Pixels:

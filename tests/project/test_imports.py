@@ -77,7 +77,7 @@ FLOORS = (
     {"learning"},
     {"training"},
     {"adoption"},
-    {"data", "studio"},
+    {"data", "studio", "doctor"},
     {"estimators"},
     {"annotations"},
     {"samples"},
