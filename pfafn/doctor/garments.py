@@ -97,7 +97,8 @@ def of_mask(photo: GarmentPhoto) -> list[Finding]:
         text = f"white on white: {1 - clear:.0%} of the garment's outline hardly shows"
         findings.append(found("white_on_white", Severity.WARN, text, 1 - clear, WHITE_ON_WHITE))
     elif photo.doubt:
-        findings.append(found("mask_doubtful", Severity.WARN, photo.doubt))
+        text, _, _ = photo.doubt.partition("; ")  # the rest is the remedy
+        findings.append(found("mask_doubtful", Severity.WARN, text))
     elif photo.mask_source == "file" and (fits := agreement(rgb, mask)) < ELSEWHERE:
         text = f"the mask is of another photo, or shifted: it overlaps the garment by {fits:.0%}"
         findings.append(found("mask_elsewhere", Severity.WARN, text, fits, ELSEWHERE))

@@ -43,7 +43,8 @@ def of_picture(photo: PersonPhoto | GarmentPhoto, size: tuple[int, int]) -> list
         text = f"it is blank: its shades differ by {deviation:.1f} of 255"
         return [*findings, found("blank", Severity.REFUSE, text, deviation, BLANK)]
     if photo.note:
-        findings.append(found("colours", Severity.WARN, photo.note))
+        text = photo.note.removesuffix(": save it as sRGB").removesuffix(": save it as that")
+        findings.append(found("colours", Severity.WARN, text))
     height, width = photo.rgb.shape[:2]
     if (larger := min(size[0] / height, size[1] / width)) > 1:
         text = f"it has {width}x{height} pixels and is enlarged to {size[1]}x{size[0]}"
