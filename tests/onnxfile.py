@@ -23,7 +23,7 @@ def write(path: Path, card: dict | None = None) -> Path:
         helper.make_node("Unsqueeze", ["on", "channel"], ["worn"]),
         helper.make_node("Slice", ["person", "first", "last", "rows", "back"], ["turned"]),
         helper.make_node("Where", ["worn", "garment", "turned"], ["image"]),
-        helper.make_node("Identity", ["mask"], ["seen"]),
+        helper.make_node("Unsqueeze", ["mask", "channel"], ["shares"]),
     ]
     picture, byte = ["batch", height, width, 3], TensorProto.UINT8
     given = {"person": picture, "garment": picture, "mask": picture[:3]}
@@ -31,7 +31,7 @@ def write(path: Path, card: dict | None = None) -> Path:
         nodes, "made",
         [helper.make_tensor_value_info(name, byte, shape) for name, shape in given.items()],
         [helper.make_tensor_value_info("image", byte, picture),
-         helper.make_tensor_value_info("seen", byte, picture[:3])],
+         helper.make_tensor_value_info("shares", byte, [*picture[:3], 1])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in numbers.items()],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

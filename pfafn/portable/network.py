@@ -20,8 +20,9 @@ BLOCK = 16  # places of a row that are one side of a matrix product, at most; sp
 class Portable(nn.Module):
     """person, garment uint8 RGB [B, H, W, 3], mask uint8 [B, H, W] -> the try-on.
 
-    As uint8 RGB [B, H, W, 3]; uint8 [B, H, W], 255 where the garment is seen in it; and float32
-    [B, 3, H, W] in [-1, 1], which the first is rounded from.
+    As uint8 RGB [B, H, W, 3]; uint8 [B, H, W, 1 or 2], of 255 how much of a pixel is the
+    garment and, if the network says it, how much of it is not the photo; and float32 [B, 3, H, W]
+    in [-1, 1], which the first is rounded from.
     A mask's pixels count above SOLID.
     """
 
@@ -34,8 +35,10 @@ class Portable(nn.Module):
     def forward(self, person: Tensor, garment: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         solid = (mask > SOLID).float().unsqueeze(1)
         worn = self.net.wear(values(person), values(garment) * solid, solid)
-        seen = to_bytes(2 * worn.mask - 1).squeeze(-1)
-        return to_bytes(worn.image), seen, worn.image
+        shares = [worn.mask]
+        if worn.keep is not None:
+            shares.append(1 - worn.keep * (1 - worn.mask))
+        return to_bytes(worn.image), to_bytes(2 * torch.cat(shares, dim=1) - 1), worn.image
 
 
 def values(rgb: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 SUFFIX = ".onnx"
-WANTED = ["image", "seen"]
+WANTED = ["image", "shares"]
 THREADS = "OMP_NUM_THREADS"
 
 
@@ -111,7 +111,7 @@ class OnnxTryOn:
             "mask": np.stack([garment.mask for garment in garments]),
         }
         made = zip(persons, *self.running.run(WANTED, given), strict=True)
-        return [person.worn(image, seen, preserve) for person, image, seen in made]
+        return [person.worn(image, shares, preserve) for person, image, shares in made]
 
 
 def is_portable(source: str | Path) -> bool:

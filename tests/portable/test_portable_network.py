@@ -35,21 +35,25 @@ def test_on_the_borders_it_is_the_border_itself() -> None:
     torch.testing.assert_close(sample(source, corners), source[..., ::4, ::7])
 
 
-@pytest.mark.parametrize("outside", [0, OUTSIDE])
-def test_bytes_in_and_out_are_the_students_try_on(outside: float) -> None:
+@pytest.mark.parametrize(("outside", "keep"), [(0, False), (OUTSIDE, False), (0, True)])
+def test_bytes_in_and_out_are_the_students_try_on(outside: float, keep: bool) -> None:
     torch.manual_seed(3)
-    net = TryOnNet("student", [4] * 5, 8, 4).eval()
+    net = TryOnNet("student", [4] * 5, 8, 4, keep).eval()
     with torch.no_grad():
         net.warp.flow.refine[-1][-1].bias += outside * SIZE[1]
     person, garment, mask = map(torch.from_numpy, pictures(2, SIZE))
     solid = (mask > 0).float()[:, None]
     with torch.no_grad():
         worn = net.wear(values(person), values(garment) * solid, solid)
-        image, seen, exact = Portable(copy.deepcopy(net))(person, garment, mask)
+        image, shares, exact = Portable(copy.deepcopy(net))(person, garment, mask)
     torch.testing.assert_close(exact, worn.image, atol=1e-5, rtol=0)
     off = image.movedim(-1, 1).float() / 127.5 - 1 - worn.image
     assert off.abs().max() < 1 / 255 + 1e-4  # half a shade
-    assert (seen / 255 - worn.mask[:, 0]).abs().max() < 0.5 / 255 + 1e-4
+    assert (shares[..., 0] / 255 - worn.mask[:, 0]).abs().max() < 0.5 / 255 + 1e-4
+    assert shares.shape[-1] == 1 + keep
+    if keep:
+        new = 1 - worn.keep * (1 - worn.mask)
+        assert (shares[..., 1] / 255 - new[:, 0]).abs().max() < 0.5 / 255 + 1e-4
 
 
 def test_every_byte_is_the_number_that_training_made_of_it() -> None:
