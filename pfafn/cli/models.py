@@ -9,7 +9,8 @@ from pfafn.kit.errors import BAD
 from pfafn.registry import CHAMPION
 
 if TYPE_CHECKING:
-    from pfafn.inference.folders import Job, Pose
+    from pfafn.estimators.people import People
+    from pfafn.inference.folders import Job
 
 MANY = 10  # pictures
 
@@ -62,9 +63,7 @@ def tryon(
     todo = jobs(person, garment, mask, out, pairs)
     if sheet:
         check_sheet(sheet, todo)
-    # What tells poses needs torch, which an ONNX file does without.
-    pose = poses() if frame and Path(model).suffix != ".onnx" else None
-    failures, notes = dressed(model, todo, explain, as_json, preserve=preserve, pose=pose)
+    failures, notes = dressed(model, todo, explain, as_json, frame=frame, preserve=preserve)
     if pairs is None:
         notes += filter(None, map(left_out, dict.fromkeys((person, garment))))
     for text in notes:
@@ -79,21 +78,22 @@ def tryon(
         raise typer.Exit(BAD)
 
 
-def poses() -> "Pose | None":
-    """Who tells poses in photos; None where the models for it are not there."""
+def looker() -> "People | None":
+    """Who looks for people in photos, which needs torch; None where the models are not there."""
     from pfafn.estimators.people import people
 
-    known = people()
-    return known and known.pose
+    return people()
 
 
 def dressed(
-    model: str, todo: list["Job"], explain: bool, as_json: bool, **how: Any
+    model: str, todo: list["Job"], explain: bool, as_json: bool, *, frame: bool, **how: Any
 ) -> tuple[dict["Job", str], list[str]]:
     """Do the try-ons, telling of each as it is done; which failed and why, and all notes.
 
-    how: further arguments of `dress_all`.
+    frame: whether a pose frames the person, if anybody knows it; how: further arguments of
+    `dress_all`.
     """
+    from pfafn.doctor.verdict import warned
     from pfafn.inference.account import Account
     from pfafn.inference.folders import dress_all
 
@@ -110,7 +110,13 @@ def dressed(
         write_explanation(loaded, job, *pair, account.of(job))
 
     explained = beside if explain else None
-    failures = dress_all(loaded, todo, account.note, tell, explained, **how)
+    who = None if Path(model).suffix == ".onnx" else looker()
+    failures = dress_all(
+        loaded, todo, account.note, tell, explained,
+        pose=who.pose if who and frame else None,
+        judge=lambda photo: warned(photo, who, loaded.size),
+        **how,
+    )  # fmt: skip
     return failures, account.all()
 
 

@@ -1,7 +1,7 @@
 """What a photo of a garment is: whether there is one, alone and whole, and how good its mask is."""
 
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from pfafn.doctor.findings import Finding, Severity, found, refused, worst_first
 from pfafn.doctor.persons import SOMEBODY
 from pfafn.doctor.pictures import LOOKED_AT, SMALLEST, of_picture
-from pfafn.estimators.people import People
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.fitting import shrunk
 from pfafn.photos.images import Pixels
 from pfafn.photos.masks import BORDER, ESTIMATED, MaskSource, border, garment_mask
+
+if TYPE_CHECKING:  # it brings torch
+    from pfafn.estimators.people import People
 
 Region = NDArray[np.bool_]
 
@@ -55,7 +57,7 @@ class Shape(NamedTuple):
 
 
 def of_garment(
-    photo: GarmentPhoto, people: People | None = None, size: tuple[int, int] = SMALLEST
+    photo: GarmentPhoto, people: "People | None" = None, size: tuple[int, int] = SMALLEST
 ) -> list[Finding]:
     """What is found of a garment's photo, the worst first.
 

@@ -1,6 +1,6 @@
 """What a photo of a person is: whether there is one, alone, upright, near enough and in view."""
 
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from pfafn.doctor.findings import Finding, Severity, found, refused, worst_first
 from pfafn.doctor.pictures import LOOKED_AT, SMALLEST, looked_at, of_picture
-from pfafn.estimators.people import People
 from pfafn.models.parts import Keypoint
 from pfafn.photos.entrance import PersonPhoto
 from pfafn.photos.fitting import shrunk
 from pfafn.photos.images import Pixels
+
+if TYPE_CHECKING:  # it brings torch
+    from pfafn.estimators.people import People
 
 Points = NDArray[np.float32]
 
@@ -39,7 +41,7 @@ class Seen(NamedTuple):
     mask: NDArray[np.bool_]  # [H, W]
 
     @classmethod
-    def by(cls, people: People, rgb: Pixels) -> Self:
+    def by(cls, people: "People", rgb: Pixels) -> Self:
         small = shrunk(rgb, 2 * LOOKED_AT)
         points, mask = people.pose(small), people.mask(small) > PERSON
         scale = shrunk(rgb, LOOKED_AT).shape[0] / small.shape[0]
@@ -63,7 +65,7 @@ class Seen(NamedTuple):
 
 
 def of_person(
-    photo: PersonPhoto, people: People | None = None, size: tuple[int, int] = SMALLEST
+    photo: PersonPhoto, people: "People | None" = None, size: tuple[int, int] = SMALLEST
 ) -> list[Finding]:
     """What is found of a person's photo, the worst first.
 
@@ -78,7 +80,7 @@ def of_person(
     return worst_first([*findings, *of_people(photo.rgb, people)])
 
 
-def of_people(rgb: Pixels, people: People) -> list[Finding]:
+def of_people(rgb: Pixels, people: "People") -> list[Finding]:
     """What is found of the people in a photo [H, W, 3]."""
     seen = Seen.by(people, rgb)
     if seen.score < SOMEBODY and (turns := turned(rgb, people)):
@@ -103,7 +105,7 @@ def of_people(rgb: Pixels, people: People) -> list[Finding]:
     return [*findings, *of_framing(seen, seen.torso)]
 
 
-def turned(rgb: Pixels, people: People) -> int | None:
+def turned(rgb: Pixels, people: "People") -> int | None:
     """By how many degrees to the left somebody would surely be seen; None if by none."""
     small = shrunk(rgb, 2 * LOOKED_AT)
     scores = {

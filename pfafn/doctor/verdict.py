@@ -1,16 +1,19 @@
 """The doctor's verdict on picture files: what each is taken for, and what is found of it."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pfafn.doctor.findings import Finding, Kind, Severity, found, refused
 from pfafn.doctor.garments import of_garment
 from pfafn.doctor.persons import SOMEBODY, of_person
 from pfafn.doctor.pictures import LOOKED_AT, SMALLEST
-from pfafn.estimators.people import People
 from pfafn.kit.errors import UserError
+from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.fitting import shrunk
+
+if TYPE_CHECKING:  # it brings torch
+    from pfafn.estimators.people import People
 
 
 class Verdict(NamedTuple):
@@ -29,7 +32,7 @@ class Verdict(NamedTuple):
 def examine(
     file: Path,
     kind: Kind = Kind.AUTO,
-    people: People | None = None,
+    people: "People | None" = None,
     mask: Path | None = None,
     size: tuple[int, int] = SMALLEST,
 ) -> Verdict:
@@ -50,7 +53,7 @@ def examine(
         return Verdict(file, kind, [found("unreadable", Severity.REFUSE, str(error))])
 
 
-def is_person(photo: GarmentPhoto, people: People | None) -> bool:
+def is_person(photo: GarmentPhoto, people: "People | None") -> bool:
     """Whether a photo, read as a garment's, rather shows a person.
 
     Without anybody who looks for people it is one unless a single thing lies on white: right for
@@ -59,3 +62,19 @@ def is_person(photo: GarmentPhoto, people: People | None) -> bool:
     if people is None:
         return photo.mask_source == "grabcut" or photo.doubt is not None
     return float(people.pose(shrunk(photo.rgb, 2 * LOOKED_AT))[:, 2].sum()) >= SOMEBODY
+
+
+def warned(
+    photo: PersonPhoto | GarmentPhoto, people: "People | None", size: tuple[int, int]
+) -> list[str]:
+    """What the doctor warns of, each with what to do; PictureError with what he refuses it for.
+
+    size: (height, width) of the model.
+    """
+    if isinstance(photo, PersonPhoto):
+        findings = of_person(photo, people, size)
+    else:
+        findings = of_garment(photo, people, size)
+    if refused(findings):
+        raise PictureError(findings[0].said())
+    return [finding.said() for finding in findings if finding.severity is Severity.WARN]

@@ -6,10 +6,17 @@ it: it has at most MOST_PIXELS, and is a photo only once the entrance has taken 
 
 import base64
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import unquote
 
+from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import decode_gray
+
+Photo = PersonPhoto | GarmentPhoto
+Judge = Callable[[Photo], list[str]]  # what is doubtful; PictureError for what is not to be used
 
 MOST_PIXELS = 25_000_000  # of a picture
 OF_URLS = str.maketrans("-_", "+/")  # base64's other alphabet
@@ -52,3 +59,18 @@ def notes(person: PersonPhoto | None, garment: GarmentPhoto | None) -> list[tupl
     told = [("person", person.note), ("person", person.lost)] if person else []
     told += [("garment", garment.note), ("garment", garment.doubt)] if garment else []
     return [(which, text) for which, text in told if text]
+
+
+def noted(photo: Photo) -> list[str]:
+    """What the entrance finds doubtful of a photo."""
+    doubt = photo.doubt if isinstance(photo, GarmentPhoto) else None
+    return list(filter(None, (photo.note, doubt)))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What is said against a photo names its file."""
+    try:
+        yield
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from error

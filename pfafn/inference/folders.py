@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfafn.data.pairs import read_lines
+from pfafn.inference.entry import Judge, naming, noted
 from pfafn.inference.lanes import lane, one_ahead
 from pfafn.inference.names import inside, named
 from pfafn.inference.writing import kind_of, write_bytes
 from pfafn.kit.errors import UserError
 from pfafn.kit.progress import Progress
-from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import Pixels
 from pfafn.photos.opening import SUFFIXES, is_picture_name
@@ -157,10 +157,12 @@ def dress_all(
     beside: "Callable[[Job, EncodedPerson, EncodedGarment], object] | None" = None,
     preserve: bool | None = None,
     pose: Pose | None = None,
+    judge: Judge = noted,
 ) -> dict[Job, str]:
     """Do all jobs; return those that failed, and why. Each result appears whole or not at all.
 
     preserve: as of TryOn.try_on; pose(rgb) tells a person's keypoints for it, if anybody knows.
+    judge(photo) says what of it is doubtful, or raises a UserError if it is not to be used.
 
     note(path, text) is called with what of a picture is doubtful, perhaps more than once;
     each(job, error) when a job is done, with None if its result is there; beside(job, person,
@@ -168,8 +170,8 @@ def dress_all(
     encoded once for all jobs that lie near each other; how many are held does not grow with their
     number. Beside a GPU that draws, the next pictures are read and the last one is written.
     """
-    person = lru_cache(1)(partial(encode_person, model, note, pose))
-    garment = lru_cache(HELD)(partial(encode_garment, model, note))
+    person = lru_cache(1)(partial(encode_person, model, note, pose, judge))
+    garment = lru_cache(HELD)(partial(encode_garment, model, note, judge))
 
     def pair(job: Job) -> "tuple[Encoded, EncodedGarment]":
         return person(job.person), garment(job.garment, job.mask)
@@ -216,23 +218,26 @@ def in_blocks(todo: list[Job]) -> list[Job]:
     return sorted(todo, key=places.__getitem__)
 
 
-def encode_person(model: "TryOn", note: Note, pose: Pose | None, path: Path) -> Encoded:
+def encode_person(
+    model: "TryOn", note: Note, pose: Pose | None, judge: Judge, path: Path
+) -> Encoded:
     """A person from a photo's file, and the photo; a UserError that names it if unusable."""
     photo = PersonPhoto.read(path)
-    for text in filter(None, (photo.note, photo.lost)):
-        note(path, text)
+    with naming(path):
+        for text in filter(None, (*judge(photo), photo.lost)):
+            note(path, text)
     return photo, model.encode_person(photo, pose and pose(photo.rgb))
 
 
-def encode_garment(model: "TryOn", note: Note, path: Path, mask: Path | None) -> "EncodedGarment":
+def encode_garment(
+    model: "TryOn", note: Note, judge: Judge, path: Path, mask: Path | None
+) -> "EncodedGarment":
     """A garment from the files of photo and mask; a UserError that names the file if unusable."""
     photo = GarmentPhoto.read(path, mask)
-    for text in filter(None, (photo.note, photo.doubt)):
-        note(path, text)
-    try:
+    with naming(path):
+        for text in judge(photo):
+            note(path, text)
         return model.encode_garment(photo)
-    except PictureError as error:
-        raise TryOnError(f"{path}: {error}") from error
 
 
 def report(failures: Mapping[Job, str]) -> str:

@@ -12,7 +12,7 @@ import photoset
 import pytest
 import tinyset
 from PIL import Image
-from verbs import done, names, refused, run
+from verbs import done, names, noted, refused, run
 
 from pfafn.inference import TryOn
 from pfafn.inference.folders import HELD, Job, TryOnError, in_blocks, jobs
@@ -170,7 +170,7 @@ def test_a_note_is_given_once_and_is_no_failure(shop):
     result = done("tryon", *folders(shop))
     assert "4 of 4 written" in result.stdout
     assert result.stderr.count("note: ") == 1
-    assert "x.png: the mask estimated from it is in 2 pieces" in result.stderr
+    assert "x.png: 2 garments: the mask is in 2 large parts; crop it" in result.stderr
 
 
 def test_results_are_told_as_lines_of_json_and_nothing_else_is_on_standard_output(shop):
@@ -224,7 +224,8 @@ def test_a_garment_that_cannot_be_told_from_its_background_is_named(shop):
     result = run("tryon", *one(shop))
     assert result.exit_code == 1
     assert re.search(
-        r"failed: a.jpg with x.png: .*x.png: the .*could not be told .* give a mask", result.stderr
+        r"failed: a.jpg with x.png: .*x.png: it is blank: .*; take a photo that shows",
+        result.stderr,
     )
     assert not (shop / "worn.png").exists()
 
@@ -311,5 +312,7 @@ def test_where_somebody_tells_poses_the_person_is_framed(shop, monkeypatch, word
     told = []
     known = SimpleNamespace(pose=lambda rgb: told.append("a.jpg") or photoset.keypoints(SIZE))
     monkeypatch.setattr("pfafn.estimators.people.people", lambda: known)
+    judged = noted(monkeypatch, "pfafn.doctor.verdict.warned", [])
     done("tryon", *one(shop), *words)
     assert told == asked
+    assert [who for (_, who, _), _ in judged] == [known, known]

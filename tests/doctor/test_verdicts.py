@@ -8,7 +8,9 @@ import pytest
 from lookers import ABSENT, SIZE, Looker
 
 from pfafn.doctor.findings import REMEDIES, Finding, Kind, Severity
-from pfafn.doctor.verdict import examine
+from pfafn.doctor.verdict import examine, warned
+from pfafn.photos.checks import PictureError
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import encode_png
 
 GARMENT, MASK = photoset.garment(1, SIZE)
@@ -65,3 +67,17 @@ def test_the_page_on_photos_names_every_finding_with_its_remedy() -> None:
     assert set(rows) == set(REMEDIES)
     for name, remedy in REMEDIES.items():
         assert remedy is None or remedy in rows[name]
+
+
+def test_a_try_on_hears_the_warnings_and_not_the_notes() -> None:
+    photo = GarmentPhoto.of(GARMENT, MASK)
+    [said] = warned(photo, Looker(), SIZE)
+    assert said == f"somebody wears it; {REMEDIES['worn']}"
+    assert warned(photo, None, SIZE) == []
+    [said] = warned(PersonPhoto.of(GARMENT[:100, :90]), None, SIZE)
+    assert said.startswith("it has 90x100 pixels and is enlarged to 192x256")
+
+
+def test_a_try_on_of_a_refused_photo_fails_with_the_reason_and_the_remedy() -> None:
+    with pytest.raises(PictureError, match="nobody is seen in it; take a photo of a person"):
+        warned(PersonPhoto.of(photoset.person(1, SIZE)), Looker(ABSENT), SIZE)
