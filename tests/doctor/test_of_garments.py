@@ -89,6 +89,7 @@ TROUSERS = box(20, 240, 50, 140) & ~box(80, 240, 90, 100)
 SHAPES = {
     "trousers": (TROUSERS, ["not_a_top"]),
     "shorts of a suit": (box(20, 240, 40, 150) & ~box(180, 240, 90, 100), []),
+    "a coat half open": (box(20, 240, 20, 172) & ~box(80, 240, 60, 70), []),
     "a dress": (box(10, 245, 60, 140), ["not_a_top"]),
     "a top with long sleeves": (box(20, 200, 20, 172) & ~box(60, 200, 50, 60)
                                 & ~box(60, 200, 132, 142), []),

@@ -6,7 +6,7 @@ import pytest
 from lookers import ABSENT, OWN, SEEN, SIZE, H, Looker, W, about_the_neck, without
 
 from pfafn.doctor.findings import REMEDIES, Severity
-from pfafn.doctor.persons import of_person
+from pfafn.doctor.persons import Seen, of_framing, of_person
 from pfafn.models.parts import Keypoint as K
 from pfafn.photos.entrance import PersonPhoto
 
@@ -58,6 +58,13 @@ def test_how_near_a_person_stands_is_measured_from_neck_to_hips(times: float, fo
     assert names(Looker(about_the_neck(times))) == found
     said = of_person(PHOTO, Looker(about_the_neck(times)))
     assert [f.value for f in said] == pytest.approx([0.34 * times] * len(found), abs=0.01)
+
+
+def test_in_a_wide_photo_a_person_is_as_far_as_in_the_high_one_around_it() -> None:
+    wide = Seen(SEEN, np.zeros((H, 2 * W), bool))
+    assert wide.torso is not None
+    [finding] = of_framing(wide, wide.torso)
+    assert (finding.name, finding.value) == ("far", pytest.approx(0.34 / 2, abs=0.01))
 
 
 @pytest.mark.parametrize("degrees", [-60, 60, 120, 180])
