@@ -14,11 +14,11 @@ from prefect.artifacts import (
 )
 
 from pfafn import registry
+from pfafn.chronicle.standing import Outcome, decision, standing
 from pfafn.evaluation.metrics import METRICS
 from pfafn.evaluation.report import evaluation
 from pfafn.kit.errors import public
-from pfafn.registry.stamp import Outcome, Stamp, decision
-from pfafn.registry.store import PAGES, RegistryError
+from pfafn.registry.store import PAGES, VIEW, RegistryError
 
 STUDENT = "models:/pfafn-student/{}"
 PREVIOUS = "models:/pfafn-student@previous"
@@ -44,7 +44,7 @@ def show_result(project: Path, root: Path) -> str:
     folder = project / "artifacts/evaluate"
     if not (folder / "metrics.json").is_file():
         return ""
-    outcome = Stamp(root, project).read()
+    outcome = standing(project, root)
     create_markdown_artifact(result(folder, outcome), key="result", description=decision(outcome))
     if (folder / "grid.png").is_file():
         create_image_artifact(
@@ -104,8 +104,8 @@ def links(student: dict[str, Any]) -> str:
     if not base:
         return f"MLflow: `{student['uri']}`, run `{run}`."
     return (
-        f"MLflow: [{name} version {version}]({base}/#/models/{name}/versions/{version}), "
-        f"[its run]({base}/#/experiments/{experiment}/runs/{run})."
+        f"MLflow: [{name} version {version}]({base}/#/models/{name}/versions/{version}{VIEW}), "
+        f"[its run]({base}/#/experiments/{experiment}/runs/{run}{VIEW})."
     )
 
 

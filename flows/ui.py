@@ -149,7 +149,9 @@ def show(where: dict[str, str], console: Console) -> None:
     """Print where everything is."""
     table = Table.grid(padding=(0, 2))
     table.add_row("Prefect", where["Prefect"], "schedules, runs, buttons")
-    table.add_row("MLflow", f"{where['MLflow']}/#/models", "models, metrics, pictures")
+    table.add_row(
+        "MLflow", f"{where['MLflow']}/#/experiments{store.VIEW}", "models, metrics, pictures"
+    )
     console.print(table)
     console.print("A run in another terminal shows there too:")
     console.print(f"  PREFECT_API_URL={where['Prefect']}/api python -m flows.retrain")

@@ -31,10 +31,10 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     cls=Verbs,
     name="pfafn",
-    help="Parser-free virtual try-on: data, try-on, checkpoints, registry.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(registry.app, name="registry")
 app.add_typer(estimators.app, name="estimators")
@@ -67,3 +67,18 @@ def ui(
 def version() -> None:
     """The version of this program."""
     typer.echo(version_of("pfafn"))
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show and exit.")
+    ] = False,
+) -> None:
+    """Parser-free virtual try-on: data, try-on, checkpoints, registry."""

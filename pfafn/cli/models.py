@@ -196,14 +196,14 @@ def report(
     ] = None,
 ) -> None:
     """Print the evaluation as Markdown: scores, the registry's decision, pictures."""
+    from pfafn.chronicle import record
+    from pfafn.chronicle.standing import decision, standing
     from pfafn.evaluation.report import facts, html, markdown
     from pfafn.kit.files import write_text
     from pfafn.params.profiles import made_with
-    from pfafn.registry import record
-    from pfafn.registry.stamp import Stamp, decision
 
     root = artifacts.absolute().parent
-    decided = decision(Stamp(root, root).read())
+    decided = decision(standing(root))
     folder = artifacts / "evaluate"
     params = made_with(record.params_of(root), root)
     if page:

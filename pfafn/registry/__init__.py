@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pfafn.chronicle.standing import Outcome
 from pfafn.kit.lock import exclusive
 from pfafn.kit.progress import tell
-from pfafn.registry.stamp import Outcome, Stamp
+from pfafn.registry.stamp import Stamp
 from pfafn.registry.store import connect, home, usable
 
 if TYPE_CHECKING:
@@ -28,16 +29,16 @@ def sync(workspace: Path | None = None) -> Outcome:
 
     What MLflow has lost of earlier retrainings and decisions is brought back first.
 
-    workspace: the folder with dvc.lock (default: the current project). In a temporary copy of the
-    project, as DVC's experiments run in, runs and versions are made and nothing is decided, unless
-    PFAFN_PROMOTE is in the environment. If that is "no" the student is judged and becomes no
-    champion, nor does it by a later sync: a person can `promote` it.
+    workspace: the folder with dvc.lock (default: the current project). Of a temporary copy of the
+    project, as DVC's experiments run in, runs and versions are made and written down, and nothing
+    is decided unless PFAFN_PROMOTE is in the environment. If that is "no" the student is judged and
+    becomes no champion, nor does it by a later sync: a person can `promote` it.
     Raises RecordError, UnknownMetric or RegistryError saying what to do.
     """
     root = home()
     workspace = (workspace or home(Path.cwd())).resolve()
     stamp = Stamp(root, workspace)
-    if done := stamp.read():
+    if (done := stamp.read()) and not done.may_come:
         return done
     with _alone(root, "registry sync"):
         from pfafn.registry.reconcile import reconcile
@@ -53,10 +54,10 @@ def resolve(uri: str) -> Path:
 
     Raises RegistryError if the URI is malformed, nothing is there, or its files are gone.
     """
-    store = connect(home())
-    from pfafn.registry.versions import find, weights_of
+    from pfafn.registry import versions
 
-    return weights_of(store, find(store, uri))
+    store = connect(home())
+    return versions.weights_of(store, versions.find(store, uri))
 
 
 @usable()
@@ -88,9 +89,9 @@ def load_model(uri: str = CHAMPION) -> Any:
 @usable()
 def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
     """Make a registered student the champion by hand; see `pfafn.registry.aliases.promote`."""
-    store = connect(home())
     from pfafn.registry import aliases
 
+    store = connect(home())
     with _alone(store.root, "registry promote"):
         return aliases.promote(store, uri, reason, force)
 
@@ -98,9 +99,9 @@ def promote(uri: str, reason: str = "", force: bool = False) -> "Change":
 @usable()
 def rollback(reason: str = "") -> "Change":
     """Make the last champion champion again; see `pfafn.registry.aliases.rollback`."""
-    store = connect(home())
     from pfafn.registry import aliases
 
+    store = connect(home())
     with _alone(store.root, "registry rollback"):
         return aliases.rollback(store, reason)
 
@@ -112,33 +113,27 @@ def listing(data: str = "", commit: str = "") -> list[dict[str, Any]]:
     data, commit: only those whose photos' md5, or commit, begins so. Raises RegistryError if there
     are none, naming what there is.
     """
-    store = connect(home())
     from pfafn.registry.look import list_all
 
-    return list_all(store, data=data, commit=commit)
+    return list_all(connect(home()), data=data, commit=commit)
 
 
 @usable()
 def compare(a: str = CHALLENGER, b: str = CHAMPION) -> dict[str, Any]:
     """Two versions: scores, the gain of a over b in the gate's metric, what made them differ."""
-    root = home()
-    store = connect(root)
     from pfafn.params.file import Params
     from pfafn.registry import look
-    from pfafn.registry.versions import find
 
-    metric = Params.load(root / "params.yaml").registration.metric
-    return look.compare(store, find(store, a), find(store, b), metric)
+    store = connect(home())
+    return look.compare(store, a, b, Params.load(store.root / "params.yaml").registration.metric)
 
 
 @usable()
 def describe(uri: str = CHAMPION) -> dict[str, Any]:
     """One version: name, version, aliases, scores, the gate's word, lineage and sources."""
-    store = connect(home())
-    from pfafn.registry.look import summary
-    from pfafn.registry.versions import find
+    from pfafn.registry import look
 
-    return summary(store, find(store, uri))
+    return look.describe(connect(home()), uri)
 
 
 def _alone(root: Path, who: str) -> AbstractContextManager[Any]:

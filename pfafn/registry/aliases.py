@@ -1,27 +1,35 @@
-"""Aliases: what the gate's and people's decisions make of them, and making these true in MLflow.
+"""What was decided, shown in MLflow: aliases, notes and descriptions; and people's own decisions.
 
-`champion` is the one to use, `previous` the champion before it, `challenger` the newest that did
-not become champion. A decision (who, when, why) is first written down with all aliases as they are
-to be, then made true: what was interrupted between the two, or lost with MLflow, is made true by
-the next sync. None undoes what a person decided: the gate judges each evaluation of a student once.
+MLflow's aliases follow from the facts (`pfafn.chronicle.history`). Whoever moves `champion` in
+MLflow itself has decided, too: the next sync writes that down. Any other alias that was moved there
+is put back.
 """
 
 import getpass
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
+from pfafn.chronicle.decisions import DECISION
+from pfafn.chronicle.history import ALIASES, CHAMPION, MODELS, PREVIOUS, ROLLBACK, STUDENT, History
+from pfafn.evaluation.metrics import METRICS
 from pfafn.kit.files import content_key
-from pfafn.registry import versions
-from pfafn.registry.decisions import DECISION, Fact
+from pfafn.registry import mirror, versions
 from pfafn.registry.store import RegistryError, Store
-from pfafn.registry.versions import CHALLENGER, CHAMPION, PREVIOUS, STUDENT, TUTOR, Ref
 
-ALIASES = (CHAMPION, PREVIOUS, CHALLENGER)
 MARK = "pfafn.decision"  # tag of the registered student: the last decision that was made true
-GATE = "gate"  # who decided, if no person did
-State = dict[str, dict[str, Ref]]  # model -> alias -> version
+EXPERIMENT = {
+    "mlflow.experimentKind": "custom_model_development",  # which view MLflow opens, unasked
+    mirror.NOTE: "One run for each retraining, below it one for each stage that ran for it. The "
+    "models with their aliases are under *Models*. All of it is made from `decisions/` and the "
+    "files that DVC keeps, and can be made again: `pfafn registry sync`.",
+}
+# Tags of versions that are written anew, or were by earlier code.
+OURS = (
+    "gate.", "choice.", "score.", "evaluation.", "dvc.stage.", "dvc.lock", "fakes.", "git.dirty",
+    "tutor.sha256",
+)  # fmt: skip
 
 
 class Change(NamedTuple):
@@ -36,86 +44,65 @@ class Change(NamedTuple):
         return f"champion is pfafn-student version {self.champion} ({before}): {self.reason}"
 
 
-def state(store: Store) -> State:
-    """The aliases as they are."""
-    return {
-        name: {
-            alias: versions.ref(version)
-            for alias in ALIASES
-            if (version := versions.by_alias(store, name, alias))
-        }
-        for name in (STUDENT, TUTOR)
-    }
+def notice(store: Store, history: History) -> None:
+    """Write down that somebody moved `champion` in MLflow itself since the last decision."""
+    mark = versions.registered_model(store, STUDENT).tags.get(MARK)
+    version = versions.by_alias(store, STUDENT, CHAMPION)
+    sha = version and version.tags.get(versions.SHA)
+    if mark == history.last and sha != history.champion and (STUDENT, sha) in history.versions:
+        back = history.aliases[STUDENT].get(PREVIOUS) == sha
+        write_down(store, sha, "somebody in MLflow", "moved in MLflow itself",
+                   **({"act": ROLLBACK} if back else {}))  # fmt: skip
 
 
-def crowned(before: State, student: Ref, tutor: Ref | None) -> State:
-    """A student made champion and its tutor the tutors'; the last champions become `previous`."""
-    after = {name: dict(aliases) for name, aliases in before.items()}
-    for name, new in ((STUDENT, student), (TUTOR, tutor)):
-        former = after[name].get(CHAMPION)
-        if new and former != new:
-            after[name] |= {CHAMPION: new} | ({PREVIOUS: former} if former else {})
-    if after[STUDENT].get(CHALLENGER) == student:
-        del after[STUDENT][CHALLENGER]
-    return after
+def write_down(store: Store, student: str, by: str, reason: str, **said: Any) -> None:
+    """Add a decision on a student, given by the SHA-256 of its weights."""
+    content = {"student": {"sha256": student}, "by": by, "reason": reason, **said}
+    store.decisions.add(DECISION, said.get("question") or content_key(content), content)
 
 
-def challenged(before: State, student: Ref) -> State:
-    """A student made challenger."""
-    return before | {STUDENT: before[STUDENT] | {CHALLENGER: student}}
+def enact(store: Store, history: History, whole: bool = True) -> list[str]:
+    """Make MLflow show what was decided; returns for each alias that cannot be set, why not.
 
-
-def decide(store: Store, key: str, wanted: State, student: Ref, **said: Any) -> None:
-    """Write a decision on a student down, with the aliases it leads to, and make it true.
-
-    said: by (a user's name, or GATE), reason and what else is to be noted on the student.
+    whole: whether all decisions could be read; if not, no alias is moved.
     """
-    after = {name: {a: ref._asdict() for a, ref in of.items()} for name, of in wanted.items()}
-    content = {"student": student._asdict(), **said, "aliases": after}
-    enact(store, [store.decisions.add(DECISION, key, content)])
-
-
-def notice(store: Store) -> None:
-    """Write down what somebody did to the aliases in MLflow itself since the last decision."""
-    facts, _ = store.decisions.read()
-    decisions = [fact for fact in facts if fact.kind == DECISION]
-    if not decisions or decisions[-1].name != enacted(store):
-        return
-    recorded = decisions[-1].content["aliases"]
-    meant = {name: {a: ref["sha256"] for a, ref in of.items()} for name, of in recorded.items()}
-    now = state(store)
-    actual = {name: {a: ref.sha256 for a, ref in of.items()} for name, of in now.items()}
-    champion = now[STUDENT].get(CHAMPION)
-    if champion and actual != meant:
-        said = {"by": "somebody in MLflow", "reason": "the aliases were changed in MLflow itself"}
-        decide(store, content_key(now), now, champion, **said)
-
-
-def enact(store: Store, decisions: Sequence[Fact]) -> list[str]:
-    """Make decisions true, oldest first: notes on the students, and the aliases of the last.
-
-    Returns for each alias that could not be set, why not; it then points nowhere.
-    """
-    for fact in decisions:
-        _note(store, fact)
-    last = decisions[-1]
+    scored = mirror.finished(store, "evaluate")
+    shown: dict[tuple[str, str], ModelVersion] = {}
+    for name in MODELS:
+        for version in versions.all_of(store, name):
+            key = name, version.tags.get(versions.SHA, "")
+            shown[key] = version
+            if key in history.versions or versions.LOST in version.tags:  # not another project's
+                _describe(store, history, version, scored)
     problems = []
-    for name, wanted in last.content["aliases"].items():
-        numbers = versions.registered_model(store, name).aliases
+    for name, wanted in history.aliases.items():
+        model = versions.registered_model(store, name)
         for alias in ALIASES:
-            problems += _point(store, name, alias, numbers.get(alias), wanted.get(alias))
-    if not problems:
-        store.client.set_registered_model_tag(STUDENT, MARK, last.name)
+            version = shown.get((name, wanted[alias])) if alias in wanted else None
+            now = model.aliases.get(alias)
+            if now and not whole:
+                continue
+            if version and str(version.version) != str(now):
+                store.client.set_registered_model_alias(name, alias, version.version)
+            if now and not version:
+                store.client.delete_registered_model_alias(name, alias)
+            if alias in wanted and not version:
+                problems.append(
+                    f"{name}@{alias} (SHA-256 {wanted[alias][:8]}) points nowhere, as no file in "
+                    "decisions/ says how it was made: bring that file back, or run `pfafn registry "
+                    "promote VERSION`"
+                )
+        old = model.creation_timestamp and model.tags.get(MARK) != history.last
+        if name == STUDENT and old and whole:
+            store.client.set_registered_model_tag(STUDENT, MARK, history.last)
+    tags = store.client.get_experiment(store.experiment).tags
+    for tag, value in EXPERIMENT.items() - tags.items():
+        store.client.set_experiment_tag(store.experiment, tag, value)
     return problems
 
 
-def enacted(store: Store) -> str:
-    """Name of the last decision that was made true; "" if there is none."""
-    return versions.registered_model(store, STUDENT).tags.get(MARK, "")
-
-
 def promote(store: Store, uri: str, reason: str, force: bool) -> Change:
-    """Make the student behind models:/pfafn-student/N or @ALIAS the champion.
+    """Make a student the champion; uri as `pfafn.registry.versions.find` takes it.
 
     Raises RegistryError if it is no student, is champion already, or (unless forced) has no scores.
     """
@@ -124,28 +111,46 @@ def promote(store: Store, uri: str, reason: str, force: bool) -> Change:
         raise RegistryError(
             f"{uri} is a {version.name}: promote a {STUDENT}, its tutor goes with it"
         )
-    if not force and not any(tag.startswith("score.") for tag in version.tags):
+    history = read(store)
+    sha = version.tags.get(versions.SHA, "")
+    if not force and not history.evaluations.get(sha):
         raise RegistryError(
             f"{uri} was never evaluated: run `dvc repro evaluate register` with its weights, "
             "or use --force"
         )
-    return _choose(store, version, reason or "promoted by hand")
+    return _choose(store, history, version, reason or "promoted by hand")
 
 
 def rollback(store: Store, reason: str) -> Change:
-    """Make the champion before this one champion again; what was champion becomes `previous`.
+    """Make the champion before this one champion again, and so on back with each rollback.
 
-    Raises RegistryError if there is no champion before this one.
+    Raises RegistryError if there is no champion before this one, or it is gone.
     """
-    version = versions.by_alias(store, STUDENT, PREVIOUS)
+    history = read(store)
+    before = history.aliases[STUDENT].get(PREVIOUS)
+    version = versions.known(store, STUDENT, before) if before else None
     if version is None:
-        raise RegistryError("there is no previous champion to go back to; see `registry list`")
-    return _choose(store, version, reason or "rolled back by hand")
+        raise RegistryError(
+            "there is no previous champion to go back to; `pfafn registry list` shows which "
+            "versions there are, `pfafn registry promote VERSION` takes one"
+        )
+    return _choose(store, history, version, reason or "rolled back by hand", act=ROLLBACK)
 
 
-def _choose(store: Store, version: ModelVersion, reason: str) -> Change:
+def read(store: Store) -> History:
+    """What the facts of the project come to. Raises RegistryError if one cannot be read."""
+    facts, unreadable = store.decisions.read()
+    if unreadable:
+        raise RegistryError(unreadable[0])
+    return History(facts)
+
+
+def _choose(
+    store: Store, history: History, version: ModelVersion, reason: str, **said: str
+) -> Change:
     former = versions.by_alias(store, version.name, CHAMPION)
-    if former and former.version == version.version:
+    sha = version.tags.get(versions.SHA, "")
+    if sha == history.champion:
         raise RegistryError(f"{version.name} version {version.version} is the champion already")
     if not (store.root / "dvc.yaml").is_file():
         raise RegistryError(
@@ -153,36 +158,46 @@ def _choose(store: Store, version: ModelVersion, reason: str) -> Change:
             "decisions/, so make them there"
         )
     versions.weights_of(store, version)  # what cannot be used must not be promised
-    student = versions.ref(version)
-    wanted = crowned(state(store), student, versions.tutor_of(version))
-    said = {"by": getpass.getuser(), "reason": reason}
-    decide(store, content_key([student, said]), wanted, student, **said)
+    write_down(store, sha, getpass.getuser(), reason, **said)
+    enact(store, read(store))
     return Change(str(version.version), str(former.version) if former else "", reason)
 
 
-def _note(store: Store, fact: Fact) -> None:
-    said = {k: v for k, v in fact.content.items() if k not in ("student", "aliases")}
-    group = "gate" if said["by"] == GATE else "choice"
-    student = versions.known(store, STUDENT, Ref(**fact.content["student"]))
-    for name, value in {**said, "at": fact.at.isoformat()}.items():
-        if student and not (group == "gate" and name == "by"):
-            tag = f"{group}.{name}"
-            store.client.set_model_version_tag(STUDENT, student.version, tag, value)
+def _describe(
+    store: Store, history: History, version: ModelVersion, scored: dict[str, Run]
+) -> None:
+    """Give a version its notes and a description of them."""
+    if versions.LOST in version.tags:
+        text = "Lost: no file in decisions/ says how it was made."
+    else:
+        sha = version.tags.get(versions.SHA, "")
+        tags = {
+            f"{group}.{name}": fact.at.isoformat() if name == "at" else fact.content.get(name, "")
+            for group, fact in history.said.get(sha, {}).items()
+            for name in ("outcome" if group == "gate" else "by", "reason", "at")
+        }
+        known = (scored[key] for key in reversed(history.evaluations.get(sha, [])) if key in scored)
+        if evaluation := next(known, None):
+            tags["evaluation.run"] = evaluation.info.run_id
+        old = {tag for tag in version.tags if tag.startswith(OURS)} - tags.keys()
+        versions.note(store, version, tags, old)
+        text = _text(history, version, evaluation)
+    if version.description != text:
+        store.client.update_model_version(version.name, version.version, text)
 
 
-def _point(
-    store: Store, name: str, alias: str, now: str | None, wanted: dict[str, str] | None
-) -> list[str]:
-    """Let an alias point to the weights that were meant, whatever number they have now."""
-    version = versions.known(store, name, Ref(**wanted)) if wanted else None
-    if version and str(version.version) != str(now):
-        store.client.set_registered_model_alias(name, alias, version.version)
-    if now and not version:
-        store.client.delete_registered_model_alias(name, alias)
-    if wanted and not version:
-        return [
-            f"{name}@{alias} was version {wanted['version']}, which is not in the registry, and no "
-            f"file in decisions/ says how it was made: {name}@{alias} points nowhere; "
-            "`registry promote` another, or bring its retraining back into the project"
-        ]
-    return []
+def _text(history: History, version: ModelVersion, evaluation: Run | None) -> str:
+    """Decision, scores, profile and data of a version; plain, as a table shows its beginning."""
+    tags, sha = version.tags, version.tags.get(versions.SHA, "")
+    names = [alias for alias, one in history.aliases[version.name].items() if one == sha]
+    parts = [", ".join(names).capitalize() or "No alias"]
+    if reason := history.reason(sha):
+        parts[0] += f": {reason}"
+    if evaluation:
+        scores = mirror.scores_of(evaluation.data.metrics, version.name)
+        said = [f"{name} {METRICS[name.rpartition('.')[2]].text(scores[name])}" for name in scores]
+        parts.append(f"Scores: {', '.join(said) or 'none'}")
+    made = {"Profile": tags.get("profile"), "Photos": tags.get("data.md5", "")[:8],
+            "Commit": tags.get("git.commit", "")[:8]}  # fmt: skip
+    parts.append(", ".join(f"{title}: {value}" for title, value in made.items() if value))
+    return "\n\n".join(filter(None, parts))

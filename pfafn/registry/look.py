@@ -1,15 +1,22 @@
 """The registry, read: plain dictionaries for tables and JSON."""
 
+import json
 from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
+from pfafn.chronicle.history import STUDENT, TUTOR
 from pfafn.evaluation.confidence import LEVEL, UnknownMetric, gain, read
-from pfafn.registry import mirror, versions
-from pfafn.registry.store import RegistryError, Store, local_path
+from pfafn.kit.files import content_key
+from pfafn.registry import aliases, mirror, versions
+from pfafn.registry.store import RegistryError, Store, intact, local_path
 
 ORIGINS = {"data": "data.md5", "commit": "git.commit"}  # what to look models up by -> their tag
+DIRTY = "+dirty"  # behind a commit from which files had been changed
 
 
 def list_all(store: Store, **wanted: str) -> list[dict[str, Any]]:
@@ -18,11 +25,7 @@ def list_all(store: Store, **wanted: str) -> list[dict[str, Any]]:
     wanted: only those whose data or commit (the keys of ORIGINS) begins so; "" is any. Raises
     RegistryError if there is none, naming what there is.
     """
-    found = [
-        version
-        for name in (versions.STUDENT, versions.TUTOR)
-        for version in store.client.search_model_versions(f"name='{name}'")
-    ]
+    found = [version for name in (STUDENT, TUTOR) for version in versions.all_of(store, name)]
     for origin, prefix in wanted.items():
         there = Counter(version.tags.get(ORIGINS[origin], "") for version in found)
         found = [v for v in found if v.tags.get(ORIGINS[origin], "").startswith(prefix.lower())]
@@ -32,58 +35,111 @@ def list_all(store: Store, **wanted: str) -> list[dict[str, Any]]:
                 f"no version has a {origin} that begins with {prefix!r}; there are (versions): "
                 + (", ".join(known) or "none")
             )
-    ordered = sorted(found, key=lambda v: (v.name, -int(v.version)))
-    return [summary(store, store.client.get_model_version(v.name, v.version)) for v in ordered]
+    return [summary(store, store.client.get_model_version(v.name, v.version)) for v in found]
 
 
 def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
-    """One version as name, version, aliases, created, scores, gate, choice, lineage, sources."""
+    """One version: name, number, aliases, scores and on what, decisions, lineage, sources."""
     tags = dict(version.tags)
-    source = store.client.get_model_version_download_uri(version.name, version.version)
+    source = versions.place(store, version)
     files = local_path(source)
+    run = evaluation_of(store, version)
+    scored = _scored(store, run) if run else {}
     return {
         "name": version.name,
         "version": int(version.version),
         "uri": f"models:/{version.name}/{version.version}",
         "aliases": sorted(version.aliases),
+        "lost": versions.LOST in tags,
         "created": versions.registered_at(version),
-        "scores": {name: float(value) for name, value in _group(tags, "score.").items()},
+        "scores": mirror.scores_of(run.data.metrics, version.name) if run else {},
+        "scored": scored,
         "gate": {n: value for n, value in _group(tags, "gate.").items() if n != "question"},
         "choice": _group(tags, "choice."),
-        "lineage": {
-            name: value
-            for name, value in sorted(tags.items())
-            if not name.startswith(("score.", "gate.", "choice.", "registered."))
-        },
+        "lineage": _lineage(store, version) | {"evaluation.protocol": scored.get("on", "")},
         "sources": {
             "weights": str(files / "artifacts" / versions.WEIGHTS) if files else source,
-            "run": version.run_id,
+            "run": version.run_id or "",
             "experiment": store.experiment,
             "evaluation": tags.get("evaluation.run", ""),
         },
     }
 
 
-def compare(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> dict[str, Any]:
-    """Both versions, their scores, the gain of a over b, and the lineage that differs."""
+def describe(store: Store, uri: str) -> dict[str, Any]:
+    """The `summary` of one version."""
+    return summary(store, versions.find(store, uri))
+
+
+def compare(store: Store, first: str, second: str, metric: str) -> dict[str, Any]:
+    """Both versions, their scores, the gain of a over b, and the params and lineage that differ."""
+    a, b = (versions.find(store, uri) for uri in (first, second))
     both = [summary(store, version) for version in (a, b)]
     of_a, of_b = (version["scores"] for version in both)
-    scores = {name: {"a": of_a.get(name), "b": of_b.get(name)} for name in sorted({*of_a, *of_b})}
+    scores = {name: {"a": of_a.get(name), "b": of_b.get(name)} for name in {**of_a, **of_b}}
     for values in scores.values():
         known = None not in values.values()
         values["difference"] = values["a"] - values["b"] if known else None
-    made = [_made_of(store, version, shown) for version, shown in zip((a, b), both, strict=True)]
+    params = [_params(store, version) for version in (a, b)]
     return {
-        "a": {name: both[0][name] for name in ("uri", "aliases", "created")},
-        "b": {name: both[1][name] for name in ("uri", "aliases", "created")},
+        "a": {name: both[0][name] for name in ("uri", "aliases", "created", "scored")},
+        "b": {name: both[1][name] for name in ("uri", "aliases", "created", "scored")},
         "scores": scores,
         **_sureness(store, a, b, metric),
-        "differs": {
-            name: {"a": made[0].get(name, ""), "b": made[1].get(name, "")}
-            for name in sorted({*made[0], *made[1]})
-            if made[0].get(name) != made[1].get(name)
-        },
+        "differs": _differing(*params) | _differing(*(version["lineage"] for version in both)),
     }
+
+
+def evaluation_of(store: Store, version: ModelVersion) -> Run | None:
+    """The run that gave a version the scores it has; None if it has none."""
+    run = version.tags.get("evaluation.run")
+    return store.client.get_run(run) if run else None
+
+
+def _scored(store: Store, run: Run) -> dict[str, Any]:
+    """When an evaluation ended and on what; `on` is equal for scores that compare."""
+    ended = datetime.fromtimestamp(run.info.end_time / 1000, UTC).isoformat(timespec="seconds")
+    on = run.data.tags.get(mirror.SCORED_BY, "")
+    code = _file(store, run, "provenance.json").get("code") or ""
+    return {"at": ended, "on": on, "code": code, **_file(store, run, "protocol.json")}
+
+
+def _lineage(store: Store, version: ModelVersion) -> dict[str, str]:
+    """What a version was made from: its tags, and by all stages of the retraining that made it."""
+    notes = (*aliases.OURS, versions.REGISTERED, versions.LOST, versions.RUN)
+    tags = {name: value for name, value in version.tags.items() if not name.startswith(notes)}
+    if commit := tags.get("git.commit"):
+        tags["git.commit"] = commit.removesuffix(DIRTY)
+        tags["git.dirty"] = str(commit.endswith(DIRTY)).lower()
+    if parent := _parent(store, version):
+        stages = _file(store, parent, mirror.TOLD).get("stages", {})
+        tags |= {f"dvc.stage.{name}": content_key(entry) for name, entry in stages.items()}
+        tags["dvc.lock"] = parent.data.tags.get(mirror.KEY, "")
+        fakes = {out["path"]: out["md5"] for out in stages.get("fakes", {}).get("outs", [])}
+        if shards := fakes.get("artifacts/fakes/shards"):
+            tags["fakes.md5"] = shards
+    return dict(sorted(tags.items()))
+
+
+def _params(store: Store, version: ModelVersion) -> dict[str, str]:
+    """The params of the retraining that made a version."""
+    parent = _parent(store, version)
+    return {f"params.{k}": v for k, v in parent.data.params.items()} if parent else {}
+
+
+def _parent(store: Store, version: ModelVersion) -> Run | None:
+    """The run of the retraining that made a version."""
+    made = version.run_id or version.tags.get(versions.RUN)
+    run = store.client.get_run(made) if made else None
+    parent = run and run.data.tags.get(mirror.PARENT)
+    return store.client.get_run(parent) if parent else None
+
+
+def _file(store: Store, run: Run, name: str) -> dict[str, Any]:
+    """A run's JSON file; empty if it has none."""
+    if not intact(f"{run.info.artifact_uri}/{name}"):
+        return {}
+    return json.loads(Path(store.client.download_artifacts(run.info.run_id, name)).read_text())
 
 
 def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> dict[str, Any]:
@@ -91,7 +147,8 @@ def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> di
 
     gain: None if they cannot be compared; note: why not, or what is not the same.
     """
-    tables = [mirror.samples(store, version.tags.get("evaluation.run", "")) for version in (a, b)]
+    runs = [evaluation_of(store, version) for version in (a, b)]
+    tables = [mirror.samples(store, run) for run in runs]
     for version, table in zip((a, b), tables, strict=True):
         if table is None:
             gone = f"{version.name} version {version.version} has no per-sample scores"
@@ -106,7 +163,7 @@ def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> di
         note = "they have not two pairs in common"
         return {"metric": first.metric, "gain": None, "note": note}
     note = ""
-    if not mirror.scored_alike(a, b):
+    if len({run.data.tags.get(mirror.SCORED_BY, run.info.run_id) for run in runs}) > 1:
         note = (
             "they were evaluated on other data or by other code: the difference is over the "
             f"{over.pairs} pairs that have the same names in both, and says little"
@@ -117,18 +174,12 @@ def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> di
     return {"metric": first.metric, "gain": over._asdict() | {"level": LEVEL}, "note": note}
 
 
-def _made_of(store: Store, version: ModelVersion, shown: dict[str, Any]) -> dict[str, str]:
-    """A version's lineage, and the params of the retraining that made it."""
-    lineage = {k: v for k, v in shown["lineage"].items() if k != "evaluation.run"}
-    parent = store.client.get_run(version.run_id).data.tags.get(mirror.PARENT)
-    params = store.client.get_run(parent).data.params if parent else {}
-    own = {f"params.{k}": v for k, v in params.items() if not k.startswith("library.")}
-    return lineage | own
+def _differing(a: dict[str, str], b: dict[str, str]) -> dict[str, dict[str, str]]:
+    names = sorted({*a, *b})
+    both = {name: {"a": a.get(name, ""), "b": b.get(name, "")} for name in names}
+    return {name: values for name, values in both.items() if values["a"] != values["b"]}
 
 
 def _group(tags: dict[str, str], prefix: str) -> dict[str, str]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in sorted(tags.items())
-        if name.startswith(prefix)
-    }
+    found = sorted(tags.items())
+    return {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}

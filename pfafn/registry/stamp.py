@@ -5,45 +5,14 @@ and everything that is not the project's own SQLite file, is compared in full.
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from pfafn.chronicle import record
+from pfafn.chronicle.decisions import Decisions
+from pfafn.chronicle.standing import Outcome
 from pfafn.kit.files import write_json
-from pfafn.registry import record
-from pfafn.registry.decisions import Decisions
-from pfafn.registry.store import database, is_own
-
-
-class Outcome(NamedTuple):
-    """What a mirroring found or did."""
-
-    student: str  # version of pfafn-student with the current weights; "" if there is none
-    tutor: str  # the same of pfafn-tutor
-    champion: str  # version of pfafn-student that is champion; "" if there is none
-    reason: str  # what the gate said of the student
-    files: list[str]  # folders the versions and runs need on this machine
-    changed: bool = True
-    problems: Sequence[str] = ()  # what of older retrainings could not be brought back, and why
-
-    def __str__(self) -> str:
-        state = "updated" if self.changed else "up to date"
-        champion = f"champion is version {self.champion}" if self.champion else "no champion"
-        reason = f" ({self.reason})" if self.reason else ""
-        said = f"registry {state}: pfafn-student version {self.student}, {champion}{reason}"
-        lost = (f"not whole: {problem}" for problem in self.problems)
-        return "\n".join([said if self.student else "registry: no student yet", *lost])
-
-
-def decision(outcome: Outcome | None) -> str:
-    """Which alias the student got, and why."""
-    if outcome is None:
-        return "not known; `pfafn registry sync` makes the registry agree with these files"
-    if not outcome.student:
-        return "there is no student yet"
-    became = "champion" if outcome.student == outcome.champion else "not the champion"
-    reason = f": {outcome.reason}" if outcome.reason else ""
-    return f"pfafn-student version {outcome.student} is {became}{reason}"
+from pfafn.registry.store import is_own
 
 
 class Stamp:
@@ -63,9 +32,7 @@ class Stamp:
             state, outcome = note.pop("state"), Outcome(**note)._replace(changed=False)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        if state != self._state():
-            return None
-        return outcome if all(Path(file).exists() for file in outcome.files) else None
+        return outcome if state == self._state() else None
 
     def write(self, outcome: Outcome) -> None:
         """Note an outcome; nothing if the store cannot be seen as files."""
@@ -79,7 +46,8 @@ class Stamp:
 
         dvc.lock itself changes once more when `register` has ended.
         """
-        mlflow = [database(self.root).with_name(f"mlflow.db{end}") for end in ("", "-wal")]
+        names = ("mlflow.db", "mlflow.db-wal", "mlartifacts", "mlartifacts/models")
+        mlflow = [self.root / name for name in names]
         artifacts = sorted(self.workspace.glob("artifacts/*/*"))
         files = [
             [str(path), stat.st_size, stat.st_mtime_ns]

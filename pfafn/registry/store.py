@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from pfafn.chronicle.decisions import Decisions
 from pfafn.kit.errors import UserError
 from pfafn.registry import moved
-from pfafn.registry.decisions import Decisions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VARIABLE = "MLFLOW_TRACKING_URI"
 PROMOTE = "PFAFN_PROMOTE"  # environment: "no" if this run may make no champion
 PAGES = "PFAFN_MLFLOW_URL"  # environment: where people open MLflow in a browser, for links
+VIEW = "?workflowType=machine_learning"  # behind an address of a page: not that of chatbots
 EXPERIMENT = "pfafn"
 # Unless the environment says otherwise. Of a server that is gone one is told within a minute.
 SETTINGS = {

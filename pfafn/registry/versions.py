@@ -1,65 +1,34 @@
-"""Models -> registered versions, and the way back from a URI to a file.
+"""Models -> MLflow's registered versions, and the way back from a URI to a file.
 
-A version is found again by the SHA-256 of its weights, and keeps its number and aliases when only
-its files were lost: they are then put back where they were.
+A version is found again by the SHA-256 of its weights; files that were lost are put back where they
+were. A number of which no fact is left is there as a version that says that it is lost.
 """
 
-import base64
-import importlib.metadata
-import json
-import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import mlflow
-import pandas as pd
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import ColSpec, Schema
+from mlflow.models import Model
 
-from pfafn.kit.versions import PACKAGE
-from pfafn.photos.images import encode_png
+from pfafn.chronicle.history import ALIASES, CHAMPION, STUDENT, TUTOR, Version
 from pfafn.registry.store import RegistryError, Store, intact, local_path
-from pfafn.studio.pair import drawn_pair
+from pfafn.registry.stored import Unasked, stored
 
-STUDENT, TUTOR = "pfafn-student", "pfafn-tutor"
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 SHA = "model.sha256"
 REGISTERED = "registered.at"  # ISO 8601; MLflow's own time is that of its last rebuilding
+RUN = "run"  # the tag of one that had none when it was registered
+LOST = "lost"  # the tag of a number of which no fact tells
 WEIGHTS = "model.safetensors"
-# What `pfafn.inference.served` imports, directly or through our own modules; pinned to what is
-# installed.
-REQUIREMENTS = (
-    "mlflow",
-    "numpy",
-    "opencv-python-headless",
-    "pandas",
-    "pillow",
-    "pyarrow",
-    "safetensors",
-    "torch",
-)
-INPUTS = {STUDENT: ("person", "garment"), TUTOR: ("person", "garment", "parsing", "keypoints")}
-OPTIONAL = {STUDENT: ("garment_mask",), TUTOR: ("garment_mask", "body_parts")}
-EXAMPLE = (128, 96)  # (height, width) of the pictures in an example of a request
-ANSWER = ("image", "note", "error")
+ABOUT = {
+    STUDENT: "Parser-free try-on (PF-AFN): a person, a garment and its mask are all it needs.",
+    TUTOR: "Parser-based try-on (PB-AFN), which taught the student of the same retraining.",
+}
 URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
-
-
-class Ref(NamedTuple):
-    """A version by its number and, as numbers may change, its weights."""
-
-    version: str
-    sha256: str
-
-
-def ref(version: ModelVersion) -> Ref:
-    return Ref(str(version.version), version.tags.get(SHA, ""))
 
 
 def role(version: ModelVersion) -> str:
@@ -67,122 +36,110 @@ def role(version: ModelVersion) -> str:
     return version.name.removeprefix("pfafn-")
 
 
-def tutor_of(student: ModelVersion) -> Ref | None:
-    """The tutor a student learned from; None if that is not known."""
-    number, sha = (student.tags.get(f"tutor.{name}") for name in ("version", "sha256"))
-    return Ref(number, sha) if number and sha else None
-
-
 def registered_at(version: ModelVersion) -> str:
     """When it was registered first, ISO 8601."""
-    made = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat()
-    return version.tags.get(REGISTERED, made)
+    made = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
+    return version.tags.get(REGISTERED, made.isoformat())
 
 
-def known(store: Store, name: str, wanted: Ref) -> ModelVersion | None:
+def all_of(store: Store, name: str) -> list[ModelVersion]:
+    """The versions of a model, newest first."""
+    found = store.client.search_model_versions(f"name='{name}'")
+    return sorted(found, key=lambda version: -int(version.version))
+
+
+def known(store: Store, name: str, sha256: str) -> ModelVersion | None:
     """The version with these weights, whether its files are there or not."""
-    found = store.client.search_model_versions(f"name='{name}' and tags.`{SHA}`='{wanted.sha256}'")
-    exact = [version for version in found if str(version.version) == wanted.version]
-    best = next(iter([*exact, *found]), None)
-    return store.client.get_model_version(name, best.version) if best else None
+    found = store.client.search_model_versions(f"name='{name}' and tags.`{SHA}`='{sha256}'")
+    first = min(found, key=lambda version: int(version.version), default=None)
+    return first and store.client.get_model_version(name, first.version)
+
+
+def place(store: Store, version: ModelVersion) -> str:
+    """Where its files are, as a URI."""
+    return store.client.get_model_version_download_uri(version.name, version.version)
 
 
 def files_there(store: Store, version: ModelVersion) -> bool:
-    uri = store.client.get_model_version_download_uri(version.name, version.version)
-    return intact(f"{uri}/MLmodel")
+    return intact(f"{place(store, version)}/MLmodel")
 
 
 def ensure(
-    store: Store, name: str, weights: Path, run_id: str, wanted: Ref, tags: Mapping[str, str]
+    store: Store, wanted: Version, weights: Path, run_id: str, tags: Mapping[str, str]
 ) -> ModelVersion:
-    """The version with these weights; registered with the run if it is not there.
+    """The version with the wanted weights; registered with the run if it is not there.
 
-    weights: their file; if it is gone the version is there all the same, without files.
-    wanted: their hash and, unless empty, the least number that the version may get.
+    weights: their file; if it is gone the version is there all the same, without files. It gets the
+    wanted number unless MLflow has given that to another one.
     """
-    if version := known(store, name, wanted):
-        if weights.is_file() and not files_there(store, version):
-            uri = store.client.get_model_version_download_uri(name, version.version)
-            with _served(name, weights) as model:
-                mlflow.pyfunc.save_model(local_path(uri), **model)
-        return version
+    name = wanted.name
+    told = {**tags, SHA: wanted.sha256, REGISTERED: wanted.at.isoformat()}
+    version = known(store, name, wanted.sha256) or _without_weights(store, wanted)
+    if version is None:
+        _create_model(store, name)
+        for number in range(newest(store, name) + 1, wanted.number):
+            _create_version(store, name, _empty(store, name), None, {LOST: str(number)})
+        model = _log_model(store, name, weights, run_id) if weights.is_file() else None
+        model = model or _empty(store, name, run_id)
+        return _create_version(store, name, model, run_id, told)
+    if weights.is_file() and not files_there(store, version):
+        with stored(name, weights) as model:
+            mlflow.pyfunc.save_model(local_path(place(store, version)), **model)
+    note(store, version, told | ({} if version.run_id else {RUN: run_id}), [LOST])
+    return version
+
+
+def note(
+    store: Store, version: ModelVersion, tags: Mapping[str, str], without: Iterable[str] = ()
+) -> None:
+    """Let a version have these tags, and none of `without`."""
+    for tag, value in tags.items():
+        if version.tags.get(tag) != value:
+            store.client.set_model_version_tag(version.name, version.version, tag, value)
+    for tag in version.tags.keys() & set(without):
+        store.client.delete_model_version_tag(version.name, version.version, tag)
+
+
+def newest(store: Store, name: str) -> int:
+    """The greatest number that MLflow shows; 0 if it has no version."""
+    return max((int(version.version) for version in all_of(store, name)), default=0)
+
+
+def _without_weights(store: Store, wanted: Version) -> ModelVersion | None:
+    """The lost version of the wanted number, of which a fact has come back."""
+    there = all_of(store, wanted.name)
+    lost = (v for v in there if v.tags.get(LOST) == str(wanted.number) == str(v.version))
+    return next(lost, None)
+
+
+def _create_model(store: Store, name: str) -> None:
     try:
-        store.client.create_registered_model(name)
+        store.client.create_registered_model(name, description=ABOUT[name])
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    if weights.is_file():
-        model = _log_model(store, name, weights, run_id)
-    else:
-        model = store.client.create_logged_model(store.experiment, name, run_id)
-        store.client.finalize_logged_model(model.model_id, "READY")
-    while True:  # MLflow gives the next number, and never again that of a deleted version
-        version = store.client.create_model_version(
-            name, model.model_uri, run_id, {SHA: wanted.sha256, **tags}, model_id=model.model_id
-        )
-        if int(version.version) >= int(wanted.version or 0):
-            return version
-        store.client.delete_model_version(name, version.version)
+
+
+def _create_version(
+    store: Store, name: str, model: Any, run_id: str | None, tags: dict[str, str]
+) -> ModelVersion:
+    return store.client.create_model_version(
+        name, model.model_uri, run_id, tags, model_id=model.model_id
+    )
+
+
+def _empty(store: Store, name: str, run_id: str | None = None) -> Any:
+    """A model without files, which may come back."""
+    model = store.client.create_logged_model(store.experiment, name, run_id)
+    return store.client.finalize_logged_model(model.model_id, "READY")
 
 
 def _log_model(store: Store, name: str, weights: Path, run_id: str) -> Any:
     ended = store.client.get_run(run_id).info.end_time
-    with mlflow.start_run(run_id=run_id, log_system_metrics=False), _served(name, weights) as model:
+    with mlflow.start_run(run_id=run_id, log_system_metrics=False), stored(name, weights) as model:
         logged = Model.log(None, Unasked, name=name, validate_serving_input=False, **model)
     store.client.set_terminated(run_id, "FINISHED", ended)
     return logged
-
-
-class Unasked:
-    """MLflow's pyfunc flavor, for a model that is not to answer its example when it is logged.
-
-    That would take seconds, and the signature is given.
-    """
-
-    @staticmethod
-    def save_model(validate_serving_input: bool, flavor_name: str = "", **model: Any) -> None:
-        mlflow.pyfunc.save_model(**model)
-
-
-@contextmanager
-def _served(name: str, weights: Path) -> Iterator[dict[str, Any]]:
-    """Weights and today's code as a pyfunc model made from code: no pickle anywhere."""
-    columns = [ColSpec("string", column) for column in INPUTS[name]]
-    columns += [ColSpec("string", column, required=False) for column in OPTIONAL[name]]
-    answer = [ColSpec("string", column) for column in ANSWER]
-    log = logging.getLogger("mlflow.pyfunc")
-    level = log.level
-    log.setLevel(logging.WARNING)  # that it looks at the example is nobody's concern
-    try:
-        yield {
-            "input_example": example(name),
-            "python_model": str(PACKAGE / "inference" / "served.py"),
-            "artifacts": {"weights": str(weights)},
-            "model_config": {"model": name},
-            "code_paths": [str(PACKAGE)],
-            "pip_requirements": requirements(),
-            "signature": ModelSignature(Schema(columns), Schema(answer)),
-        }
-    finally:
-        log.setLevel(level)
-
-
-def example(name: str) -> pd.DataFrame:
-    """A request of one row to such a model: a drawn person and garment."""
-    drawn = drawn_pair(EXAMPLE)
-    pictures = {
-        "person": drawn.photo.picture,
-        "garment": drawn.garment.picture,
-        "parsing": drawn.photo.parsing,
-    }
-    row = {column: base64.b64encode(encode_png(rgb)).decode() for column, rgb in pictures.items()}
-    row["keypoints"] = json.dumps(drawn.keypoints.round(1).tolist())
-    return pd.DataFrame([{column: row[column] for column in INPUTS[name]}])
-
-
-def requirements() -> list[str]:
-    """Pinned requirements of a served model, without local build labels such as "+cpu"."""
-    return [f"{n}=={importlib.metadata.version(n).partition('+')[0]}" for n in REQUIREMENTS]
 
 
 def by_alias(store: Store, name: str, alias: str) -> ModelVersion | None:
@@ -196,22 +153,33 @@ def registered_model(store: Store, name: str) -> RegisteredModel:
 
 
 def find(store: Store, uri: str) -> ModelVersion:
-    """The version of models:/NAME@ALIAS or models:/NAME/VERSION.
+    """The version of models:/NAME@ALIAS or models:/NAME/VERSION; for people, of less.
 
-    Raises RegistryError if the URI is malformed or nothing is there.
+    "challenger" and "3" are the student's, "tutor/2" is a tutor. Raises RegistryError if it is
+    malformed or nothing is there.
     """
-    match = URI.fullmatch(uri)
-    if not match:
+    if match := URI.fullmatch(whole_uri(uri)):
+        name, alias, number = match.group("name", "alias", "version")
+        numbered = store.client.get_model_version
+        found = by_alias(store, name, alias) if alias else _if_there(numbered, name, number)
+    else:
         raise RegistryError(
             f"expected models:/NAME@ALIAS or models:/NAME/VERSION, such as "
             f"models:/{STUDENT}@{CHAMPION}, got {uri!r}"
         )
-    name, alias, number = match.group("name", "alias", "version")
-    numbered = store.client.get_model_version
-    found = by_alias(store, name, alias) if alias else _if_there(numbered, name, number)
     if not found:
-        raise RegistryError(f"the registry has no {uri}; `registry list` shows what it has")
+        raise RegistryError(f"the registry has no {uri}; `pfafn registry list` shows what it has")
     return found
+
+
+def whole_uri(said: str) -> str:
+    """What a person says for short, as a URI; anything else as it is."""
+    if said in ALIASES:
+        return f"models:/{STUDENT}@{said}"
+    if said.isdecimal():
+        return f"models:/{STUDENT}/{said}"
+    short = re.fullmatch(r"(?:models:/)?(?:pfafn-)?(student|tutor)([/@].+)", said)
+    return f"models:/pfafn-{short[1]}{short[2]}" if short else said
 
 
 def _if_there(get: Callable[..., Any], *names: str) -> Any:
@@ -226,10 +194,10 @@ def _if_there(get: Callable[..., Any], *names: str) -> Any:
 
 def weights_of(store: Store, version: ModelVersion) -> Path:
     """A local file with the version's weights; downloads it if the store is remote."""
-    source = store.client.get_model_version_download_uri(version.name, version.version)
+    source = place(store, version)
     if not files_there(store, version):
         raise RegistryError(
             f"the files of {version.name} version {version.version} are gone from {source}: "
-            "run `registry sync`, which says why if it cannot bring them back"
+            "run `pfafn registry sync`, which says why if it cannot bring them back"
         )
     return Path(mlflow.artifacts.download_artifacts(f"{source}/artifacts/{WEIGHTS}"))

@@ -17,6 +17,8 @@ import clone
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from pfafn.registry.store import VIEW
+
 pytestmark = pytest.mark.slow
 
 CHROMIUM = next(
@@ -167,12 +169,15 @@ def test_its_artifacts_tell_what_came_of_it(
 
 
 def test_mlflow_shows_the_champion_and_why_it_is_one(page: Page, ui: clone.Ui, shots: Path) -> None:
-    page.goto(f"{ui.mlflow}/#/models")
-    page.get_by_role("dialog").get_by_role("button", name="Close").click()  # it advertises itself
-    expect(page.get_by_role("row", name="pfafn-student")).to_contain_text("champion")
-    shoot(page, shots / "6-models.png")
-    page.get_by_role("link", name="pfafn-student").click()
+    page.goto(f"{ui.mlflow}/#/experiments{VIEW}")
+    page.get_by_role("link", name="pfafn", exact=True).click()
+    expect(page.get_by_role("link", name="smoke").first).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    shoot(page, shots / "6-runs.png")
+    page.goto(f"{ui.mlflow}/#/models/pfafn-student{VIEW}")
+    expect(page.get_by_role("row", name="Version 1")).to_contain_text("champion")
     page.get_by_role("link", name="Version 1").click()
+    expect(page.get_by_text("Champion: there was no champion").first).to_be_visible()
     expect(page.get_by_role("row", name="gate.reason")).to_contain_text("there was no champion")
     shoot(page, shots / "7-champion.png")
 

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from verbs import done, noted, run
@@ -137,10 +136,11 @@ def test_before_many_pictures_it_is_looked_who_else_computes(
 def test_a_report_tells_what_was_decided_in_the_project_of_its_artifacts(
     monkeypatch: Patch, tmp_path: Path
 ) -> None:
-    calls = noted(monkeypatch, "pfafn.registry.stamp.Stamp", SimpleNamespace(read=lambda: None))
+    calls = noted(monkeypatch, "pfafn.chronicle.standing.standing")
     told = noted(monkeypatch, "pfafn.evaluation.report.markdown", "all of it")
-    assert done("report", tmp_path / "mine/artifacts", "--link", "url").stdout == "all of it"
-    assert calls == [((tmp_path / "mine", tmp_path / "mine"), {})]
+    said = done("report", tmp_path / "mine/artifacts", "--link", "url").stdout
+    assert said == "all of it\n\nMade with unknown.\n"
+    assert calls == [((tmp_path / "mine",), {})]
     [((folder, _, link), _)] = told
     assert (folder, link) == (tmp_path / "mine/artifacts/evaluate", "url")
 

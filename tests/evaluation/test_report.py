@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from verbs import done, refused
 
+from pfafn.chronicle.standing import Outcome, decision
 from pfafn.evaluation.report import html, markdown
-from pfafn.registry.stamp import Outcome, decision
 
 STUDENT = {"psnr": 12.345, "ssim": 0.5}
-WON = Outcome(student="2", tutor="1", champion="2", reason="it is better", files=[])
+WON = Outcome(student="2", tutor="1", champion="2", reason="it is better")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pfafn import registry
 from pfafn.registry import Outcome
 from pfafn.registry.store import PAGES, RegistryError
 
-SECOND = Outcome(student="2", tutor="2", champion="1", reason="it is worse", files=[])
+SECOND = Outcome(student="2", tutor="2", champion="1", reason="it is worse")
 
 
 def version(number: int, aliases: list[str], psnr: float, protocol: str = "a") -> dict[str, Any]:
@@ -110,14 +110,14 @@ def test_mlflow_is_linked_where_it_is_known_to_be(monkeypatch: pytest.MonkeyPatc
     assert artifacts.links(version(2, [], 1.0)) == "MLflow: `models:/pfafn-student/2`, run `r7`."
     monkeypatch.setenv(PAGES, "http://localhost:5000/")
     linked = artifacts.links(version(2, [], 1.0))
-    assert "(http://localhost:5000/#/models/pfafn-student/versions/2)" in linked
-    assert "(http://localhost:5000/#/experiments/3/runs/r7)" in linked
+    assert "(http://localhost:5000/#/models/pfafn-student/versions/2?workflowType=" in linked
+    assert "(http://localhost:5000/#/experiments/3/runs/r7?workflowType=" in linked
 
 
 def test_links_to_mlflow_have_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PAGES, "https://me:s3cr3t@models.example")
     linked = artifacts.links(version(2, [], 1.0))
-    assert "(https://models.example/#/experiments/3/runs/r7)" in linked
+    assert "(https://models.example/#/experiments/3/runs/r7?workflowType=" in linked
     assert "s3cr3t" not in linked
 
 
@@ -152,7 +152,7 @@ def test_the_result_says_the_decision_and_shows_the_grid(
     (folder / "protocol.json").write_text(json.dumps(protocol))
     cv2.imwrite(str(folder / "grid.png"), np.zeros((8, 8, 3), np.uint8))
     shown: dict[str, Any] = {}
-    monkeypatch.setattr(artifacts.Stamp, "read", lambda _: SECOND)
+    monkeypatch.setattr(artifacts, "standing", lambda *_: SECOND)
     monkeypatch.setattr(registry, "describe", lambda _: version(2, [], 12.0))
     for kind in ("markdown", "image"):
         monkeypatch.setattr(

@@ -70,4 +70,4 @@ def test_no_yaml_makes_objects(module: str) -> None:
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "yaml.load":
             loader = ast.unparse(node.args[1])
-            assert loader == "LOADER"  # of pfafn.registry.record: one of the safe ones
+            assert loader == "LOADER"  # of pfafn.chronicle.record: one of the safe ones

@@ -105,7 +105,7 @@ def test_a_photos_transparency_is_its_mask(student: Any) -> None:
 
 
 def test_what_is_doubtful_of_the_photos_is_said_beside_the_answer(student: Any) -> None:
-    from pfafn.registry import versions
+    from pfafn.registry import stored
 
     rgb = np.full((H, W, 3), 255, np.uint8)
     rgb[2:12, 4:-4] = rgb[-12:-2, 4:-4] = 90
@@ -113,7 +113,7 @@ def test_what_is_doubtful_of_the_photos_is_said_beside_the_answer(student: Any) 
     answer = student.predict(None, pd.DataFrame([ROW | {"garment": odd}, ROW]))
     assert re.match("garment: its colour profile .*; garment: .* in 2 pieces", answer["note"][0])
     assert answer["note"][1] == ""
-    assert tuple(answer) == versions.ANSWER
+    assert tuple(answer) == stored.ANSWER
 
 
 def test_an_answer_says_that_its_colours_are_srgb(student: Any) -> None:

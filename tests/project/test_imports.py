@@ -72,6 +72,7 @@ FLOORS = (
     {"cli"},
     {"flows", "stages", "serving"},
     {"registry"},
+    {"chronicle"},
     {"portable"},
     {"inference", "evaluation"},
     {"learning"},
@@ -133,7 +134,7 @@ def test_a_served_model_brings_along_only_what_dresses_people() -> None:
 
 
 def test_what_the_served_model_needs_is_pinned_with_it() -> None:
-    from pfafn.registry.versions import REQUIREMENTS
+    from pfafn.registry.stored import REQUIREMENTS
 
     wheels = {
         "PIL": "pillow",

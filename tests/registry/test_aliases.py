@@ -1,12 +1,10 @@
-"""Aliases: what a decision makes of them, and choices by hand, which nothing undoes."""
+"""Aliases in MLflow: what was decided, and choices by hand, which nothing undoes."""
 
 import pytest
 from retraining import Project
 
 from pfafn import registry
-from pfafn.registry.aliases import challenged, crowned, state
 from pfafn.registry.store import RegistryError, connect
-from pfafn.registry.versions import Ref
 
 # MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.
 pytestmark = [
@@ -15,33 +13,6 @@ pytestmark = [
 ]
 STUDENT = "models:/pfafn-student"
 MODELS = ("pfafn-student", "pfafn-tutor")
-OLD, NEW = Ref("1", "old"), Ref("2", "new")
-OLD_TUTOR, NEW_TUTOR = Ref("1", "old tutor"), Ref("2", "new tutor")
-AT_FIRST = {"pfafn-student": {}, "pfafn-tutor": {}}
-BEFORE = {"pfafn-student": {"champion": OLD}, "pfafn-tutor": {"champion": OLD_TUTOR}}
-
-
-def test_the_first_champion_comes_with_its_tutor_and_has_none_before_it() -> None:
-    assert crowned(AT_FIRST, OLD, OLD_TUTOR) == BEFORE
-
-
-def test_the_champions_before_become_previous_the_tutor_as_well_as_the_student() -> None:
-    assert crowned(BEFORE, NEW, NEW_TUTOR) == {
-        "pfafn-student": {"champion": NEW, "previous": OLD},
-        "pfafn-tutor": {"champion": NEW_TUTOR, "previous": OLD_TUTOR},
-    }
-
-
-def test_a_tutor_that_stays_champion_has_still_the_same_before_it() -> None:
-    after = crowned(crowned(BEFORE, NEW, NEW_TUTOR), Ref("3", "newest"), NEW_TUTOR)
-    assert after["pfafn-student"] == {"champion": Ref("3", "newest"), "previous": NEW}
-    assert after["pfafn-tutor"] == {"champion": NEW_TUTOR, "previous": OLD_TUTOR}
-
-
-def test_a_challenger_that_is_crowned_challenges_no_more_and_another_still_does() -> None:
-    third = Ref("3", "third")
-    assert "challenger" not in crowned(challenged(BEFORE, NEW), NEW, None)["pfafn-student"]
-    assert crowned(challenged(BEFORE, third), NEW, None)["pfafn-student"]["challenger"] == third
 
 
 @pytest.fixture
@@ -59,8 +30,9 @@ def champion() -> int:
 
 def numbers(project: Project) -> dict[str, dict[str, str]]:
     """Model -> alias -> version."""
-    now = state(connect(project.root))
-    return {name: {alias: ref.version for alias, ref in of.items()} for name, of in now.items()}
+    client = connect(project.root).client
+    found = {name: client.get_registered_model(name).aliases for name in MODELS}
+    return {name: {a: str(number) for a, number in of.items()} for name, of in found.items()}
 
 
 def test_a_promoted_challenger_is_what_the_champion_uri_gives_at_once(two: Project) -> None:
@@ -74,15 +46,42 @@ def test_a_promoted_challenger_is_what_the_champion_uri_gives_at_once(two: Proje
         registry.describe(f"{STUDENT}@challenger")
 
 
-def test_a_rollback_swaps_champion_and_previous_and_is_noted(two: Project) -> None:
+def test_each_rollback_goes_one_champion_back_and_is_noted(two: Project) -> None:
     registry.promote(f"{STUDENT}/2")
     assert numbers(two) == dict.fromkeys(MODELS, {"champion": "2", "previous": "1"})
     registry.rollback("sleeves are wrong")
-    assert numbers(two) == dict.fromkeys(MODELS, {"champion": "1", "previous": "2"})
+    assert numbers(two) == dict.fromkeys(MODELS, {"champion": "1"})
     noted = registry.describe(f"{STUDENT}/1")["choice"]
     assert noted["reason"] == "sleeves are wrong" and {"by", "at"} <= set(noted)
-    registry.rollback()
-    assert champion() == 2
+    with pytest.raises(RegistryError, match="no previous champion"):
+        registry.rollback()
+    assert champion() == 1
+
+
+def test_an_alias_that_is_moved_in_mlflow_to_the_last_champion_is_a_rollback(two: Project) -> None:
+    registry.promote(f"{STUDENT}/2")
+    connect(two.root).client.set_registered_model_alias("pfafn-student", "champion", "1")
+    registry.sync()
+    assert numbers(two) == dict.fromkeys(MODELS, {"champion": "1"})
+    assert registry.describe(f"{STUDENT}/1")["choice"]["by"] == "somebody in MLflow"
+
+
+def test_an_alias_that_is_moved_in_mlflow_to_another_is_a_promotion(two: Project) -> None:
+    connect(two.root).client.set_registered_model_alias("pfafn-student", "champion", "2")
+    registry.sync()
+    assert numbers(two) == dict.fromkeys(MODELS, {"champion": "2", "previous": "1"})
+    assert registry.rollback().champion == "1"
+
+
+@pytest.mark.parametrize(("model", "alias"), [(MODELS[0], "challenger"), (MODELS[1], "champion")])
+def test_any_other_alias_that_is_moved_or_deleted_in_mlflow_is_put_back(
+    two: Project, model: str, alias: str
+) -> None:
+    before, client = numbers(two), connect(two.root).client
+    client.delete_registered_model_alias("pfafn-student", "champion")
+    client.set_registered_model_alias(model, alias, "1" if alias == "challenger" else "2")
+    registry.sync()
+    assert numbers(two) == before
 
 
 def test_mirroring_again_does_not_undo_a_choice(project: Project) -> None:

@@ -36,22 +36,26 @@ def compared(
 ) -> Any:
     """What is said of version 3 beside version 7; told: the scores that both have in the list."""
     tables = {"a": a, "b": b}
-    bare = dict.fromkeys(("uri", "aliases", "created"), "") | {"scores": told or {}, "lineage": {}}
-    patch.setattr(mirror, "samples", lambda store, run: tables[run])
-    patch.setattr(versions, "role", lambda version: "student")
-    patch.setattr(look, "summary", lambda store, version: bare)
-    run = SimpleNamespace(data=SimpleNamespace(tags={}, params={}))
-    store: Any = SimpleNamespace(client=SimpleNamespace(get_run=lambda _: run))
-    pair: list[Any] = [
-        SimpleNamespace(
-            name="pfafn-student",
-            version=number,
-            run_id="",
-            tags={"evaluation.run": run, "evaluation.protocol": told},
+    bare = dict.fromkeys(("uri", "aliases", "created", "scored"), "")
+    bare |= {"scores": told or {}, "lineage": {}}
+    runs = {
+        name: SimpleNamespace(
+            info=SimpleNamespace(run_id=name),
+            data=SimpleNamespace(tags={mirror.SCORED_BY: on}, params={}),
         )
-        for number, run, told in ((3, "a", protocol), (7, "b", "same"))
-    ]
-    return look.compare(store, *pair, metric)
+        for name, on in (("a", protocol), ("b", "same"))
+    }
+    pair = {
+        number: SimpleNamespace(
+            name="pfafn-student", version=number, run_id=run, tags={"evaluation.run": run}
+        )
+        for number, run in (("3", "a"), ("7", "b"))
+    }
+    patch.setattr(mirror, "samples", lambda store, run: tables[run.info.run_id])
+    patch.setattr(versions, "find", lambda store, uri: pair[uri])
+    patch.setattr(look, "summary", lambda store, version: bare)
+    store: Any = SimpleNamespace(client=SimpleNamespace(get_run=runs.__getitem__))
+    return look.compare(store, "3", "7", metric)
 
 
 ALL = {"p1": 20.0, "p2": 22.0, "p3": 24.0}
@@ -125,15 +129,13 @@ def test_the_newest_version_comes_first_also_behind_the_ninth(monkeypatch: Patch
     ]
 
 
-def test_what_made_a_version_are_its_lineage_and_the_params_of_its_retraining() -> None:
-    params = {"seed": "7", "library.torch": "2.13"}
+def test_params_are_those_of_the_retraining_that_made_a_version() -> None:
     runs = {
         "own": SimpleNamespace(
             data=SimpleNamespace(tags={mirror.PARENT: "all"}, params={"x": "1"})
         ),
-        "all": SimpleNamespace(data=SimpleNamespace(tags={}, params=params)),
+        "all": SimpleNamespace(data=SimpleNamespace(tags={}, params={"seed": "7"})),
     }
     store: Any = SimpleNamespace(client=SimpleNamespace(get_run=runs.__getitem__))
     version: Any = SimpleNamespace(run_id="own")
-    shown = {"lineage": {"data.md5": "p1", "evaluation.run": "r3"}}
-    assert look._made_of(store, version, shown) == {"data.md5": "p1", "params.seed": "7"}
+    assert look._params(store, version) == {"params.seed": "7"}

@@ -76,7 +76,7 @@ def test_a_version_without_scores_is_compared_by_lineage(three: Project) -> None
 def test_the_command_prints_scores_gain_and_lineage(three: Project) -> None:
     words = ["compare", f"{STUDENT}/2", f"{STUDENT}/1"]
     shown = CliRunner().invoke(app, words).stdout
-    assert "better by -1 over 12 pairs, 90% between -1 and -1" in shown
+    assert "worse by 1 over 12 pairs, with 90% certainty 1 to 1 worse" in " ".join(shown.split())
     assert "git.commit" in shown and "champion" in shown
     assert json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)["gain"]["pairs"] == 12
 

@@ -9,7 +9,7 @@ import pytest
 from retraining import Project, close, new_project
 
 from pfafn import registry
-from pfafn.registry.decisions import Decisions
+from pfafn.chronicle.decisions import Decisions
 from pfafn.registry.store import RegistryError, connect
 
 # MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.
@@ -64,13 +64,14 @@ def everything(project: Project) -> tuple[list, list]:
     """Versions and runs, without the numbers that MLflow draws and the places it keeps files at."""
     found = registry.listing()
     for version in found:
-        del version["sources"], version["lineage"]["evaluation.run"]
+        del version["sources"]  # runs get new names
     store = connect(project.root)
     listed = store.client.search_runs([store.experiment])
     runs = [
         (
             run.info.run_name,
-            run.info.start_time if "pfafn.stage" in run.data.tags else None,
+            run.info.start_time,
+            run.info.end_time,
             run.data.metrics,
             run.data.params,
             run.data.tags.get("prefect.flow_run_id"),
@@ -97,6 +98,8 @@ def test_runs_versions_and_aliases_come_back_as_they_were(
     assert "-2 against the champion" in registry.describe(f"{STUDENT}/3")["gate"]["reason"]
     registry.rollback()
     assert registry.describe(f"{STUDENT}@champion")["version"] == 2
+    registry.rollback()
+    assert registry.describe(f"{STUDENT}@champion")["version"] == 1
 
 
 def test_mirroring_again_writes_nothing_down(history: Project, empty_store: Path) -> None:
@@ -119,7 +122,8 @@ def test_a_version_without_weights_keeps_number_and_alias_and_says_so(
     lose(history, empty_store)
     outcome = registry.sync()
     assert outcome.champion == "1"
-    assert "pfafn-student version 1 has no weights" in str(outcome)
+    said = "not in DVC's cache: weights of pfafn-student 1; `dvc fetch"
+    assert said in str(outcome) and str(outcome).count("not whole") == 1
     with pytest.raises(RegistryError, match="version 1 are gone"):
         registry.resolve(f"{STUDENT}@champion")
     assert registry.resolve(f"{STUDENT}/2").read_text() == "student_tryon b"
@@ -134,7 +138,7 @@ def test_a_spoilt_cache_is_not_believed(history: Project, empty_store: Path) -> 
         if file.is_file() and file.read_bytes() == b"student_tryon b":
             file.write_text("other weights")
     lose(history, empty_store)
-    assert "version 2 has no weights" in str(registry.sync())
+    assert "weights of pfafn-student 2;" in str(registry.sync())
 
 
 def test_a_version_whose_files_are_gone_becomes_no_champion(history: Project) -> None:
@@ -174,23 +178,52 @@ def test_an_alias_that_was_moved_in_mlflow_is_written_down(
     assert "in MLflow itself" in registry.describe(f"{STUDENT}/2")["choice"]["reason"]
 
 
-def test_numbers_that_experiments_had_stay_empty(
+def test_what_an_experiment_made_comes_back_as_well(
     project: Project, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.retrain("a", 20)
     registry.sync()
     copy = project.retrain_in_copy(tmp_path / "copy", monkeypatch, "experiment", 30)
+    keep_cache(copy, project)
     assert registry.sync().student == "2"
     assert not (copy.root / "decisions").exists()
-    assert len(Decisions(project.root).names()) == 2
+    kinds = [name.split("-")[1] for name in Decisions(project.root).names()]
+    assert kinds == ["retraining", "decision", "retraining"]
     monkeypatch.delenv("DVC_ROOT")
     monkeypatch.chdir(project.root)
     project.retrain("b", 21)
     assert registry.sync().student == "3"
+    before = everything(project)
     lose(project, empty_store)
-    assert registry.sync().champion == "3"
-    with pytest.raises(RegistryError, match="has no models:/pfafn-student/2"):
-        registry.describe(f"{STUDENT}/2")
+    assert registry.sync().problems == []
+    assert everything(project) == before
+    assert registry.resolve(f"{STUDENT}/2").read_text() == "student_tryon experiment"
+
+
+def keep_cache(copy: Project, project: Project) -> None:
+    """As DVC does: a copy of a project has its cache."""
+    shutil.copytree(copy.root / ".dvc", project.root / ".dvc", dirs_exist_ok=True)
+
+
+def test_a_number_of_which_no_fact_is_left_stays_and_says_so_until_the_fact_is_back(
+    history: Project, empty_store: Path
+) -> None:
+    before = registry.listing()
+    names = Decisions(history.root).names()
+    second = history.root / "decisions" / f"{names[2]}.json"
+    kept = second.read_text()
+    second.unlink()
+    lose(history, empty_store)
+    outcome = registry.sync()
+    assert "no file in decisions/ tells of pfafn-student 2" in str(outcome)
+    assert [v["version"] for v in registry.listing() if v["name"] == "pfafn-student"] == [3, 2, 1]
+    assert registry.describe("2")["lost"]
+    with pytest.raises(RegistryError, match="version 2 are gone"):
+        registry.resolve(f"{STUDENT}/2")
+    second.write_text(kept)
+    assert registry.sync().problems == []
+    assert [v | {"sources": 0} for v in registry.listing()] == [v | {"sources": 0} for v in before]
+    assert registry.resolve(f"{STUDENT}/2").read_text() == "student_tryon b"
 
 
 def test_an_alias_of_unknown_weights_points_nowhere(history: Project, empty_store: Path) -> None:
@@ -199,7 +232,8 @@ def test_an_alias_of_unknown_weights_points_nowhere(history: Project, empty_stor
     lose(history, empty_store)
     outcome = registry.sync()
     assert outcome.champion == ""
-    assert "pfafn-student@champion was version 1, which is not in the registry" in str(outcome)
+    assert "pfafn-student@champion (SHA-256 " in str(outcome)
+    assert ") points nowhere, as no file in decisions/ says how it was made" in str(outcome)
 
 
 def test_a_file_that_cannot_be_read_is_named_and_left_out(history: Project) -> None:
@@ -222,7 +256,7 @@ def test_a_file_that_is_no_fact_is_named_and_keeps_none_from_being_written(
     (tmp_path / "decisions").mkdir()
     (tmp_path / "decisions" / name).write_text(content)
     kept = Decisions(tmp_path)
-    fact = kept.add("decision", "a" * 64, {"by": "gate"})
+    fact = kept.add("decision", "a" * 64, {"by": "gate", "student": {}, "reason": ""})
     facts, (problem,) = kept.read()
     assert [one.name for one in facts] == [fact.name]
     assert problem.startswith(f"decisions/{name} cannot be read and was left out")

@@ -9,9 +9,9 @@ import tinyset
 from retraining import Project, close, scores_of
 
 from pfafn import registry
-from pfafn.registry import reevaluate
-from pfafn.registry.decisions import Decisions
-from pfafn.registry.reevaluate import NotEvaluated
+from pfafn.chronicle.decisions import Decisions
+from pfafn.evaluation import again
+from pfafn.evaluation.again import NotEvaluated
 from pfafn.registry.store import connect
 from pfafn.stages import evaluate
 from pfafn.weights.model_file import read_card
@@ -46,7 +46,7 @@ class Stage:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     made = Stage()
-    monkeypatch.setattr(reevaluate, "_run", made)
+    monkeypatch.setattr(again, "run", made)
     return made
 
 
@@ -66,7 +66,7 @@ def test_a_champion_that_is_better_on_the_new_photos_stays(moved_on: Project, st
     assert "-1 against the champion over 12 pairs" in outcome.reason
     champion = registry.describe(f"{STUDENT}@champion")
     assert champion["scores"] == {"unpaired.psnr_clothes": 22.0}
-    assert champion["lineage"]["evaluation.protocol.pairs"] == "of p2"
+    assert champion["scored"]["pairs"] == "of p2"
     student = stage.folders[0] / "artifacts/student_tryon/model.safetensors"
     assert read_card(student)["channels"] == [8] * 5
 
@@ -93,13 +93,16 @@ def test_the_scores_are_a_run_that_names_the_version_and_the_photos(
     moved_on: Project, stage: Stage
 ) -> None:
     registry.sync()
-    run_id = registry.describe(f"{STUDENT}@champion")["lineage"]["evaluation.run"]
+    run_id = registry.describe(f"{STUDENT}@champion")["sources"]["evaluation"]
     client = connect(moved_on.root).client
     run = client.get_run(run_id)
-    assert run.data.tags["pfafn.evaluates"] == f"{STUDENT}/1"
+    assert (
+        run.data.tags["pfafn.evaluates"]
+        == registry.describe(f"{STUDENT}/1")["lineage"]["model.sha256"]
+    )
     assert run.data.tags["data.md5"] == "p2"
     assert run.data.metrics["unpaired/student/psnr_clothes"] == 22.0
-    new = client.get_run(registry.describe(f"{STUDENT}/2")["lineage"]["evaluation.run"])
+    new = client.get_run(registry.describe(f"{STUDENT}/2")["sources"]["evaluation"])
     assert run.data.tags["mlflow.parentRunId"] == new.data.tags["mlflow.parentRunId"]
 
 
@@ -128,7 +131,7 @@ def test_scores_that_other_code_gave_are_made_again(
 ) -> None:
     stage.photos, stage.code = "p1", "new"
     assert "-1 against the champion over 12 pairs" in registry.sync().reason
-    assert registry.describe(f"{STUDENT}@champion")["lineage"]["evaluation.code"] == "new"
+    assert registry.describe(f"{STUDENT}@champion")["scored"]["code"] == "new"
 
 
 def test_scores_by_still_other_code_are_not_believed(
@@ -137,7 +140,7 @@ def test_scores_by_still_other_code_are_not_believed(
     stage.photos, stage.code = "p1", "newest"
     outcome = registry.sync()
     assert outcome.champion == "1"
-    assert "the code is not what scored the new student: run `dvc repro" in outcome.reason
+    assert "other code scored the new student: run `dvc repro" in outcome.reason
 
 
 def test_on_the_next_photos_it_is_evaluated_anew(moved_on: Project, stage: Stage) -> None:
@@ -145,8 +148,7 @@ def test_on_the_next_photos_it_is_evaluated_anew(moved_on: Project, stage: Stage
     moved_on.retrain("c", 21, photos="p3")
     stage.photos = "p3"
     assert "-1 against the champion over 12 pairs" in registry.sync().reason
-    lineage = registry.describe(f"{STUDENT}@champion")["lineage"]
-    assert lineage["evaluation.protocol.pairs"] == "of p3"
+    assert registry.describe(f"{STUDENT}@champion")["scored"]["pairs"] == "of p3"
 
 
 def test_it_comes_back_with_a_lost_registry(
@@ -177,7 +179,7 @@ def test_scores_of_still_other_photos_are_not_believed(moved_on: Project, stage:
     stage.photos = "p3"
     outcome = registry.sync()
     assert outcome.champion == "1"
-    assert "not what the new student was evaluated on" in outcome.reason
+    assert "not what the new student had" in outcome.reason
 
 
 @pytest.mark.slow

@@ -22,10 +22,9 @@ from PIL import Image
 from retraining import Project, new_project
 
 from pfafn import registry
-from pfafn.inference import TryOn
+from pfafn.inference import TryOn, stored
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import decode_rgb, read_rgb
-from pfafn.registry import versions
 
 pytestmark = [
     pytest.mark.slow,
@@ -108,7 +107,7 @@ def test_the_example_of_a_version_is_answered(shop: Project, port: str) -> None:
     subprocess.run(words, cwd=shop.root, env=environment(), check=True, timeout=60)
     (answer,) = json.loads((shop.root / "answer.json").read_text())["predictions"]
     assert answer["error"] == ""
-    assert decode_rgb(base64.b64decode(answer["image"])).shape[:2] == versions.EXAMPLE
+    assert decode_rgb(base64.b64decode(answer["image"])).shape[:2] == stored.EXAMPLE
 
 
 def test_in_a_folder_that_is_no_project_loading_says_so_and_leaves_nothing(

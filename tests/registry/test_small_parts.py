@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from pfafn.registry import aliases, mirror, record, reevaluate, replay, versions
-from pfafn.registry.decisions import DECISION, FORMAT, RETRAINING, Decisions
-from pfafn.registry.record import RecordError, Retraining, Stage
-from pfafn.registry.stamp import Outcome, decision
+from pfafn.chronicle import cache, record
+from pfafn.chronicle.decisions import DECISION, FORMAT, RETRAINING, Decisions
+from pfafn.chronicle.history import History
+from pfafn.chronicle.record import RecordError, Retraining, Stage
+from pfafn.chronicle.standing import Outcome, decision
+from pfafn.evaluation import again
+from pfafn.registry import aliases, reevaluate, versions
 from pfafn.registry.store import RegistryError, local_path
 
 Patch = pytest.MonkeyPatch
@@ -18,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:(mlflow|sqlalchemy)"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
 ]
-SECOND = Outcome(student="2", tutor="1", champion="1", reason="it is worse", files=[])
+SECOND = Outcome(student="2", tutor="1", champion="1", reason="it is worse")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,7 @@ SECOND = Outcome(student="2", tutor="1", champion="1", reason="it is worse", fil
         (SECOND._replace(student=""), "registry: no student yet"),
         (
             SECOND._replace(student="", problems=["a is gone", "b is gone"]),
-            "registry: no student yet\nnot whole: a is gone\nnot whole: b is gone",
+            "registry: no student yet\nnot whole: a is gone; b is gone",
         ),
     ],
 )
@@ -72,17 +75,22 @@ def test_only_what_lies_on_this_machine_has_a_path(uri: str, path: str | None) -
 
 def test_facts_come_back_in_order_and_strange_ones_are_named(tmp_path: Path) -> None:
     kept = Decisions(tmp_path)
-    first = kept.add(RETRAINING, "a" * 40, {"x": 1})
-    second = kept.add(DECISION, "b" * 40, {"y": [2]})
+    decided = {"student": {}, "by": "gate", "reason": ""}
+    first = kept.add(
+        RETRAINING, "a" * 40, {"origin": {}, "versions": {}, "ended": {}, "stages": {}}
+    )
+    second = kept.add(DECISION, "b" * 40, decided)
     other = {"format": "pfafn-decision/2", "kind": DECISION, "at": "2026-01-01T00:00:00+00:00"}
     (kept.folder / "0-decision-c.json").write_text(json.dumps(other))
     (kept.folder / "1-decision-d.json").write_text(json.dumps(other | {"format": FORMAT, "at": 3}))
+    (kept.folder / "2-decision-e.json").write_text(json.dumps(other | {"format": FORMAT}))
     facts, problems = kept.read()
     assert facts == [first, second]
     assert [problem[:28] for problem in problems] == [
         "decisions/0-decision-c.json ", "decisions/1-decision-d.json ",
+        "decisions/2-decision-e.json ",
     ]  # fmt: skip
-    assert kept.has(RETRAINING, "a" * 40) and not kept.has(DECISION, "a" * 40)
+    assert first.is_of("a" * 40) and not second.is_of("a" * 40)
 
 
 @pytest.mark.parametrize("lock", ["", "stages: {}", "stages: {register: {cmd: x}}"])
@@ -125,65 +133,68 @@ def test_a_retraining_has_the_stages_of_its_lock(tmp_path: Path) -> None:
     assert (made.stages["fakes"].recorded_end, made.stages["evaluate"].recorded_end) == (7, None)
 
 
-def test_nobody_is_chosen_outside_a_project(tmp_path: Path, monkeypatch: Patch) -> None:
-    previous = SimpleNamespace(name="pfafn-student", version="3")
-    found = {versions.PREVIOUS: previous, versions.CHAMPION: None}
-    monkeypatch.setattr(versions, "by_alias", lambda store, name, alias: found[alias])
-    store: Any = SimpleNamespace(root=tmp_path)
-    with pytest.raises(RegistryError, match=f"{tmp_path} is no project .it has no dvc.yaml"):
-        aliases.rollback(store, "")
-    found[versions.CHAMPION] = previous
-    with pytest.raises(RegistryError, match="pfafn-student version 3 is the champion already"):
-        aliases.rollback(store, "")
-    found[versions.PREVIOUS] = None
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    """One in no project, in which nothing was decided."""
+    return SimpleNamespace(root=tmp_path, decisions=Decisions(tmp_path))
+
+
+def test_nobody_is_chosen_outside_a_project(store: Any, monkeypatch: Patch) -> None:
+    student = SimpleNamespace(name="pfafn-student", version="3", tags={versions.SHA: "ab"})
+    monkeypatch.setattr(versions, "find", lambda *_: student)
+    monkeypatch.setattr(versions, "by_alias", lambda *_: None)
+    with pytest.raises(RegistryError, match=f"{store.root} is no project .it has no dvc.yaml"):
+        aliases.promote(store, "3", "", force=True)
+    with pytest.raises(RegistryError, match="3 was never evaluated: run `dvc repro evaluate"):
+        aliases.promote(store, "3", "", force=False)
     with pytest.raises(RegistryError, match="no previous champion"):
         aliases.rollback(store, "")
 
 
-def test_a_choice_without_a_reason_says_how_it_was_made(monkeypatch: Patch) -> None:
-    student = SimpleNamespace(name="pfafn-student", tags={"score.unpaired.psnr": "20"})
-    monkeypatch.setattr(versions, "by_alias", lambda *_: student)
+def test_a_choice_without_a_reason_says_how_it_was_made(store: Any, monkeypatch: Patch) -> None:
+    student = SimpleNamespace(name="pfafn-student", tags={versions.SHA: "a"})
+    for sha in ("a", "b"):
+        aliases.write_down(store, sha, "gate", "it won", outcome="champion", question=sha)
+    monkeypatch.setattr(versions, "known", lambda *_: student)
     monkeypatch.setattr(versions, "find", lambda *_: student)
-    monkeypatch.setattr(aliases, "_choose", lambda store, version, reason: reason)
-    store: Any = None
+    monkeypatch.setattr(aliases, "_choose", lambda store, history, version, reason, **_: reason)
     assert aliases.rollback(store, "") == "rolled back by hand"
-    assert aliases.promote(store, "uri", "", force=False) == "promoted by hand"
-    assert aliases.promote(store, "uri", "buyers like it", force=False) == "buyers like it"
-
-
-@pytest.mark.parametrize("lacking", ["tutor.version", "tutor.sha256"])
-def test_a_tutor_is_known_by_number_and_weights_or_not_at_all(lacking: str) -> None:
-    tags = {"tutor.version": "3", "tutor.sha256": "ab"}
-    assert versions.tutor_of(SimpleNamespace(tags=tags)) == versions.Ref("3", "ab")  # type: ignore
-    del tags[lacking]
-    assert versions.tutor_of(SimpleNamespace(tags=tags)) is None  # type: ignore[arg-type]
+    assert aliases.promote(store, "3", "", force=True) == "promoted by hand"
+    assert aliases.promote(store, "3", "buyers like it", force=True) == "buyers like it"
 
 
 def test_a_student_without_its_tutor_cannot_be_evaluated_again(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(versions, "tutor_of", lambda student: None)
-    with pytest.raises(reevaluate.NotEvaluated, match="its tutor is not in the registry"):
-        reevaluate.evaluate_again(None, None, None, "")  # type: ignore[arg-type]
+    monkeypatch.setattr(versions, "known", lambda *_: None)
+    student: Any = SimpleNamespace(tags={versions.SHA: "a"})
+    with pytest.raises(again.NotEvaluated, match="its tutor is not in the registry"):
+        reevaluate.evaluate_again(None, History([]), student, None)  # type: ignore[arg-type]
 
 
-def test_a_new_evaluation_leaves_nothing_of_an_earlier_one_on_a_version() -> None:
-    tags = {"score.paired.epe": "1", "evaluation.protocol.size": "64", "gate.reason": "better"}
-    version: Any = SimpleNamespace(name="pfafn-student", version="3", tags=dict(tags))
+def test_only_the_notes_that_are_new_are_written_and_old_ones_go() -> None:
+    written: list[tuple[str, ...]] = []
     client = SimpleNamespace(
-        set_model_version_tag=lambda name, number, tag, value: tags.update({tag: value}),
-        delete_model_version_tag=lambda name, number, tag: tags.pop(tag),
+        set_model_version_tag=lambda name, number, tag, value: written.append((tag, value)),
+        delete_model_version_tag=lambda name, number, tag: written.append((tag,)),
     )
-    metrics = {"paired/student/ssim": 0.9, "paired/tutor/ssim": 0.95}
-    again: Any = SimpleNamespace(protocol={"pairs": "p2"}, code="c2", metrics=metrics)
+    tags = {"gate.reason": "better", "score.paired.epe": "1", "mine": "x"}
+    version: Any = SimpleNamespace(name="pfafn-student", version="3", tags=tags)
+    told = {"gate.reason": "better", "evaluation.run": "r2"}
     store: Any = SimpleNamespace(client=client)
-    mirror.note_scores(store, [version], again, "second")
-    assert tags.pop("evaluation.protocol")
-    assert tags == {
-        "evaluation.run": "second",
-        "evaluation.code": "c2",
-        "evaluation.protocol.pairs": "p2",
-        "score.paired.ssim": "0.9",
-        "gate.reason": "better",
-    }
+    versions.note(store, version, told, ["score.paired.epe", "score.gone"])
+    assert written == [("evaluation.run", "r2"), ("score.paired.epe",)]
+
+
+@pytest.mark.parametrize(
+    ("said", "uri"),
+    [
+        ("challenger", "models:/pfafn-student@challenger"), ("3", "models:/pfafn-student/3"),
+        ("tutor/2", "models:/pfafn-tutor/2"), ("tutor@previous", "models:/pfafn-tutor@previous"),
+        ("pfafn-tutor@champion", "models:/pfafn-tutor@champion"),
+        ("models:/pfafn-student/3", "models:/pfafn-student/3"), ("models:/x/3", "models:/x/3"),
+    ],
+)  # fmt: skip
+def test_a_version_may_be_said_for_short(said: str, uri: str) -> None:
+    assert versions.whole_uri(said) == uri
 
 
 def test_where_no_file_can_be_linked_it_is_copied(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -192,7 +203,7 @@ def test_where_no_file_can_be_linked_it_is_copied(tmp_path: Path, monkeypatch: P
 
     (tmp_path / "a").write_text("1")
     monkeypatch.setattr(Path, "hardlink_to", refuse)
-    replay._link(tmp_path / "a", tmp_path / "b")
+    cache.link(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_text() == "1"
 
 
@@ -207,11 +218,11 @@ def test_the_stage_that_evaluates_again_finds_our_code_first_and_prints_nothing(
     tmp_path: Path, monkeypatch: Patch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     lines = "echo noise", 'echo "$PYTHONPATH $(pwd) $2" >&2'
-    monkeypatch.setattr(reevaluate.sys, "executable", script(tmp_path / "python", *lines))
+    monkeypatch.setattr(again.sys, "executable", script(tmp_path / "python", *lines))
     monkeypatch.setenv("PYTHONPATH", "/theirs")
-    reevaluate._run(tmp_path)
+    again.run(tmp_path)
     said = capfd.readouterr()
-    ours = reevaluate.PACKAGE.parent
+    ours = again.PACKAGE.parent
     assert (said.out, said.err) == ("", f"{ours}:/theirs {tmp_path} pfafn.stages.evaluate\n")
 
 
@@ -220,6 +231,6 @@ def test_what_the_stage_said_last_is_why_it_could_not_evaluate(
     tmp_path: Path, monkeypatch: Patch, end: str
 ) -> None:
     lines = "echo first >&2", "echo 'error: no test person' >&2", "echo >&2", end
-    monkeypatch.setattr(reevaluate.sys, "executable", script(tmp_path / "python", *lines))
-    with pytest.raises(reevaluate.NotEvaluated, match="^no test person$"):
-        reevaluate._run(tmp_path)
+    monkeypatch.setattr(again.sys, "executable", script(tmp_path / "python", *lines))
+    with pytest.raises(again.NotEvaluated, match="^no test person$"):
+        again.run(tmp_path)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pfafn.registry.stamp import Outcome, Stamp
+from pfafn.chronicle.standing import Outcome
+from pfafn.registry.stamp import Stamp
 
 
 def filled(folder: Path) -> Path:
@@ -20,19 +21,18 @@ def filled(folder: Path) -> Path:
 
 @pytest.fixture
 def note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stamp:
-    """Of a copy of the project, with a folder that its versions need."""
+    """Of a copy of the project, which has a version."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     root, copy = (filled(tmp_path / name) for name in ("root", "copy"))
     (root / "mlflow.db").touch()
-    (root / "needed").mkdir()
+    (root / "mlartifacts/models/m-1").mkdir(parents=True)
     made = Stamp(root, copy)
-    made.write(Outcome("2", "1", "1", "it is worse", [str(root / "needed")], True, ["lost"]))
+    made.write(Outcome("2", "1", "1", "it is worse", True, ["lost"]))
     return made
 
 
 def test_what_was_found_then_is_what_there_is_unchanged(note: Stamp) -> None:
-    needed = [str(note.root / "needed")]
-    assert note.read() == Outcome("2", "1", "1", "it is worse", needed, False, ["lost"])
+    assert note.read() == Outcome("2", "1", "1", "it is worse", False, ["lost"])
 
 
 def later(path: Path) -> None:
@@ -54,7 +54,7 @@ CHANGES: dict[str, Callable[[Stamp], object]] = {
     "dvc.lock": lambda n: (n.workspace / "dvc.lock").write_text("stages: {fakes: {cmd: y}}"),
     "the database": lambda n: later(n.root / "mlflow.db"),
     "its log": lambda n: (n.root / "mlflow.db-wal").touch(),
-    "what a version needs": lambda n: (n.root / "needed").rmdir(),
+    "a version's files": lambda n: (n.root / "mlartifacts/models/m-1").rmdir(),
 }
 
 

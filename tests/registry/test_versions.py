@@ -98,7 +98,7 @@ def test_a_champion_that_is_evaluated_anew_has_the_new_scores_alone_and_no_chall
     assert (second.champion, second.reason) == ("1", first.reason)
     found = registry.describe(CHAMPION)
     assert (found["aliases"], found["scores"]) == (["champion"], {"paired.ssim": 0.8})
-    assert found["lineage"]["evaluation.protocol.pairs"] == "of p2"
+    assert found["scored"]["pairs"] == "of p2"
 
 
 def test_an_experiment_in_a_temporary_copy_moves_no_alias(
@@ -125,12 +125,13 @@ def test_a_retraining_in_a_copy_is_judged_and_written_down_in_the_project(
 
 
 def test_a_version_says_what_made_it(mirrored: Project) -> None:
-    lineage = registry.describe(CHAMPION)["lineage"]
+    version = registry.describe(CHAMPION)
+    lineage = version["lineage"]
     assert lineage["data.md5"] == "p9"
     assert (lineage["git.commit"], lineage["git.dirty"]) == ("abc123", "true")
     assert lineage["fakes.md5"] == "p9.dir"
     assert lineage["tutor.version"] == "1"
-    assert lineage["evaluation.protocol.pairs"] == "of p9"
+    assert version["scored"]["pairs"] == "of p9"
     assert lineage["prefect.flow_run_id"] == "flow-1"
     assert {"dvc.lock", "dvc.stage.tutor_tryon", "dvc.stage.student_tryon"} <= set(lineage)
 
@@ -166,7 +167,7 @@ def test_show_as_json_names_version_aliases_scores_lineage_and_sources(mirrored:
     assert shown["scores"] == {"unpaired.psnr_clothes": 20.0}
     assert Path(shown["sources"]["weights"]).is_file()
     for command in ("list", "show", "sync"):
-        assert "pfafn-student" in CliRunner().invoke(app, [command]).stdout
+        assert "student" in CliRunner().invoke(app, [command]).stdout
 
 
 def test_registered_models_answer_through_mlflow(
@@ -196,6 +197,6 @@ def parsing() -> str:
 
 
 def test_the_pinned_requirements_have_no_local_build_labels() -> None:
-    from pfafn.registry.versions import requirements
+    from pfafn.registry.stored import requirements
 
     assert all("==" in line and "+" not in line for line in requirements())

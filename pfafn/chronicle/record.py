@@ -40,14 +40,9 @@ def flatten(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
     return flat
 
 
-def is_mirrored(path: Path) -> bool:
+def is_mirrored(path: str | Path) -> bool:
     """Whether a run keeps this file of a stage."""
-    return path.suffix in MIRRORED or path.name == SAMPLES
-
-
-def covers(out: str, dep: str) -> bool:
-    """Whether a path written is, or holds, a path read."""
-    return dep == out or dep.startswith(f"{out}/")
+    return Path(path).suffix in MIRRORED or Path(path).name == SAMPLES
 
 
 @dataclass(frozen=True)
@@ -97,13 +92,23 @@ class Stage:
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """protocol.json of `evaluate`: two evaluations compare only if it is the same."""
+        """protocol.json of `evaluate`: what it scored, and how."""
         return flatten(self._json("protocol.json"), ".")
 
     @property
     def code(self) -> str:
-        """Version of the code that made it: two evaluations compare only if it is the same."""
+        """Version of the code that made it."""
         return str(self.provenance.get("code") or "")
+
+    @cached_property
+    def scored_by(self) -> str:
+        """Equal for evaluations whose scores compare: on the same data, by the same code."""
+        return content_key([self.protocol, self.code])
+
+    @property
+    def started(self) -> int:
+        """When it started, in milliseconds since 1970."""
+        return self.ended - int(1000 * self.provenance.get("seconds", 0))
 
     @property
     def files(self) -> list[Path]:
@@ -166,29 +171,14 @@ class Retraining:
         known: dict[str, str] = {}  # what the last of them knows
         for stage in [of] if of else self.stages.values():
             known |= {name: value for name, value in stage.provenance.items() if value}
-        commit = known.get("commit", "")
         prepare = self.stages.get("prepare")
         tags = {
             # Of the raw photos as `prepare` saw them; equals data.dvc's after `dvc repro`.
             "data.md5": prepare.deps.get("data", "") if prepare else "",
-            "dvc.lock": self.key,
+            "git.commit": known.get("commit", ""),
             "prefect.flow_run_id": known.get("flow_run", ""),
-            "git.commit": commit.removesuffix("+dirty"),
-            "git.dirty": str(commit.endswith("+dirty")).lower() if commit else "",
-            **{f"dvc.stage.{name}": stage.key for name, stage in self._upstream(of).items()},
         }
         return {name: value for name, value in tags.items() if value}
-
-    def _upstream(self, of: Stage | None) -> Mapping[str, Stage]:
-        """The stages that a stage was made from, itself included."""
-        if of is None:
-            return self.stages
-        sources = [
-            self._upstream(stage)
-            for stage in self.stages.values()
-            if any(covers(out, dep) for out in stage.outs for dep in of.deps)
-        ]
-        return {name: s for found in [*sources, {of.name: of}] for name, s in found.items()}
 
     def check(self) -> None:
         """Raise RecordError unless every stage read what the others wrote, and it is on disk."""

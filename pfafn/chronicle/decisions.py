@@ -1,7 +1,7 @@
 """What MLflow alone would know: what was registered, evaluated again and decided, in order.
 
 One file each in `decisions/`, to be committed with dvc.lock; with DVC's cache they are enough to
-rebuild a lost registry (`pfafn.registry.replay`). A fact is written whole and once. Its name begins
+rebuild a lost registry (`pfafn.registry.view`). A fact is written whole and once. Its name begins
 with its time, so names sort as things happened. Files, not lines of one file, as those of two
 branches merge by themselves.
 """
@@ -20,6 +20,12 @@ FORMAT = "pfafn-decision/1"
 TIME = "%Y%m%dT%H%M%S.%fZ"
 KEY_LENGTH = 16
 RETRAINING, EVALUATION, DECISION = "retraining", "evaluation", "decision"
+# What a fact of each kind has to say.
+SAYS = {
+    RETRAINING: {"origin", "versions", "ended", "stages"},
+    EVALUATION: {"key", "versions", "tags", "ended", "entry"},
+    DECISION: {"student", "by", "reason"},
+}
 
 
 class Fact(NamedTuple):
@@ -29,6 +35,10 @@ class Fact(NamedTuple):
     kind: str
     at: datetime
     content: dict[str, Any]
+
+    def is_of(self, key: str) -> bool:
+        """Whether it is the fact of this key."""
+        return self.name.endswith(f"-{key[:KEY_LENGTH]}")
 
 
 class Decisions:
@@ -40,10 +50,6 @@ class Decisions:
     def names(self) -> list[str]:
         """Names of all facts, oldest first."""
         return sorted(path.stem for path in self.folder.glob("*.json"))
-
-    def has(self, kind: str, key: str) -> bool:
-        """Whether there is a fact of this kind and key."""
-        return any(name.endswith(f"-{kind}-{key[:KEY_LENGTH]}") for name in self.names())
 
     def read(self) -> tuple[list[Fact], list[str]]:
         """All facts, oldest first; and for each file that cannot be used, why not."""
@@ -89,7 +95,10 @@ def _parsed(name: str, text: str) -> Fact:
     content = json.loads(text) if text.strip() else {}
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT}" if text.strip() else "it is empty")
-    return Fact(name, content.pop("kind"), datetime.fromisoformat(content.pop("at")), content)
+    kind, at = content.pop("kind"), datetime.fromisoformat(content.pop("at"))
+    if lacking := SAYS[kind] - content.keys():
+        raise ValueError(f"it does not say {', '.join(sorted(lacking))}")
+    return Fact(name, kind, at, content)
 
 
 def _flush_folder(folder: Path) -> None:
