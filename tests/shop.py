@@ -9,7 +9,8 @@ import photoset
 from pfafn.photos.images import encode_png
 from pfafn.serving.app import create
 from pfafn.serving.gallery import Gallery
-from pfafn.serving.service import Bounds, Service
+from pfafn.serving.refusals import Bounds
+from pfafn.serving.service import Service
 
 with warnings.catch_warnings():  # it would rather have another client of HTTP
     warnings.simplefilter("ignore")

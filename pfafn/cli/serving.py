@@ -34,8 +34,8 @@ def serve(
     kept on disk. SIGTERM and Ctrl-C finish what is accepted; a second one ends at once.
     """
     try:
+        from pfafn.serving.refusals import Bounds
         from pfafn.serving.server import run
-        from pfafn.serving.service import Bounds
     except ImportError as error:
         raise ExtraMissing(
             f"`pfafn serve` needs {error.name}, which is not installed: "

@@ -1,12 +1,11 @@
 """What the API answers, and what it finds worth saying."""
 
+import base64
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from pfafn.inference.entry import notes
-from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.serving.fields import Category, GarmentPhotoType, Options
 from pfafn.serving.refusals import Refusal
 
@@ -127,11 +126,6 @@ def finding(name: str, severity: str, text: str, remedy: str | None = None) -> d
     return {"name": name, "severity": severity, "text": text, "remedy": remedy, **nothing}
 
 
-def found(person: PersonPhoto | None, garment: GarmentPhoto | None) -> list[dict[str, Any]]:
-    """What is to be known of the photos."""
-    return [finding(which, "warn", f"{which}: {text}") for which, text in notes(person, garment)]
-
-
 def unusable(refusal: Refusal) -> dict[str, Any]:
     return finding(refusal.name, "refuse", str(refusal), refusal.advice)
 
@@ -154,3 +148,7 @@ def of_options(asked: Options) -> list[dict[str, Any]]:
     for name in asked.unknown:
         told.append(finding("field", "note", f"the field {name[:40]!r} is unknown and ignored"))
     return told
+
+
+def data_url(content: bytes, media: str) -> str:
+    return f"data:{media};base64,{base64.b64encode(content).decode()}"

@@ -6,7 +6,7 @@ The names are those that clients of other try-on services know.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from pfafn.kit.errors import UserError
 from pfafn.photos.checks import PictureError
@@ -111,6 +111,22 @@ def refusal_of(error: UserError) -> Refusal:
     kinds = {TooLargeError: TooLarge, ImageError: ImageLoadError, PictureError: PhotoError}
     kind = next((ours for theirs, ours in kinds.items() if isinstance(error, theirs)), InvalidField)
     return kind(message, remedy)
+
+
+class Bounds(NamedTuple):
+    """How much is done for strangers at a time."""
+
+    megabytes: int = 32  # of a request
+    requests: int = 64  # at a time; more are answered with 429
+    megapixels: int = 400  # of all pictures in memory at a time
+    seconds: float = 60  # until an answer
+    together: int = 32  # try-ons computed together; 1: each by itself
+    kept: int = 100  # results of jobs
+    kept_seconds: float = 600
+    kept_megabytes: int = 512
+
+
+USUAL = Bounds()
 
 
 class Door:

@@ -13,7 +13,8 @@ from pfafn.kit.errors import UserError
 from pfafn.kit.progress import tell
 from pfafn.serving.app import create
 from pfafn.serving.gallery import Gallery
-from pfafn.serving.service import Bounds, Service
+from pfafn.serving.refusals import Bounds
+from pfafn.serving.service import Service
 
 LOOK = 0.1  # seconds
 GRACE = 5  # seconds for answers that are on their way when all is done

@@ -4,47 +4,43 @@ Nothing of a picture is written to disk or to a log. A job's result stays in mem
 """
 
 import asyncio
-import base64
 import hashlib
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from pfafn.doctor.findings import Finding, Severity, refused
+from pfafn.doctor.garments import of_garment
+from pfafn.doctor.persons import of_person
 from pfafn.estimators.people import people
-from pfafn.inference.entry import garment_photo, person_photo
+from pfafn.inference.entry import Photo, garment_photo, person_photo
 from pfafn.kit.errors import UserError
 from pfafn.photos.entrance import PersonPhoto
 from pfafn.photos.images import encode_shown
 from pfafn.photos.pasting import encoded
-from pfafn.serving.answers import found, of_options, unusable
+from pfafn.serving.answers import data_url, of_options, unusable
 from pfafn.serving.batcher import Batcher, Done, Pair
 from pfafn.serving.champion import Champion, Loaded
 from pfafn.serving.fields import CheckRequest, TryOnRequest
 from pfafn.serving.jobs import COMPLETED, FAILED, IN_QUEUE, PROCESSING, Job, Jobs
 from pfafn.serving.metrics import Metrics
-from pfafn.serving.refusals import Door, Refusal, ServerError, Unavailable, Visit, refusal_of
+from pfafn.serving.refusals import (
+    USUAL,
+    Bounds,
+    Door,
+    PhotoError,
+    Refusal,
+    ServerError,
+    Unavailable,
+    Visit,
+    refusal_of,
+)
 
 LOG = logging.getLogger("pfafn.serving")
 Made = TypeVar("Made")
-
-
-class Bounds(NamedTuple):
-    """How much is done for strangers at a time."""
-
-    megabytes: int = 32  # of a request
-    requests: int = 64  # at a time; more are answered with 429
-    megapixels: int = 400  # of all pictures in memory at a time
-    seconds: float = 60  # until an answer
-    together: int = 32  # try-ons computed together; 1: each by itself
-    kept: int = 100  # results of jobs
-    kept_seconds: float = 600
-    kept_megabytes: int = 512
-
-
-USUAL = Bounds()
 
 
 class Service:
@@ -56,10 +52,9 @@ class Service:
         self.metrics = Metrics()
         self.champion = Champion(source, self._reloaded)
         self.door = Door(bounds.requests, bounds.megapixels * 1_000_000)
-        known = people()
-        self.batcher = Batcher(
-            self.champion.current, bounds.together, self._begun, known and known.pose
-        )
+        self.people = people()
+        pose = self.people and self.people.pose
+        self.batcher = Batcher(self.champion.current, bounds.together, self._begun, pose)
         self.jobs = Jobs(bounds.kept, bounds.kept_seconds, bounds.kept_megabytes * 2**20)
         self.beside = ThreadPoolExecutor(2, thread_name_prefix="photos")
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -97,6 +92,7 @@ class Service:
         """The job done: its answer. Raises Refusal."""
         began = time.perf_counter()
         pair, decode = await self._decoded(asked, visit)
+        warnings = [*await self._warned(pair.person), *await self._warned(pair.garment)]
         job.status = IN_QUEUE
         done = await self._computed(pair, job)
         content, encode = await self._beside(
@@ -112,7 +108,7 @@ class Service:
         return {
             "output": [data_url(content, media) if asked.return_base64 else link],
             "model_version": done.by.label,
-            "warnings": found(pair.person, pair.garment) + of_options(asked),
+            "warnings": warnings + of_options(asked),
             "seconds": round(total, 3),
             "milliseconds": {n: round(1000 * s, 1) for n, s in {**parts, "total": total}.items()},
         }
@@ -197,8 +193,20 @@ class Service:
         except UserError as error:
             return [unusable(refusal_of(error))]
         visit.holds(photo.rgb[..., 0].size)
-        is_person = isinstance(photo, PersonPhoto)
-        return found(photo, None) if is_person else found(None, photo)
+        return [finding.as_json() for finding in await self._found(photo)]
+
+    async def _found(self, photo: Photo) -> list[Finding]:
+        """What the doctor finds of a photo, the worst first."""
+        doctor = of_person if isinstance(photo, PersonPhoto) else of_garment
+        findings, _ = await self._beside(doctor, photo, self.people, self.loaded().model.size)
+        return findings
+
+    async def _warned(self, photo: Photo) -> list[dict[str, Any]]:
+        """What the doctor warns of; raises PhotoError with what he refuses the photo for."""
+        findings = await self._found(photo)
+        if refused(findings):
+            raise PhotoError(findings[0].text, findings[0].remedy)
+        return [found.as_json() for found in findings if found.severity is Severity.WARN]
 
     def loaded(self) -> Loaded:
         """The model that serves; raises Unavailable if there is none yet."""
@@ -240,7 +248,3 @@ class Service:
 
 def digest(*contents: bytes) -> str:
     return "/".join(hashlib.sha256(content).hexdigest() for content in contents)
-
-
-def data_url(content: bytes, media: str) -> str:
-    return f"data:{media};base64,{base64.b64encode(content).decode()}"

@@ -22,9 +22,10 @@ from PIL import Image
 from retraining import Project, new_project
 
 from pfafn import registry
-from pfafn.inference import TryOn, stored
+from pfafn.inference import TryOn
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import decode_rgb, read_rgb
+from pfafn.registry import stored
 
 pytestmark = [
     pytest.mark.slow,
