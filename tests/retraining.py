@@ -1,5 +1,6 @@
 """A retraining's files without the hours: dvc.lock and artifacts/ as the stages leave them."""
 
+import copy
 import hashlib
 import json
 import shutil
@@ -58,11 +59,20 @@ class Project:
         self, root: Path, patch: pytest.MonkeyPatch, *model: Any, **changes: Any
     ) -> "Project":
         """The same in a temporary copy, as DVC's experiments run in; the test goes on there."""
-        copy = Project(root)
-        copy.retrain(*model, **changes)
-        patch.chdir(copy.root)
+        made = Project(root)
+        made.retrain(*model, **changes)
+        patch.chdir(made.root)
         patch.setenv("DVC_ROOT", str(self.root))
-        return copy
+        return made
+
+    def copied(self, root: Path, patch: pytest.MonkeyPatch) -> "Project":
+        """A copy of the whole folder, registry and all; the test goes on there."""
+        shutil.copytree(self.root, root, symlinks=True)
+        made = copy.copy(self)
+        made.root, made.stages = root, copy.deepcopy(self.stages)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(root)
+        return made
 
     def evaluate(self, quality: float, photos: str = "p1", broken: int = 0) -> None:
         """Score the student; `broken` of its pairs failed (NaN)."""

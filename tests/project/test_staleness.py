@@ -60,9 +60,11 @@ NETWORKS = [*TRAININGS, "fakes", "evaluate"]
 FOLDERS = {
     "cli": [],
     "registry": [],
+    "chronicle": [],
     "serving": [],
     "portable": [],
     "inference": [],
+    "doctor": [],
     "studio": [],
     "params": [],
     "stages": ALL,

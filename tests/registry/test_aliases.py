@@ -1,7 +1,9 @@
 """Aliases in MLflow: what was decided, and choices by hand, which nothing undoes."""
 
+from pathlib import Path
+
 import pytest
-from retraining import Project
+from retraining import Project, new_project
 
 from pfafn import registry
 from pfafn.registry.store import RegistryError, connect
@@ -15,13 +17,20 @@ STUDENT = "models:/pfafn-student"
 MODELS = ("pfafn-student", "pfafn-tutor")
 
 
-@pytest.fixture
-def two(project: Project) -> Project:
-    """Version 1 is champion, version 2 a challenger that another tutor taught."""
-    for name, photos in (("a", "p1"), ("b", "p2")):
-        project.retrain(name, photos=photos)
-        registry.sync()
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
+    with pytest.MonkeyPatch.context() as patch:
+        project = new_project(tmp_path_factory.mktemp("two"), empty_store, patch)
+        for name, photos in (("a", "p1"), ("b", "p2")):
+            project.retrain(name, photos=photos)
+            registry.sync()
     return project
+
+
+@pytest.fixture
+def two(made_once: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Version 1 is champion, version 2 a challenger that another tutor taught; a copy to change."""
+    return made_once.copied(tmp_path / "copy", monkeypatch)
 
 
 def champion() -> int:
