@@ -115,7 +115,7 @@ def dressing(phase: Phase, scale: Scale) -> Callable[[], object]:
     other = Garment(*(part.roll(1, dims=0) for part in given.garment))
     wearer = Wearer(*given.annotation[:2])
     unpaired = UnpairedSample(*given[:3], other, given.item.roll(1), wearer)
-    dress = recorded(partial(dressed, tutor, False), device)
+    dress = recorded(partial(dressed, tutor, Params.load(PAPER).fakes), device)
     return lambda: dress(to_device(unpaired, device))
 
 
