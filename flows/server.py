@@ -11,6 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import FlowRunContext
 from prefect.exceptions import Abort
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
@@ -73,12 +74,21 @@ def rename(name: str) -> None:
             client.update_flow_run(UUID(str(runtime.flow_run.id)), name=name)
 
 
+def deployed() -> bool:
+    """Whether this run is one of a deployment's, without asking the server, which may be away.
+
+    `prefect.runtime.deployment` asks it about each run that is not.
+    """
+    context = FlowRunContext.get()
+    return bool(context and context.flow_run and context.flow_run.deployment_id)
+
+
 def suspended() -> State | None:
     """The state of this run if somebody suspended it; None if not, or if the server is away.
 
     Only runs of a deployment can be resumed.
     """
-    if not runtime.deployment.id:
+    if not deployed():
         return None
     with contextlib.suppress(HTTPError), temporary_settings(ONCE):
         with get_client(sync_client=True) as client:
@@ -92,7 +102,7 @@ def end(state: State[None]) -> State[None]:
 
     Of a state that a run of a deployment returns Prefect logs a traceback of its own.
     """
-    if not runtime.deployment.id:
+    if not deployed():
         return state
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(UUID(str(runtime.flow_run.id)), state)

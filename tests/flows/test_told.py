@@ -65,7 +65,8 @@ class Client:
 def known(patch: Patch, client: Client, name: str = "red-fox", deployment: str | None = ID) -> None:
     """This run is one that the server of this client has."""
     run = SimpleNamespace(id=ID, name=name)
-    of = SimpleNamespace(flow_run=run, deployment=SimpleNamespace(id=deployment))
+    of = SimpleNamespace(flow_run=run)
+    patch.setattr(server, "deployed", lambda: deployment is not None)
     patch.setattr(server, "runtime", of)
     patch.setattr(server, "get_client", lambda **_: client)
 
