@@ -210,7 +210,7 @@ def test_it_answers_schedules_and_ends_with_a_training_that_saves(project: Path)
         nightly = running.api("deployments/name/retrain/nightly")["id"]
         due = {"deployments": {"id": {"any_": [nightly]}}, "limit": 1}
         clone.eventually(lambda: running.api("flow_runs/filter", **due), 60)  # the schedule works
-        made = running.api(f"deployments/{nightly}/create_flow_run", name="by-hand")
+        made = running.api(f"deployments/{nightly}/create_flow_run", name="by hand")
         clone.eventually((project / "training").exists, 120)
         assert running.end() == 0
     assert (project / "checkpoint").exists()
