@@ -4,6 +4,7 @@ DVC writes it in place, and refuses everything while half of it is there. `pytho
 looks after the project's own.
 """
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pfafn.kit.errors import UserError, permitted
 from pfafn.kit.files import file_hash, whole
 
 KEPT = Path(".dvc/tmp/dvc.lock.kept")  # in the project's root, and in its copy, which has its own
+USERS = Path(".dvc/tmp/rwlock")  # which processes use what, by DVC, which reads no half of it
 SAID = (
     "dvc.lock was not whole, as after a kill of DVC or in an unfinished merge: it is now {}, and {}"
 )
@@ -27,14 +29,17 @@ def mend(root: Path, log: Callable[[str], object]) -> None:
     Where there is none DVC starts anew, which is not for us to change. Nothing is touched while
     another DVC process works in the project: it may be writing.
     """
-    path, kept = root / "dvc.lock", root / KEPT
-    if not path.exists() or is_kept(path, kept):
+    path, kept, users = root / "dvc.lock", root / KEPT, root / USERS
+    if (not path.exists() or is_kept(path, kept)) and is_json(users):
         return
     from dvc.lock import LockError  # here, as it takes as long as all else together
     from dvc.repo import Repo
 
     try:
         with Repo(str(root)) as repo, repo.lock:
+            if not is_json(users):  # as old as a process that is gone
+                users.unlink()
+                log(f"{USERS} was not whole, as after a kill of DVC: it is deleted")
             if not path.exists() or is_kept(path, kept):  # another process was faster
                 return
             if is_whole(path):
@@ -47,6 +52,17 @@ def mend(root: Path, log: Callable[[str], object]) -> None:
             log(SAID.format(aside.name, BACK if back else ANEW))
     except LockError:
         return
+
+
+def is_json(path: Path) -> bool:
+    """Whether a file is whole JSON, or not there."""
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def is_kept(path: Path, kept: Path) -> bool:

@@ -76,7 +76,9 @@ def test_killed_while_it_writes_dvc_ends_as_if_it_had_not_been(made: Path, tmp_p
         half = not is_whole(root / "dvc.lock")
         said: list[str] = []
         mend(root, said.append)
-        assert len(said) == half
+        assert [text.startswith("dvc.lock") for text in said if "rwlock" not in text] == [
+            True
+        ] * half
         run(root, *DVC)
         mend(root, pytest.fail)
         params = (root / "params.yaml").read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import ui
-from flows.lockfile import ANEW, BACK, KEPT, is_whole, mend
+from flows.lockfile import ANEW, BACK, KEPT, USERS, is_whole, mend
 from pfafn.kit.lock import locked
 
 LOCK = b"""\
@@ -160,3 +160,19 @@ def test_the_ui_looks_after_it_before_it_starts_anything(
     monkeypatch.setattr(ui.Services, "start", pytest.fail)
     with pytest.raises(InterruptedError, match=tmp_path.name):
         ui.run(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"/data": {"re', b"\xff"])
+def test_dvcs_list_of_who_uses_what_is_deleted_if_half_of_it_is_there(
+    root: Path, content: bytes
+) -> None:
+    (root / USERS).write_bytes(content)
+    assert said(root) == [f"{USERS} was not whole, as after a kill of DVC: it is deleted"]
+    assert not (root / USERS).exists()
+    assert (root / "dvc.lock").read_bytes() == LOCK
+
+
+def test_a_whole_list_of_who_uses_what_stays(root: Path) -> None:
+    (root / USERS).write_text("{}")
+    assert said(root) == []
+    assert (root / USERS).exists()
