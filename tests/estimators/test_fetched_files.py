@@ -32,7 +32,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "MODELS": (model,),
         "NAMES": list(CONTENT),
         "SHA256": hashlib.sha256(archive.read_bytes()).hexdigest(),
-        "URL": archive.as_uri(),
+        "FETCH": ("cp", str(archive), "."),
     }.items():
         monkeypatch.setattr(files, name, value)
     return archive
@@ -65,9 +65,11 @@ def test_another_package_is_refused_and_leaves_nothing(package: Path) -> None:
 def test_without_a_network_it_says_what_to_fetch_and_where_to_put_it(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "URL", (package.parent / "nowhere.tgz").as_uri())
-    with pytest.raises(EstimatorError, match=r"nowhere.tgz.*`pfafn estimators fetch --from FILE`"):
-        files.fetch(package.parent / "here")
+    for command in ("false",), ("no-npm-here",):
+        monkeypatch.setattr(files, "FETCH", command)
+        told = rf"could not fetch .*`{command[0]}`.*`pfafn estimators fetch --from FILE`"
+        with pytest.raises(EstimatorError, match=told):
+            files.fetch(package.parent / "here")
 
 
 def test_a_damaged_file_is_named(package: Path) -> None:
