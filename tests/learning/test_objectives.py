@@ -1,98 +1,25 @@
 """What is minimised: every weight multiplies its own term, every mask is the one that is meant."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 import torch
-from tinytrain import LOSSES, TINY, H, W, collated
-from torch import Tensor, nn
+from minimised import CLOTHES, KEPT, Gray, Left, batch, left, losses, objective
+from tinytrain import TINY, H, W
+from torch import Tensor
 
 from pfafn.learning import distillation
 from pfafn.learning import objective as shared
-from pfafn.learning.losses import WarpTerms, misjudged, misplaced, unchanged
+from pfafn.learning.losses import WarpTerms, misplaced
 from pfafn.learning.objective import Objective
-from pfafn.learning.student import StudentObjective, inherit_warp
-from pfafn.learning.tutor import TutorObjective
+from pfafn.learning.student import inherit_warp
 from pfafn.models.generator import Rendered
-from pfafn.models.geometry import grid_of
 from pfafn.models.inputs import Garment
 from pfafn.models.parts import BodyPart
 from pfafn.models.tryon import TryOnNet
-from pfafn.models.warp import Alignment, Warped
-from pfafn.params.sections import Losses
+from pfafn.models.warp import Warped
 from pfafn.samples.sample import StudentSample
-
-CLOTHES = (slice(16, 48), slice(32, 64))  # rows, columns of the clothes of tinytrain's people
-KEPT = 0.75  # of the warped garment, by the composition mask
-
-
-def left(like: Tensor) -> Tensor:
-    """The mask of the picture's left half, of which half is there to a half."""
-    mask = torch.zeros_like(like)
-    mask[..., : W // 2] = 1
-    mask[..., W // 4 : W // 2] = 0.5
-    return mask
-
-
-class Left(nn.Module):
-    """A warp network that puts the garment on the picture's left half, as it lies."""
-
-    def forward(self, condition: Tensor, garment: Tensor, mask: Tensor) -> Warped:
-        batch = len(garment)
-        offsets = [torch.zeros(batch, 2, H >> n, W >> n) for n in (4, 3, 2, 1, 0)]
-        grids = [grid_of(offset) for offset in offsets]
-        pyramid = [offset.sum(dim=1, keepdim=True) for offset in offsets]
-        return Warped(garment, left(mask), Alignment(grids, offsets, offsets), pyramid)
-
-
-class Gray(nn.Module):
-    """A generator that draws gray, and keeps a share of the garment everywhere."""
-
-    def forward(self, seen: Tensor) -> Rendered:
-        return Rendered(seen[:, :3] * 0, torch.full_like(seen[:, :1], KEPT))
-
-
-class Square(nn.Module):
-    """A perceptual distance that is the mean square."""
-
-    def target(self, image: Tensor) -> list[Tensor]:
-        return [image]
-
-    def distance(self, image: Tensor, target: Tensor | list[Tensor]) -> Tensor:
-        wanted = target[0] if isinstance(target, list) else target
-        return (image - wanted).square().mean()
-
-
-def network(role: str, generator: int | None = 2) -> TryOnNet:
-    torch.manual_seed(0)
-    net = TryOnNet(role, **TINY, generator=generator)
-    net.warp = Left()
-    if generator:
-        net.generator = Gray()
-    return net
-
-
-def objective(role: str, losses: Losses, *, generator: int | None = 2, **more: float) -> Objective:
-    if role == "tutor":
-        return TutorObjective(network(role, generator), losses, Square(), **more)
-    return StudentObjective(network(role, generator), network("tutor"), losses, Square(), **more)
-
-
-def batch() -> StudentSample:
-    return collated(2)
-
-
-def losses(section: str = "", **weights: float | str) -> Losses:
-    """All weights zero, skin alike early and late, no guidance; but for those that are given."""
-    plain = LOSSES.model_dump()
-    silent = {s: dict.fromkeys(names, 0.0) for s, names in plain.items()}
-    silent["generator"]["skin_late"] = 1.0
-    silent["distillation"]["mode"] = "none"
-    if section:
-        silent[section] |= weights
-    return Losses.model_validate(silent)
 
 
 def test_without_any_weight_nothing_is_minimised() -> None:
@@ -198,81 +125,6 @@ def test_the_skin_is_drawn_where_the_fake_hid_it_and_the_clothes_do_not() -> Non
     hidden[..., *CLOTHES] = 0
     found = objective("student", losses("generator", skin_l1=1.0))(given)
     torch.testing.assert_close(found["total"], (given.person * hidden).abs().mean())
-
-
-class Keeping(Gray):
-    """A generator that keeps what it is told of the photo."""
-
-    def __init__(self, keep: Tensor) -> None:
-        super().__init__()
-        self.keep = keep
-
-    def forward(self, seen: Tensor) -> Rendered:
-        return super().forward(seen)._replace(keep=self.keep)
-
-
-def keeping(kept: Tensor, section: str = "", *, keep: float = 0.0, **weights: float) -> Objective:
-    student = objective("student", losses(section, **weights), keep=keep)
-    student.net.generator = Keeping(kept)
-    return student
-
-
-def beside(rows: int) -> Tensor:
-    """The uppermost rows, but for the clothes and the pixel around them: [2, 1, H, W] in {0, 1}."""
-    true = torch.zeros(2, 1, H, W)
-    true[..., :rows, :] = 1
-    true[..., CLOTHES[0].start - 1 : CLOTHES[0].stop + 1,
-         CLOTHES[1].start - 1 : CLOTHES[1].stop + 1] = 0  # fmt: skip
-    return true
-
-
-def faked_below(rows: int) -> StudentSample:
-    """Fakes that show the photo in their uppermost rows."""
-    given = batch()
-    image = torch.cat([given.person[:, :, :rows], given.fake.image[:, :, rows:]], dim=2)
-    return given._replace(fake=given.fake._replace(image=image))
-
-
-@pytest.mark.parametrize("rows", [H // 2, H])  # at last a photo stands for the fake
-def test_the_photo_is_to_be_kept_where_the_fake_shows_it_beside_the_clothes(rows: int) -> None:
-    given, true = faked_below(rows), beside(rows)
-    assert keeping(true, keep=1.0)(given)["total"].item() == pytest.approx(0, abs=1e-3)
-    for wrong in (20, slice(40, 60)), (5, slice(W)):  # within the clothes, beside them
-        kept = true.clone()
-        kept[:, 0, *wrong] = 1 - kept[:, 0, *wrong]
-        assert keeping(kept, keep=1.0)(given)["total"].item() > 2e-3, wrong
-
-
-def test_the_weight_multiplies_what_it_costs_to_keep_too_much_or_too_little() -> None:
-    given, half = faked_below(H // 2), torch.full((2, 1, H, W), 0.5)
-    found = keeping(half, keep=3.0)(given)
-    assert found["generator_keep"] == found["total"]
-    assert found["total"].item() == pytest.approx(3 * math.log(2), rel=1e-3)
-
-
-def test_in_training_the_photo_shows_only_where_it_should() -> None:
-    given, true = faked_below(H // 2), beside(H // 2)
-    given = given._replace(garment=Garment(given.garment.image * 0, given.garment.mask))
-    found = keeping(torch.full_like(true, 0.8), "generator", l1=1.0)(given)["generator_l1"]
-    shown = 0.8 * true * given.person  # drawing and garment are gray
-    torch.testing.assert_close(found, (shown - given.person).abs().mean())
-
-
-def test_old_sleeves_count_as_much_as_all_that_stays_and_all_that_the_garment_covers() -> None:
-    true, garment = torch.zeros(2, 1, 1, 8, 8)
-    true[..., :6, :] = 1  # 48 pixels stay
-    garment[..., 6, :] = garment[..., 7, :6] = 1  # of the others 14 are covered, 2 are not
-    keep = torch.full_like(true, 0.5)
-    keep[..., 7, 6:] = 0.9
-    expected = (2 * math.log(2) - math.log(1 - 0.9)) / 3
-    assert misjudged(keep, true, garment).item() == pytest.approx(expected, rel=1e-3)
-
-
-def test_a_shade_of_difference_is_one() -> None:
-    shades = torch.arange(256.0).view(1, 1, 16, 16).expand(1, 3, 16, 16) / 127.5 - 1
-    darker = torch.cat([shades[:, :1], shades[:, 1:2] - 1 / 127.5, shades[:, 2:]], dim=1)
-    assert unchanged(shades, shades).all()
-    assert not unchanged(darker, shades).any()
 
 
 def test_a_tutor_is_trusted_by_how_the_worn_clothes_alone_are_warped() -> None:

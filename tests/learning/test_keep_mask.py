@@ -1,0 +1,90 @@
+"""What of the photo a student keeps, and how it learns that."""
+
+import math
+
+import pytest
+import torch
+from minimised import CLOTHES, Gray, batch, losses, objective
+from tinytrain import H, W
+from torch import Tensor
+
+from pfafn.learning.losses import misjudged, unchanged
+from pfafn.learning.objective import Objective
+from pfafn.models.generator import Rendered
+from pfafn.models.inputs import Garment
+from pfafn.samples.sample import StudentSample
+
+
+class Keeping(Gray):
+    """A generator that keeps what it is told of the photo."""
+
+    def __init__(self, keep: Tensor) -> None:
+        super().__init__()
+        self.keep = keep
+
+    def forward(self, seen: Tensor) -> Rendered:
+        return super().forward(seen)._replace(keep=self.keep)
+
+
+def keeping(kept: Tensor, section: str = "", *, keep: float = 0.0, **weights: float) -> Objective:
+    student = objective("student", losses(section, **weights), keep=keep)
+    student.net.generator = Keeping(kept)
+    return student
+
+
+def beside(rows: int) -> Tensor:
+    """The uppermost rows, but for the clothes and the pixel around them: [2, 1, H, W] in {0, 1}."""
+    true = torch.zeros(2, 1, H, W)
+    true[..., :rows, :] = 1
+    true[..., CLOTHES[0].start - 1 : CLOTHES[0].stop + 1,
+         CLOTHES[1].start - 1 : CLOTHES[1].stop + 1] = 0  # fmt: skip
+    return true
+
+
+def faked_below(rows: int) -> StudentSample:
+    """Fakes that show the photo in their uppermost rows."""
+    given = batch()
+    image = torch.cat([given.person[:, :, :rows], given.fake.image[:, :, rows:]], dim=2)
+    return given._replace(fake=given.fake._replace(image=image))
+
+
+@pytest.mark.parametrize("rows", [H // 2, H])  # at last a photo stands for the fake
+def test_the_photo_is_to_be_kept_where_the_fake_shows_it_beside_the_clothes(rows: int) -> None:
+    given, true = faked_below(rows), beside(rows)
+    assert keeping(true, keep=1.0)(given)["total"].item() == pytest.approx(0, abs=1e-3)
+    for wrong in (20, slice(40, 60)), (5, slice(W)):  # within the clothes, beside them
+        kept = true.clone()
+        kept[:, 0, *wrong] = 1 - kept[:, 0, *wrong]
+        assert keeping(kept, keep=1.0)(given)["total"].item() > 2e-3, wrong
+
+
+def test_the_weight_multiplies_what_it_costs_to_keep_too_much_or_too_little() -> None:
+    given, half = faked_below(H // 2), torch.full((2, 1, H, W), 0.5)
+    found = keeping(half, keep=3.0)(given)
+    assert found["generator_keep"] == found["total"]
+    assert found["total"].item() == pytest.approx(3 * math.log(2), rel=1e-3)
+
+
+def test_in_training_the_photo_shows_only_where_it_should() -> None:
+    given, true = faked_below(H // 2), beside(H // 2)
+    given = given._replace(garment=Garment(given.garment.image * 0, given.garment.mask))
+    found = keeping(torch.full_like(true, 0.8), "generator", l1=1.0)(given)["generator_l1"]
+    shown = 0.8 * true * given.person  # drawing and garment are gray
+    torch.testing.assert_close(found, (shown - given.person).abs().mean())
+
+
+def test_old_sleeves_count_as_much_as_all_that_stays_and_all_that_the_garment_covers() -> None:
+    true, garment = torch.zeros(2, 1, 1, 8, 8)
+    true[..., :6, :] = 1  # 48 pixels stay
+    garment[..., 6, :] = garment[..., 7, :6] = 1  # of the others 14 are covered, 2 are not
+    keep = torch.full_like(true, 0.5)
+    keep[..., 7, 6:] = 0.9
+    expected = (2 * math.log(2) - math.log(1 - 0.9)) / 3
+    assert misjudged(keep, true, garment).item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_shade_of_difference_is_one() -> None:
+    shades = torch.arange(256.0).view(1, 1, 16, 16).expand(1, 3, 16, 16) / 127.5 - 1
+    darker = torch.cat([shades[:, :1], shades[:, 1:2] - 1 / 127.5, shades[:, 2:]], dim=1)
+    assert unchanged(shades, shades).all()
+    assert not unchanged(darker, shades).any()
