@@ -62,6 +62,13 @@ def true_picture(person: int) -> np.ndarray:
     return rgb
 
 
+def true_parsing() -> np.ndarray:
+    """uint8 [H, W]: of the person there; an arm shows where her clothes were."""
+    ids = photoset.parsing(SIZE)
+    ids[visible() & (np.arange(SIZE[1]) < SIZE[1] // 2)] = photoset.Parsing.RIGHT_ARM
+    return ids
+
+
 def write_prepared(artifacts: Path, *, truth: bool = True) -> None:
     prepare = artifacts / "prepare"
     image = {"image": pa.binary()}
@@ -89,12 +96,13 @@ def write_truth(prepare: Path) -> None:
         {"item": SPLIT, "garment": 1, "protocol": "unpaired"},
         {"item": SPLIT + 1, "garment": 2, "protocol": "unpaired"},
     ]
+    label = encode_png(true_parsing())
     content = [
-        {"tryon": None, "flow": flow},
-        {"tryon": encode_png(true_picture(SPLIT)), "flow": flow},
-        {"tryon": encode_png(true_picture(SPLIT + 1)), "flow": flow},
+        {"tryon": None, "label": None, "flow": flow},
+        {"tryon": encode_png(true_picture(SPLIT)), "label": label, "flow": flow},
+        {"tryon": encode_png(true_picture(SPLIT + 1)), "label": label, "flow": flow},
     ]
-    rows(prepare / "truth", {"tryon": pa.binary(), "flow": pa.binary()}, content)
+    rows(prepare / "truth", dict.fromkeys(content[0], pa.binary()), content)
     pd.DataFrame(table).to_parquet(prepare / "truth.parquet")
 
 

@@ -165,7 +165,8 @@ VITON = Layout(
     },
     scheme="viton",
     every_person_has_a_garment=True,
-    extra=("truth/test_tryon", "truth/test_flow", "truth/train_flow"),  # of the synthetic studio
+    # Of the synthetic studio.
+    extra=("truth/test_tryon", "truth/test_label", "truth/test_flow", "truth/train_flow"),
 )
 VITON_RESIZE = Layout(
     name="viton-resize",

@@ -1,4 +1,4 @@
-"""The synthetic studio's true pictures and flows, at the networks' image size."""
+"""The synthetic studio's true pictures, parsings and flows, at the networks' image size."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -7,12 +7,16 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from pfafn.annotations.parsing import IDENTITY, ParsingError, canonical
+from pfafn.models.parts import Parsing
 from pfafn.photos.entrance import PersonPhoto, stored
+from pfafn.photos.fitting import fit
 from pfafn.photos.flow_files import fit_flow
-from pfafn.photos.images import read_bytes
+from pfafn.photos.images import decode_ids, encode_png, read_bytes
 from pfafn.samples.shards import ShardWriter
 
-TRUTH = pa.schema([("tryon", pa.binary()), ("flow", pa.binary())])
+KINDS = ("tryon", "label", "flow")  # as the folders are called: truth/test_KIND
+TRUTH = pa.schema([(kind, pa.binary()) for kind in KINDS])
 NO_GARMENT = -1  # in the manifest: the data set has no picture of the garment worn
 
 
@@ -51,10 +55,12 @@ def write_truth(
     known = [pair for pair in pairs if any(path.is_file() for path in _files(truth, pair))]
     with ShardWriter(out / "truth", TRUTH) as shards:
         for pair in known:
-            tryon, flow = _files(truth, pair)
-            row: dict[str, bytes | None] = {"tryon": None, "flow": None}
+            tryon, label, flow = _files(truth, pair)
+            row: dict[str, bytes | None] = dict.fromkeys(KINDS)
             if tryon.is_file():
                 row["tryon"] = stored(PersonPhoto.read(tryon).fitted(size))
+            if label.is_file():
+                row["label"] = _fit_label(label, size)
             if flow.is_file():
                 flat = garment_sizes[pair.garment]
                 row["flow"] = fit_flow(read_bytes(flow), flat, size, str(flow))
@@ -64,5 +70,13 @@ def write_truth(
     table.to_parquet(out / "truth.parquet", index=False)
 
 
-def _files(truth: Path, pair: Pair) -> tuple[Path, Path]:
-    return truth / "test_tryon" / f"{pair.name}.png", truth / "test_flow" / f"{pair.name}.png"
+def _fit_label(path: Path, size: tuple[int, int]) -> bytes:
+    try:
+        ids = canonical(decode_ids(read_bytes(path), str(path)), IDENTITY)
+    except ParsingError as error:
+        raise ParsingError(f"{path}: {error}") from error
+    return encode_png(fit(ids, size, interpolation="nearest", fill=Parsing.BACKGROUND))
+
+
+def _files(truth: Path, pair: Pair) -> list[Path]:
+    return [truth / f"test_{kind}" / f"{pair.name}.png" for kind in KINDS]

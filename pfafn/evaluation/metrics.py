@@ -78,6 +78,19 @@ METRICS = {
         digits=1,
         definition="PSNR of trousers and skirts, as far as they should stay",
     ),
+    "skin": Metric(
+        title="New skin",
+        unit="ΔE₀₀",
+        digits=1,
+        higher_is_better=False,
+        definition="mean CIEDE2000 of the skin that the old garment hid and the new one does not",
+    ),
+    "hands": Metric(
+        title="Hands in front",
+        digits=2,
+        definition="share of those who have hands or forearms in front of the new garment, there "
+        "nearer in colour (CIEDE2000) to the truth than to the cloth beside them",
+    ),
 }
 # What ranks students, as PROTOCOL.METRIC: the first that is known counts.
 DECISIVE = ("unpaired.psnr_clothes", "paired.ssim")

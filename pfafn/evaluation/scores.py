@@ -8,6 +8,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torchmetrics.functional.classification import binary_jaccard_index
 from torchmetrics.functional.image import (
@@ -15,7 +16,9 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
+from pfafn.evaluation.colour import difference
 from pfafn.evaluation.metrics import METRICS
+from pfafn.evaluation.truth import Truth
 from pfafn.models.geometry import flow_of
 from pfafn.models.parts import Parsing
 from pfafn.photos.tensors import to_pixels
@@ -24,6 +27,7 @@ BEST_PSNR = 100.0  # dB, what equal pictures count: their ratio is infinite
 KEPT = {
     "psnr_face": Parsing.FACE, "psnr_hair": Parsing.HAIR, "psnr_lower": Parsing.LOWER_CLOTHES,
 }  # fmt: skip
+LEAST = 1e-3  # share of the picture below which a group counts as not there: mere edges
 WARPED = 0.5  # a warped mask shows the garment above this value
 
 
@@ -52,17 +56,6 @@ class Dressed(NamedTuple):
         return Outcome(image, *warp)
 
 
-class Truth(NamedTuple):
-    """What it should have been; None where nobody knows."""
-
-    image: Tensor | None = None  # float [3, H, W] in [0, 1]
-    clothes: Tensor | None = None  # bool [1, H, W]: where the garment is seen on the person
-    region: Tensor | None = None  # bool [1, H, W]: where old or new clothes are, for psnr_clothes
-    flow: Tensor | None = None  # float [2, H, W]: pixels from here to the garment picture
-    visible: Tensor | None = None  # bool [1, H, W]: where the flow is known
-    parsing: Tensor | None = None  # uint8 [H, W] of Parsing, of the photo
-
-
 def scores(made: Outcome, truth: Truth) -> dict[str, float]:
     """Every one of METRICS for one sample."""
     values = dict.fromkeys(METRICS, math.nan)
@@ -76,11 +69,41 @@ def scores(made: Outcome, truth: Truth) -> dict[str, float]:
             for name, part in KEPT.items():
                 stays = (truth.parsing == part) & ~truth.region
                 values[name] = psnr_within(made.image, truth.image, stays)
+        values |= of_groups(made.image, truth)
     if made.mask is not None and truth.clothes is not None:
         values["iou"] = iou(made.mask, truth.clothes)
     if made.grid is not None and truth.flow is not None:
         values["epe"] = end_point_error(made.grid, truth.flow, truth.visible)
     return values
+
+
+def of_groups(image: Tensor, truth: Truth) -> dict[str, float]:
+    """The colour of new skin, and whether hands are in front; only of those that are there."""
+    there = {name: where for name, where in truth.groups().items() if where.float().mean() >= LEAST}
+    values = {}
+    if "skin" in there:
+        values["skin"] = colour_error(image, truth.image, there["skin"])
+    if "hands" in there:
+        values["hands"] = in_front(image, truth, there["hands"])
+    return values
+
+
+def colour_error(image: Tensor, target: Tensor, region: Tensor) -> float:
+    """Mean CIEDE2000 of the pixels in region bool [1, H, W]."""
+    inside = region[0]
+    return float(difference(image[:, inside], target[:, inside]).mean())
+
+
+def in_front(image: Tensor, truth: Truth, region: Tensor) -> float:
+    """1 if what is seen in region bool [1, H, W] looks like the truth, 0 if like the cloth.
+
+    That is the cloth nearest to each pixel in the true picture; the mean CIEDE2000 decides.
+    """
+    hidden = ~truth.clothes[0].numpy()
+    nearest = distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    cloth = truth.image[:, *map(torch.from_numpy, nearest)]
+    behind = colour_error(image, cloth, region)
+    return float(colour_error(image, truth.image, region) < behind)
 
 
 def ssim(image: Tensor, target: Tensor) -> float:

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pfafn.evaluation.scores import Truth
+from pfafn.evaluation.truth import Truth
 from pfafn.kit.errors import UserError
 from pfafn.models.representation import clothes_mask
 from pfafn.photos.flow_files import decode_flow
-from pfafn.photos.images import quick_rgb
+from pfafn.photos.images import quick_gray, quick_rgb
 from pfafn.photos.tensors import to_pixels
-from pfafn.samples.dataset import TestSamples
+from pfafn.samples.dataset import IDS, TestSamples
 from pfafn.samples.sample import TestSample
 from pfafn.samples.shards import Shards
 
@@ -81,7 +81,7 @@ class TestSet:
                     yield pair
 
     def known(self, pair: Pair | None) -> Truth:
-        """Picture and flow of a pair, as far as the data set has them."""
+        """Picture, parsing and flow of a pair, as far as the data set has them."""
         row = self._truth_rows.get(pair)
         if row is None:
             return Truth()
@@ -91,6 +91,8 @@ class TestSet:
         if stored["tryon"] is not None:
             pixels = torch.from_numpy(quick_rgb(stored["tryon"], name))
             found["image"] = pixels.movedim(-1, 0) / 255
+        if stored.get("label") is not None:
+            found["shown"] = torch.from_numpy(quick_gray(stored["label"], name))
         if stored["flow"] is not None:
             flow, visible = map(torch.from_numpy, decode_flow(stored["flow"], name))
             found |= {"flow": flow.movedim(-1, 0), "visible": visible[None]}
@@ -136,10 +138,8 @@ def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None
     parsed = clothes_mask(batch.annotation.parsing.long(), batch.annotation.category).cpu()
     photos = torch.from_numpy(to_pixels(batch.person)).movedim(-1, 1) / 255
     found: list[Truth | None] = []
-    parsings = batch.annotation.parsing.cpu()
-    for item, photo, worn, parsing in zip(
-        batch.item.tolist(), photos, parsed, parsings, strict=True
-    ):
+    for i, (item, photo, worn) in enumerate(zip(batch.item.tolist(), photos, parsed, strict=True)):
+        told = {name: getattr(batch.annotation, name)[i].cpu() for name in IDS}
         own = test.known(test.pair(item, "paired"))
         if own.visible is not None:
             worn = own.visible
@@ -147,11 +147,11 @@ def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None
         if pair is None:
             found.append(None)
         elif protocol == "paired":
-            found.append(own._replace(image=photo, clothes=worn, region=worn, parsing=parsing))
+            found.append(own._replace(image=photo, clothes=worn, region=worn, **told))
         else:
             other = test.known(pair)
             if other.visible is not None:
                 region = other.visible | worn
-                other = other._replace(clothes=other.visible, region=region, parsing=parsing)
+                other = other._replace(clothes=other.visible, region=region, **told)
             found.append(other)
     return found

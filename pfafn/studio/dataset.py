@@ -23,7 +23,7 @@ from pfafn.studio.scene import Photograph, keypoints, photograph
 _SPLITS = {"train": 0, "test": 1}
 _PERSON, _GARMENT, _NOISE, _PAIRS = range(4)  # independent random streams of one sample
 _KINDS = ("img", "color", "edge", "label", "pose", "densepose")
-_TRUTH = ("truth/test_tryon", "truth/test_flow", "truth/train_flow")
+_TRUTH = ("truth/test_tryon", "truth/test_label", "truth/test_flow", "truth/train_flow")
 _FOLDERS = [f"{split}_{kind}" for split in _SPLITS for kind in _KINDS] + [*_TRUTH]
 
 
@@ -150,6 +150,7 @@ def _write_sample(
         pair = f"{name}__{first + partner:06d}_1.png"
         _write_flow(root / f"truth/{split}_flow" / pair, tryon)
         _write_png(root / "truth/test_tryon" / pair, tryon.picture)
+        _write_png(root / "truth/test_label" / pair, tryon.parsing)
 
 
 def _write_flow(path: Path, photo: Photograph) -> None:

@@ -18,7 +18,7 @@ def test_where_the_network_is_right_already_the_truth_changes_nothing() -> None:
     with torch.inference_mode():
         worn = net.wear(person, *garment)
         ones = torch.ones(2, 1, *SIZE)
-        right = Real(worn.rendered, worn.mask, ones, worn.warped.alignment.grid, worn.keep)
+        right = Real(worn.rendered, worn.mask, ones, worn.warped.alignment.grid, worn.keep, {})
         made = dict(variants(net, person, garment, right))
     for name in ("composition", "what is kept", "drawing"):
         torch.testing.assert_close(made[name], made["nothing"], msg=name)
@@ -35,7 +35,7 @@ def test_the_truth_in_all_but_the_drawing_is_the_garment_along_its_true_flow_bef
     mirrored = torch.nn.functional.affine_grid(
         torch.tensor([[[-1.0, 0, 0], [0, 1, 0]]]), [1, 1, *SIZE], align_corners=True
     ).movedim(-1, 1)
-    real = Real(person, shows, shows, mirrored, 1 - shows)
+    real = Real(person, shows, shows, mirrored, 1 - shows, {})
     with torch.inference_mode():
         made = dict(variants(net, person, Garment(image, torch.ones(1, 1, *SIZE)), real))
     found = made["all but the drawing"]

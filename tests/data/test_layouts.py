@@ -261,7 +261,7 @@ FILES = {
         train_img/1_0.jpg test_img/1_0.png train_color/1_1.jpg train_clothes/1_1.jpg
         train_edge/1_1.jpg test_label/1_0.png train_pose/1_0_keypoints.json
         test_densepose/1_0.npy test_pairs.txt demo.txt truth/test_tryon/a__b.png
-        truth/test_flow/a__b.png truth/train_flow/a__b.png""",
+        truth/test_label/a__b.png truth/test_flow/a__b.png truth/train_flow/a__b.png""",
     VITON_RESIZE.name: """
         train/image/1_0.jpg test/cloth/1_1.jpg train/cloth-mask/1_1.jpg test/image-parse/1_0.png
         train/pose/1_0_keypoints.json image/1_0.jpg cloth/1_1.jpg cloth-mask/1_1.png

@@ -8,8 +8,8 @@ import torch
 from pfafn.evaluation.metrics import METRICS
 from pfafn.evaluation.scores import (
     Outcome,
-    Truth,
     end_point_error,
+    in_front,
     iou,
     psnr,
     psnr_within,
@@ -17,6 +17,7 @@ from pfafn.evaluation.scores import (
     ssim,
     ssim_within,
 )
+from pfafn.evaluation.truth import Truth
 from pfafn.models.geometry import grid_of
 from pfafn.models.parts import Parsing
 
@@ -104,7 +105,7 @@ def test_what_is_not_known_is_not_a_number():
     known = {"clothes": region(), "region": region(slice(9))}
     unwarped = scores(Outcome(picture()), Truth(picture(), **known))
     assert {name for name, value in unwarped.items() if math.isnan(value)} == {
-        "iou", "epe", "psnr_face", "psnr_hair", "psnr_lower",
+        "iou", "epe", "psnr_face", "psnr_hair", "psnr_lower", "skin", "hands",
     }  # fmt: skip
 
 
@@ -141,3 +142,47 @@ def test_a_mask_shows_the_garment_above_a_half_and_is_scored_only_if_the_clothes
     clothes = torch.ones(1, 16, 24, dtype=torch.bool)
     assert iou(half, clothes) == 0 and iou(half + 0.01, clothes) == 1
     assert math.isnan(scores(Outcome(image, half), Truth(image))["iou"])
+
+
+SKIN, CLOTH = torch.tensor([0.8, 0.6, 0.5]), torch.tensor([0.1, 0.2, 0.7])
+
+
+def painted(colour: torch.Tensor, where: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    return torch.where(where, colour[:, None, None], image)
+
+
+def bared(arm: torch.Tensor) -> Truth:
+    """Somebody in cloth all over, but for an arm that the old garment hid."""
+    shown = torch.where(arm[0], int(Parsing.LEFT_ARM), int(Parsing.UPPER_CLOTHES)).byte()
+    image = painted(SKIN, arm, painted(CLOTH, region(), picture()))
+    none = torch.zeros(H, W, dtype=torch.uint8)
+    return Truth(image, ~arm, region(), None, ~arm, none, none, shown)
+
+
+def test_new_skin_is_judged_by_its_colour_alone() -> None:
+    arm = region(slice(3, 9), slice(30, None))
+    truth = bared(arm)
+    assert scores(Outcome(truth.image), truth)["skin"] == 0
+    elsewhere = painted(SKIN, ~arm, truth.image)
+    assert scores(Outcome(elsewhere), truth)["skin"] == 0
+    sleeve = painted(CLOTH, arm, truth.image)
+    assert scores(Outcome(sleeve), truth)["skin"] > 30
+
+
+def test_an_edge_of_a_pixel_is_no_new_skin() -> None:
+    arm = region(slice(3, 4), slice(30, 30))
+    assert math.isnan(scores(Outcome(picture()), bared(arm))["skin"])
+    arm[0, 3, 30] = True  # a pixel of 960 is more than a thousandth
+    assert not math.isnan(scores(Outcome(picture()), bared(arm))["skin"])
+
+
+@pytest.mark.parametrize(("share", "front"), [(1.0, 1), (0.8, 1), (0.3, 0), (0.0, 0)])
+def test_a_hand_is_in_front_if_it_looks_more_like_skin_than_like_the_cloth_beside_it(
+    share: float, front: float
+) -> None:
+    hand = region(slice(8, 14), slice(10, 20))
+    image = painted(SKIN, hand, painted(CLOTH, region(), picture()))
+    image[:, :, 30:] = 0.95  # other cloth, further away
+    truth = Truth(image, clothes=~hand)
+    faint = painted(share * SKIN + (1 - share) * CLOTH, hand, image)
+    assert in_front(faint, truth, hand) == front

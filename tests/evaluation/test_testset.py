@@ -10,9 +10,10 @@ import pytest
 import tinyset
 import torch
 
-from pfafn.evaluation.scores import Truth
 from pfafn.evaluation.testset import NothingToEvaluate, Pair, TestSet, truths
+from pfafn.evaluation.truth import Truth
 from pfafn.photos.images import encode_png
+from pfafn.samples.shards import Shards
 
 
 def test_a_person_who_wears_none_of_the_garments_is_left_out_of_paired(test_set):
@@ -38,10 +39,26 @@ def test_the_true_picture_is_read_exactly(test_set):
     assert torch.equal(known.image, expected)
 
 
+def test_the_true_parsing_is_read_exactly(test_set):
+    known = test_set.known(Pair(tinyset.SPLIT + 1, 2, "unpaired"))
+    assert torch.equal(known.shown, torch.from_numpy(tinyset.true_parsing()))
+
+
+def test_truth_that_was_stored_without_its_parsing_has_no_groups(tmp_path, batch):
+    tinyset.write_all(tmp_path)
+    stored = tmp_path / "prepare/truth"
+    kept = map(Shards(stored).__getitem__, range(3))
+    content = [{name: row[name] for name in ("tryon", "flow")} for row in kept]
+    shutil.rmtree(stored)
+    tinyset.rows(stored, dict.fromkeys(content[0], pa.binary()), content)
+    a = truths(TestSet(tmp_path / "prepare", tmp_path / "annotate"), batch, "unpaired")[0]
+    assert a.image is not None and a.groups() == {}
+
+
 def test_unpaired_without_truth_has_nothing_to_compare_with(test_set, batch):
     a, b, c = truths(test_set, batch, "unpaired")
     assert a.image is not None and b.image is not None
-    assert c == Truth(None, None, None, None, None)
+    assert c == Truth()
 
 
 def test_paired_the_photo_is_the_truth_and_parsing_says_where_the_clothes_are(test_set, batch):
@@ -50,6 +67,7 @@ def test_paired_the_photo_is_the_truth_and_parsing_says_where_the_clothes_are(te
     clothes = torch.from_numpy(photoset.parsing(tinyset.SIZE) == photoset.Parsing.UPPER_CLOTHES)
     assert torch.equal(b.clothes[0], clothes)
     assert a.flow is not None and b.flow is None
+    assert a.groups() == {}  # nothing is uncovered
     assert c is None
 
 

@@ -10,6 +10,7 @@ import pytest
 from declared import written
 from prepared import PARAMS, SIZE, manifest, reasons, report, run
 
+from pfafn.annotations.parsing import ParsingError
 from pfafn.kit.files import MissingInput
 from pfafn.photos import images
 from pfafn.samples.shards import Shards
@@ -148,7 +149,17 @@ def test_truth_is_stored_for_the_test_pairs_that_have_it(data):
     assert truth.to_dict("records") == [{"item": 4, "garment": 5, "protocol": "unpaired"}]
     row = Shards(out / "truth")[0]
     np.testing.assert_array_equal(images.decode_rgb(row["tryon"]), photoset.person(100, SIZE))
-    assert row["flow"] is None
+    assert row["flow"] is None and row["label"] is None
+
+
+def test_the_true_parsing_is_stored_at_the_networks_size_with_its_ids(data):
+    label = data / "truth/test_label/000100_0__000101_1.png"
+    photoset.write_gray(label, photoset.parsing((2 * SIZE[0], 2 * SIZE[1])))
+    stored = images.decode_ids(Shards(run(data) / "truth")[0]["label"])
+    np.testing.assert_array_equal(stored, photoset.parsing(SIZE))
+    photoset.write_gray(label, np.full(SIZE, 77, np.uint8))
+    with pytest.raises(ParsingError, match=r"000100_0__000101_1.png: ids \[77\]"):
+        run(data)
 
 
 def test_the_truth_of_photos_is_empty(data):

@@ -55,6 +55,7 @@ def test_the_layout_is_vitons_with_the_truth_beside_it(data: Path):
         "train_densepose": {f"{i}_0.npy" for i in train},
         "truth/train_flow": {f"{i}_0__{i}_1.png" for i in train},
         "truth/test_tryon": pairs,
+        "truth/test_label": pairs,
         "truth/test_flow": pairs | own,
     }
     assert {f: {p.name for p in (data / f).iterdir()} for f in expected} == expected
@@ -104,11 +105,11 @@ def test_a_sample_does_not_depend_on_how_many_are_drawn(data: Path, tmp_path: Pa
     assert few["test_img/000001_0.jpg"] == many["test_img/000003_0.jpg"]
 
 
-def test_parsing_noise_spoils_the_parsing_and_nothing_else(data: Path, tmp_path: Path):
+def test_parsing_noise_spoils_the_photos_parsing_and_nothing_else(data: Path, tmp_path: Path):
     synthesise(tmp_path / "noisy", train=3, test=4, size=(H, W), parsing_noise=1.0)
     noisy, clean = read_tree(tmp_path / "noisy"), read_tree(data)
     changed = {name for name in clean if noisy[name] != clean[name]}
-    assert changed == {name for name in clean if "_label/" in name}
+    assert changed == {name for name in clean if name.startswith(("train_label/", "test_label/"))}
 
 
 @pytest.mark.parametrize("paired", [True, False], ids=["worn", "tried on"])
@@ -135,9 +136,12 @@ def test_the_flow_lands_on_the_garment_and_is_zero_where_it_is_not_seen(data: Pa
     assert not flow[~seen].any()
 
 
-def test_the_parsing_calls_upper_clothes_what_the_flow_calls_visible(data: Path):
-    flow = read(data / "truth/test_flow/000003_0__000003_1.png")
-    parsing = read(data / "test_label/000003_0.png")
+@pytest.mark.parametrize("worn", [True, False], ids=["worn", "tried on"])
+def test_the_parsing_calls_upper_clothes_what_the_flow_calls_visible(data: Path, worn: bool):
+    person, garment = ("000003_0", "000003_1") if worn else pairs_of(data)[0]
+    pair = f"{person}__{garment}.png"
+    flow = read(data / "truth/test_flow" / pair)
+    parsing = read(data / (f"test_label/{person}.png" if worn else f"truth/test_label/{pair}"))
     np.testing.assert_array_equal(parsing == Parsing.UPPER_CLOTHES, flow[..., 2] == 1)
 
 

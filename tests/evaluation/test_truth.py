@@ -1,0 +1,77 @@
+"""Where a try-on is hard, of persons drawn with a few strokes."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from pfafn.evaluation.truth import GROUPS, Truth, between
+from pfafn.models.parts import BodyPart, Parsing
+
+H, W = 6, 10
+CLOTH, ARM, BARE, HAIR, TROUSERS = (
+    Parsing.UPPER_CLOTHES,
+    Parsing.RIGHT_ARM,
+    Parsing.BACKGROUND,
+    Parsing.HAIR,
+    Parsing.LOWER_CLOTHES,
+)
+HAND, UPPER, TRUNK = BodyPart.RIGHT_HAND, BodyPart.RIGHT_UPPER_ARM, BodyPart.TORSO
+SPOT = slice(2, 4), slice(4, 6)  # inside the picture
+
+
+def person(before: int, after: int, part: int, around: int = CLOTH) -> Truth:
+    """All of her is around, in the photo and in the truth, but for a spot of a body part."""
+    ids = torch.full((3, H, W), int(around), dtype=torch.uint8)
+    for sheet, value in zip(ids, (before, after, part), strict=True):
+        sheet[SPOT] = int(value)
+    photo, shown, parts = ids
+    worn, new = ((sheet == CLOTH)[None] for sheet in (photo, shown))
+    return Truth(None, new, worn | new, None, new, photo, parts, shown)
+
+
+def spot(found: Tensor) -> bool:
+    """Whether it is the spot, the whole of it and nothing else."""
+    expected = torch.zeros(1, H, W, dtype=torch.bool)
+    expected[:, *SPOT] = True
+    assert torch.equal(found, expected) or not found.any()
+    return bool(found.any())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "part", "expected"),
+    [
+        (CLOTH, ARM, UPPER, {"skin", "shorter"}),
+        (CLOTH, ARM, HAND, {"skin", "shorter"}),
+        (CLOTH, BARE, TRUNK, {"skin", "neckline"}),
+        (CLOTH, BARE, BodyPart.BACKGROUND, set()),  # the wall
+        (CLOTH, TROUSERS, TRUNK, set()),
+        (ARM, CLOTH, UPPER, {"longer"}),
+        (BARE, CLOTH, TRUNK, {"neckline"}),
+        (TROUSERS, CLOTH, TRUNK, set()),
+        (ARM, ARM, HAND, {"hands"}),
+        (ARM, ARM, UPPER, set()),
+        (HAIR, HAIR, TRUNK, {"hair"}),
+    ],
+)
+def test_what_a_place_is_follows_from_what_is_seen_there_before_and_after(
+    before: int, after: int, part: int, expected: set[str]
+) -> None:
+    found = person(before, after, part).groups()
+    assert list(found) == list(GROUPS)
+    assert {name for name, where in found.items() if spot(where)} == expected
+
+
+def test_a_hand_beside_the_garment_is_not_in_front_of_it() -> None:
+    assert not person(ARM, ARM, HAND, around=BARE).groups()["hands"].any()
+
+
+def test_without_the_parsing_of_the_truth_there_are_no_groups() -> None:
+    assert person(CLOTH, ARM, HAND)._replace(shown=None).groups() == {}
+    assert Truth().groups() == {}
+
+
+def test_between_is_what_has_something_on_both_sides_in_row_or_column() -> None:
+    drawn = ["#..#.", ".....", "#..." + "#"]
+    mask = torch.tensor([[mark == "#" for mark in line] for line in drawn])
+    expected = ["####.", "#....", "#####"]
+    assert between(mask).tolist() == [[mark == "#" for mark in line] for line in expected]
