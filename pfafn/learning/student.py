@@ -57,7 +57,7 @@ class StudentObjective(Objective):
 
     def forward(self, batch: StudentSample, late: bool = False) -> Terms:
         person, garment, fake = batch.person, batch.garment, batch.fake
-        told = represent(person, *batch.annotation)
+        told = represent(person, *batch.annotation, hem=self.tutor.hem)
         warped = self.net.warp(fake.image, *garment)
         warp, terms = self.warp_loss(warped, garment, person, told.clothes_mask)
         guided = self.guided(warped, batch, told)

@@ -24,7 +24,7 @@ class TutorObjective(Objective):
 
     def forward(self, batch: TutorSample, late: bool = False) -> Terms:
         person, garment = batch.person, batch.garment
-        told = represent(person, *batch.annotation)
+        told = represent(person, *batch.annotation, hem=self.net.hem)
         warped = self.net.warp(told.condition, *garment)
         warp, terms = self.warp_loss(warped, garment, person, told.clothes_mask)
         signs = warp_signs(warped, told.clothes_mask)

@@ -27,7 +27,7 @@ def redress(
     clothes nor under the garment is the photo's, to the bit (not in the paper): nobody draws a face
     as well as it is known.
     """
-    told = represent(person, *annotation)
+    told = represent(person, *annotation, hem=tutor.hem)
     warped = tutor.warp(told.condition, *garment)
     limbs = told.limbs * (1 - warped.mask)
     if wearer is None:

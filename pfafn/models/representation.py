@@ -101,13 +101,37 @@ def arms_in_front(
     return hands | (one_of(body_parts, FOREARMS) & leaves_bare)
 
 
+def near_hem(keypoints: Tensor, category: Tensor, height: int, reach: float) -> Tensor:
+    """Rows in which a garment may end, bool [B, 1, H, 1], of pictures that are H pixels high.
+
+    Those of tops: all down to `reach` below the hips, in lengths from neck to hips; of garments for
+    legs: all from as far above the hips. None of dresses, and none if neck or hips are unknown.
+    """
+    points = keypoints[:, (Keypoint.NECK, Keypoint.RIGHT_HIP, Keypoint.LEFT_HIP)]
+    known = (points[..., :2] > 1).all(dim=(1, 2))
+    neck, hips = points[:, 0, 1], points[:, 1:, 1].mean(dim=1)
+    far = reach * (hips - neck)
+    rows = torch.arange(height, device=keypoints.device)
+    above = (rows < (hips + far)[:, None]) & (known & (category == Category.UPPER))[:, None]
+    below = (rows > (hips - far)[:, None]) & (known & (category == Category.LOWER))[:, None]
+    return (above | below)[:, None, :, None]
+
+
 def represent(
-    person: Tensor, parsing: Tensor, body_parts: Tensor, keypoints: Tensor, category: Tensor
+    person: Tensor,
+    parsing: Tensor,
+    body_parts: Tensor,
+    keypoints: Tensor,
+    category: Tensor,
+    *,
+    hem: float = 0.0,
 ) -> Represented:
     """Clothing-agnostic representation of a batch.
 
     person float [B, 3, H, W] in [-1, 1]; parsing, body_parts integer [B, H, W] (ids of Parsing and
-    BodyPart); keypoints float [B, 18, 3] in pixels; category int64 [B]. Raises ValueError if
+    BodyPart); keypoints float [B, 18, 3] in pixels; category int64 [B]. hem: where a garment may
+    end, `near_hem` within this reach, other clothes are left out (not in the paper): their edge
+    tells where the worn garment ends, so a new one would be drawn out to that. Raises ValueError if
     keypoints are not [B, 18, 3].
     """
     if keypoints.shape[1:] != (POINTS, 3):
@@ -115,6 +139,8 @@ def represent(
     parsing, body_parts = parsing.long(), body_parts.long()
     face = one_of(parsing, FACE)
     other = region(parsing, "other_clothes", category)
+    if hem:
+        other &= ~near_hem(keypoints, category, parsing.shape[-2], hem)
     hands = one_of(parsing, ARMS) & one_of(body_parts, HANDS)
     one_hot = body_parts[..., None] == torch.arange(PARTS, device=body_parts.device)
     pose = pose_map(keypoints, person.shape[-2:])

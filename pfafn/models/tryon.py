@@ -29,7 +29,8 @@ class TryOnNet(nn.Module):
 
     channels, fpn: widths of the warp network; generator: width of the generator. generator=None
     makes a warp network alone. keep: the generator also says what of the photo stays as it is; not
-    in the paper, and only for a student, as a tutor is told.
+    in the paper, and only for a student, as a tutor is told. hem: a tutor is not told of other
+    clothes within this reach of the hips, see `represent`; 0 in the paper.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class TryOnNet(nn.Module):
         fpn: int,
         generator: int | None,
         keep: bool = False,
+        hem: float = 0.0,
     ) -> None:
         super().__init__()
         if role not in CONDITION:
@@ -46,7 +48,9 @@ class TryOnNet(nn.Module):
         self.architecture = dict(role=role, channels=list(channels), fpn=fpn, generator=generator)
         if keep:
             self.architecture["keep"] = True
-        self.role = role
+        if hem:
+            self.architecture["hem"] = hem
+        self.role, self.hem = role, hem
         self.warp = WarpNet(CONDITION[role], channels, fpn)
         self.generator = Generator(GENERATOR[role], generator, keep) if generator else None
 

@@ -28,7 +28,7 @@ class Params(Section):
     perceptual: sections.Perceptual
     optimizer: sections.Optimizer
     losses: sections.Losses
-    tutor_warp: sections.WarpStage
+    tutor_warp: sections.TutorWarpStage
     tutor_tryon: sections.TryOnStage
     fakes: sections.Fakes
     student_warp: sections.StudentWarpStage

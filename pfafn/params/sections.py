@@ -205,6 +205,12 @@ class WarpStage(Schedule):
     lr: PositiveFloat
 
 
+class TutorWarpStage(WarpStage):
+    """Stage `tutor_warp`."""
+
+    hem: NonNegativeFloat  # around the hips the tutor is not told of other clothes; paper: 0
+
+
 class StudentWarpStage(WarpStage):
     frozen_epochs: NonNegativeInt  # epochs in which the parts copied from the tutor stand still
 

@@ -45,17 +45,23 @@ def load_model(params: Params, artifacts: Path, stage: str, role: str) -> TryOnN
 
 
 def new_network(
-    params: Params, role: str, stage: str, warp_from: TryOnNet | None = None, keep: bool = False
+    params: Params,
+    role: str,
+    stage: str,
+    warp_from: TryOnNet | None = None,
+    *,
+    keep: bool = False,
+    hem: float = 0.0,
 ) -> TryOnNet:
     """A freshly initialised network, seeded by params.seed and stage name.
 
     Without warp_from, the warp network alone; with it, a whole one that starts from its warp. keep:
-    its generator says what of the photo stays as it is.
+    its generator says what of the photo stays as it is; hem: what a tutor is not told.
     """
     # NOTE: a CPU's generator takes the lower 32 bits alone, so that there the stage decides.
     torch.manual_seed((params.seed << 32) + zlib.crc32(stage.encode()))
     width = params.model.generator if warp_from else None
-    net = TryOnNet(role, list(params.model.channels), params.model.fpn, width, keep)
+    net = TryOnNet(role, list(params.model.channels), params.model.fpn, width, keep, hem)
     if warp_from:
         net.warp.load_state_dict(warp_from.warp.state_dict())
     return net

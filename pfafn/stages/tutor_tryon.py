@@ -21,7 +21,7 @@ PARAMS = (*COMMON, "model", "losses.warp", *GENERATOR, STAGE)
 
 def recipe(params: Params, artifacts: Path) -> Recipe:
     warp = load_model(params, artifacts, "tutor_warp", "tutor")
-    net = new_network(params, "tutor", STAGE, warp)
+    net = new_network(params, "tutor", STAGE, warp, hem=warp.hem)
     return tutor_recipe(net, params.losses, perceptual(params), params.tutor_tryon)
 
 

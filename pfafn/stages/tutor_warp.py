@@ -19,7 +19,7 @@ PARAMS = (*COMMON, "model.channels", "model.fpn", "losses.warp", STAGE)
 
 
 def recipe(params: Params, artifacts: Path) -> Recipe:
-    net = new_network(params, "tutor", STAGE)
+    net = new_network(params, "tutor", STAGE, hem=params.tutor_warp.hem)
     return tutor_recipe(net, params.losses, perceptual(params), params.tutor_warp)
 
 

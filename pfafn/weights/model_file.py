@@ -57,6 +57,6 @@ def load(
     check_content(path, card, weights)
     with torch.device("meta"):  # weights of its own would be drawn only to be replaced
         widths = card["channels"], card["fpn"], card["generator"]
-        net = TryOnNet(card["role"], *widths, card.get("keep", False))
+        net = TryOnNet(card["role"], *widths, card.get("keep", False), card.get("hem", 0.0))
     load_strictly(net, weights, path)
     return net.eval(), card

@@ -94,6 +94,11 @@ def export_official(net: TryOnNet) -> tuple[dict[str, Tensor], dict[str, Tensor]
     """The two official state dicts (warp, generator), names and order as published."""
     if net.generator is None:
         raise ModelError("a warp network alone has no official form; export a try-on model")
+    if net.hem:
+        raise ModelError(
+            "a tutor that is not told where the old garment ends has no official form; train one "
+            "with tutor_warp.hem = 0"
+        )
     if net.architecture.get("keep"):
         raise ModelError(
             "a student that says what of the photo to keep has no official form; train one with "

@@ -210,6 +210,11 @@ def test_a_warp_network_alone_has_no_official_form() -> None:
         export_official(net)
 
 
+def test_a_tutor_that_is_not_told_of_the_hem_has_no_official_form_and_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match="train one with tutor_warp.hem = 0"):
+        export_official(TryOnNet("tutor", **NARROW, hem=0.3))
+
+
 def test_a_student_that_keeps_has_no_official_form_and_says_what_to_do() -> None:
     with pytest.raises(ModelError, match="train one with student_tryon.keep = 0"):
         export_official(TryOnNet("student", **NARROW, keep=True))
