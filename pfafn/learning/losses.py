@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pfafn.kit.joint import joint_divisor
+from pfafn.models.generator import Tone
 from pfafn.models.geometry import resize, second_order, total_variation, warp
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Alignment
@@ -100,10 +101,29 @@ def misjudged(keep: Tensor, true: Tensor, garment: Tensor) -> Tensor:
     covers of the rest, and what it does not, such as old sleeves beside short ones. Not in the
     paper.
     """
-    entropy = cross_entropy(keep, true)
     places = (true, (1 - true) * garment, (1 - true) * (1 - garment))
-    means = [(place * entropy).sum() / joint_divisor(place.sum()) for place in places]
-    return torch.stack(means).mean()
+    return torch.stack([mean_within(cross_entropy(keep, true), place) for place in places]).mean()
+
+
+def mean_within(values: Tensor, place: Tensor) -> Tensor:
+    """The mean of values where place is 1; both [B, 1, H, W], place in [0, 1]. 0 if it is empty."""
+    return (place * values).sum() / joint_divisor(place.sum())
+
+
+def unlike_skin(tone: Tone, photo: Tensor, skin: Tensor, hidden: Tensor) -> Tensor:
+    """What a tone of skin is off, and the share of it where a garment had hidden the photo.
+
+    photo [B, 3, H, W] in [-1, 1], the true picture; skin [B, 1, H, W] in {0, 1}, where it shows
+    any; hidden [B, 1, H, W] in [0, 1], what is to be drawn. L1 of the tone and the mean colour of
+    all skin; cross entropy of the share, where what was hidden is skin and where it is not counting
+    alike. Not in the paper.
+    """
+    seen = skin.sum(dim=(2, 3), keepdim=True)
+    mean = (photo * skin).sum(dim=(2, 3), keepdim=True) / seen.clamp(min=1)
+    off = mean_within((tone.colour - mean).abs().mean(dim=1, keepdim=True), (seen > 0).to(mean))
+    entropy = cross_entropy(tone.share, skin)
+    wrong = torch.stack([mean_within(entropy, hidden * place) for place in (skin, 1 - skin)])
+    return off + wrong.mean()
 
 
 def unchanged(fake: Tensor, photo: Tensor) -> Tensor:

@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 from pfafn.learning.collapse import tryon_sign, warp_signs
 from pfafn.learning.distillation import guidance
-from pfafn.learning.losses import Terms, misjudged, reconstruction, unchanged
+from pfafn.learning.losses import Terms, misjudged, reconstruction, unchanged, unlike_skin
 from pfafn.learning.objective import Objective, rates
 from pfafn.models.generator import composite
-from pfafn.models.representation import Represented, beside_clothes, represent
+from pfafn.models.representation import Represented, bare_skin, beside_clothes, represent
 from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.models.vgg import VGG19
 from pfafn.models.warp import Warped
@@ -34,7 +34,9 @@ def student_recipe(
         return Recipe(objective, schedule, rates(net, schedule), shared, schedule.frozen_epochs)
     if schedule.generator == "tutor":
         inherit_generator(net, tutor)
-    objective = StudentObjective(net, tutor, losses, vgg, schedule.warp_weight, schedule.keep)
+    objective = StudentObjective(
+        net, tutor, losses, vgg, schedule.warp_weight, schedule.keep, schedule.tone
+    )
     return Recipe(objective, schedule, rates(net, schedule))
 
 
@@ -49,10 +51,11 @@ class StudentObjective(Objective):
         vgg: VGG19 | None,
         warp_weight: float = 1.0,
         keep: float = 0.0,
+        tone: float = 0.0,
     ) -> None:
-        """keep: weight of what it costs to keep too much or too little of the photo."""
+        """Weights of two costs: of keeping too much or too little of the photo, of unlike skin."""
         super().__init__(net, losses, vgg, warp_weight)
-        self.keep = keep
+        self.keep, self.tone = keep, tone
         self.tutor = tutor.eval().requires_grad_(False)
 
     def forward(self, batch: StudentSample, late: bool = False) -> Terms:
@@ -69,7 +72,7 @@ class StudentObjective(Objective):
         behind, kept = self.behind(worn, batch, told.clothes_mask)
         generator = self.generator_loss(worn, behind, person, told.clothes_mask)
         skin = self.skin(worn, batch, told.clothes_mask, late)
-        added = skin["generator_skin"] + kept.get("generator_keep", 0)
+        added = sum((skin | kept).get(f"generator_{name}", 0) for name in ("skin", "tone", "keep"))
         generator["generator"] = generator["generator"] + added
         signs |= tryon_sign(worn.image, fake.image, person, told.clothes_mask)
         return self.summed(warp, terms, guided | generator | skin | kept) | signs
@@ -98,10 +101,15 @@ class StudentObjective(Objective):
     def skin(self, worn: Worn, batch: StudentSample, clothes_mask: Tensor, late: bool) -> Terms:
         """Draw the skin that the fake's garment hid and the photo shows."""
         weight = self.losses.generator
-        skin = batch.fake.mask * (1 - clothes_mask)
-        l1, vgg = reconstruction(worn.rendered * skin, batch.person * skin, self.vgg)
+        hidden = batch.fake.mask * (1 - clothes_mask)
+        l1, vgg = reconstruction(worn.rendered * hidden, batch.person * hidden, self.vgg)
         total = (weight.skin_l1 * l1 + weight.skin_vgg * vgg) * (weight.skin_late if late else 1)
-        return {"generator_skin": total, "generator_skin_l1": l1, "generator_skin_vgg": vgg}
+        terms = {"generator_skin": total, "generator_skin_l1": l1, "generator_skin_vgg": vgg}
+        if worn.tone is None:
+            return terms
+        skin = bare_skin(batch.annotation.parsing, batch.annotation.body_parts).to(hidden)
+        off = unlike_skin(worn.tone, batch.person, skin, hidden)
+        return terms | {"generator_tone": self.tone * off}
 
 
 def inherit_warp(student: TryOnNet, tutor: TryOnNet) -> tuple[nn.Module, ...]:

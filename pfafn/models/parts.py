@@ -105,6 +105,8 @@ ARM_PARTS = tuple(
 )
 FOREARMS = ARM_PARTS[4:]
 LEG_PARTS = tuple(BodyPart(i) for i in range(BodyPart.RIGHT_THIGH_BACK, BodyPart.LEFT_CALF + 1))
+TRUNK = (BodyPart.TORSO_BACK, BodyPart.TORSO)
+SKIN = (Parsing.FACE, *ARMS, Parsing.RIGHT_LEG, Parsing.LEFT_LEG)
 SHOES = (Parsing.RIGHT_SHOE, Parsing.LEFT_SHOE)
 
 REGIONS: dict[Category, Regions] = {

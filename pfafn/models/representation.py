@@ -16,9 +16,12 @@ from pfafn.models.parts import (
     FOREARMS,
     HANDS,
     REGIONS,
+    SKIN,
+    TRUNK,
     BodyPart,
     Category,
     Keypoint,
+    Parsing,
     Regions,
 )
 
@@ -56,6 +59,15 @@ def clothes_mask(parsing: Tensor, category: Tensor) -> Tensor:
     parsing int64 [B, H, W] of Parsing; category int64 [B] of Category.
     """
     return region(parsing, "clothes", category)
+
+
+def bare_skin(parsing: Tensor, body_parts: Tensor) -> Tensor:
+    """bool [B, 1, H, W]: skin that is seen, faces included; ids [B, H, W] of both.
+
+    The skin of the trunk has no class of its own: it is the background there.
+    """
+    trunk = one_of(body_parts, TRUNK) & one_of(parsing, (Parsing.BACKGROUND,))
+    return one_of(parsing, SKIN) | trunk
 
 
 def beside_clothes(clothes_mask: Tensor) -> Tensor:

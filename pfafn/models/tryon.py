@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pfafn.models.generator import Generator, composite
+from pfafn.models.generator import Generator, Tone, composite
 from pfafn.models.warp import Warped, WarpNet
 
 CONDITION = {"tutor": 45, "student": 3}  # channels that describe the person to the warp network
@@ -21,16 +21,18 @@ class Worn(NamedTuple):
     warped: Warped
     composition: Tensor  # [B, 1, H, W] in [0, 1], the generator's part in the mask
     behind: Tensor  # [B, 3, H, W] in [-1, 1], what shows beside the garment
-    keep: Tensor | None  # [B, 1, H, W] in [0, 1], share of the photo in that; None: all is rendered
+    keep: Tensor | None = None  # [B, 1, H, W] in [0, 1], share of the photo in that, if told
+    tone: Tone | None = None  # of the skin in what is rendered, if it looks for any
 
 
 class TryOnNet(nn.Module):
     """Warp network and generator of a tutor (parser-based) or student (parser-free).
 
     channels, fpn: widths of the warp network; generator: width of the generator. generator=None
-    makes a warp network alone. keep: the generator also says what of the photo stays as it is; not
-    in the paper, and only for a student, as a tutor is told. hem: a tutor is not told of other
-    clothes within this reach of the hips, see `represent`; 0 in the paper.
+    makes a warp network alone. None of the rest is in the paper. keep: the generator also says what
+    of the photo stays as it is; tone: it draws skin in the tone of the photo's; both only for a
+    student, as a tutor is told. hem: a tutor is not told of other clothes within this reach of the
+    hips, see `represent`.
     """
 
     def __init__(
@@ -40,19 +42,18 @@ class TryOnNet(nn.Module):
         fpn: int,
         generator: int | None,
         keep: bool = False,
+        tone: bool = False,
         hem: float = 0.0,
     ) -> None:
         super().__init__()
         if role not in CONDITION:
             raise ValueError(f"role must be one of {sorted(CONDITION)}, got {role!r}")
+        beyond = {"keep": keep, "tone": tone, "hem": hem}
         self.architecture = dict(role=role, channels=list(channels), fpn=fpn, generator=generator)
-        if keep:
-            self.architecture["keep"] = True
-        if hem:
-            self.architecture["hem"] = hem
+        self.architecture |= {name: value for name, value in beyond.items() if value}
         self.role, self.hem = role, hem
         self.warp = WarpNet(CONDITION[role], channels, fpn)
-        self.generator = Generator(GENERATOR[role], generator, keep) if generator else None
+        self.generator = Generator(GENERATOR[role], generator, keep, tone) if generator else None
 
     def render(self, shown: Tensor, warped: Warped, *extra: Tensor) -> Worn:
         """Draw the try-on. shown [B, 3, H, W]: what of the person the generator may look at.
@@ -65,7 +66,8 @@ class TryOnNet(nn.Module):
         if rendered.keep is not None:
             behind = composite(behind, shown, rendered.keep)
         image = composite(behind, warped.garment, mask)
-        return Worn(image, rendered.image, mask, warped, rendered.mask, behind, rendered.keep)
+        drawn, composition, keep, tone = rendered
+        return Worn(image, drawn, mask, warped, composition, behind, keep, tone)
 
     def wear(self, person: Tensor, garment: Tensor, mask: Tensor) -> Worn:
         """The student's try-on: person, garment [B, 3, H, W] in [-1, 1]; mask [B, 1, H, W] {0, 1}.

@@ -22,8 +22,10 @@ PARAMS = (*COMMON, "model", "losses", STAGE)
 def recipe(params: Params, artifacts: Path) -> Recipe:
     tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
     warp = load_model(params, artifacts, "student_warp", "student")
-    net = new_network(params, "student", STAGE, warp, keep=params.student_tryon.keep > 0)
-    return student_recipe(net, tutor, params.losses, perceptual(params), params.student_tryon)
+    schedule = params.student_tryon
+    beyond = {"keep": schedule.keep > 0, "tone": schedule.tone > 0}
+    net = new_network(params, "student", STAGE, warp, **beyond)
+    return student_recipe(net, tutor, params.losses, perceptual(params), schedule)
 
 
 run = partial(

@@ -49,19 +49,17 @@ def new_network(
     role: str,
     stage: str,
     warp_from: TryOnNet | None = None,
-    *,
-    keep: bool = False,
-    hem: float = 0.0,
+    **beyond: bool | float,
 ) -> TryOnNet:
     """A freshly initialised network, seeded by params.seed and stage name.
 
-    Without warp_from, the warp network alone; with it, a whole one that starts from its warp. keep:
-    its generator says what of the photo stays as it is; hem: what a tutor is not told.
+    Without warp_from, the warp network alone; with it, a whole one that starts from its warp.
+    beyond: what is not in the paper, by the names that TryOnNet has for it.
     """
     # NOTE: a CPU's generator takes the lower 32 bits alone, so that there the stage decides.
     torch.manual_seed((params.seed << 32) + zlib.crc32(stage.encode()))
     width = params.model.generator if warp_from else None
-    net = TryOnNet(role, list(params.model.channels), params.model.fpn, width, keep, hem)
+    net = TryOnNet(role, list(params.model.channels), params.model.fpn, width, **beyond)
     if warp_from:
         net.warp.load_state_dict(warp_from.warp.state_dict())
     return net

@@ -57,6 +57,7 @@ def load(
     check_content(path, card, weights)
     with torch.device("meta"):  # weights of its own would be drawn only to be replaced
         widths = card["channels"], card["fpn"], card["generator"]
-        net = TryOnNet(card["role"], *widths, card.get("keep", False), card.get("hem", 0.0))
+        beyond = {name: card[name] for name in ("keep", "tone", "hem") if name in card}
+        net = TryOnNet(card["role"], *widths, **beyond)
     load_strictly(net, weights, path)
     return net.eval(), card

@@ -99,10 +99,11 @@ def export_official(net: TryOnNet) -> tuple[dict[str, Tensor], dict[str, Tensor]
             "a tutor that is not told where the old garment ends has no official form; train one "
             "with tutor_warp.hem = 0"
         )
-    if net.architecture.get("keep"):
+    beyond = [f"student_tryon.{name} = 0" for name in ("keep", "tone") if name in net.architecture]
+    if beyond:
         raise ModelError(
-            "a student that says what of the photo to keep has no official form; train one with "
-            "student_tryon.keep = 0"
+            "a student that says what of the photo to keep, or where its skin is, has no official "
+            f"form; train one with {' and '.join(beyond)}"
         )
     flip = tuple((ours, theirs) for theirs, ours in WARP_NAMES)
     warp = {rename(key, flip): tensor for key, tensor in net.warp.state_dict().items()}

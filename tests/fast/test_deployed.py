@@ -18,10 +18,10 @@ H, W = 64, 96
 NEAR = {"atol": 1e-4, "rtol": 0}
 
 
-def lively(role: str = "student") -> TryOnNet:
+def lively(role: str = "student", **beyond: bool) -> TryOnNet:
     """A network as if trained: norms with statistics of their own, flows of some pixels."""
     torch.manual_seed(3)
-    net = TryOnNet(role, [4, 8, 12, 12, 12], 8, 4).eval()
+    net = TryOnNet(role, [4, 8, 12, 12, 12], 8, 4, **beyond).eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             for values in (module.weight, module.running_var):
@@ -51,6 +51,16 @@ def test_a_deployed_student_dresses_as_before() -> None:
         of_before = getattr(before.warped.alignment, name)
         for a, b in zip(getattr(after.warped.alignment, name), of_before, strict=True):
             torch.testing.assert_close(a, b, **NEAR)
+
+
+@torch.inference_mode()
+def test_deployed_it_keeps_as_much_and_finds_the_same_skin() -> None:
+    net = lively(keep=True, tone=True)
+    before, after = net.wear(*inputs()), deploy(copy.deepcopy(net)).wear(*inputs())
+    for name in ("image", "rendered", "keep"):
+        torch.testing.assert_close(getattr(after, name), getattr(before, name), **NEAR)
+    for found, expected in zip(after.tone, before.tone, strict=True):
+        torch.testing.assert_close(found, expected, **NEAR)
 
 
 @torch.inference_mode()

@@ -97,7 +97,7 @@ def test_beside_the_garment_there_is_white_and_the_person_is_tinted_where_it_sho
     above[..., H // 2 :, :] = 0
     garment, person = torch.full((1, 3, H, W), -0.5), torch.full((1, 3, H, W), -1.0)
     alignment = Alignment([grid_of(flow)], [], [])
-    worn = Worn(garment, garment, above, Warped(garment, left, alignment, []), above, garment, None)
+    worn = Worn(garment, garment, above, Warped(garment, left, alignment, []), above, garment)
     made = {name: image[0].numpy() for name, image in pictures(worn, person, flow).items()}
     assert (made["warped"][:, : W // 2] == 64).all() and (made["warped"][:, W // 2 :] == 255).all()
     assert plain(made["flow"][:, : W // 2]).tolist() == [255, 0, 0]
@@ -130,7 +130,7 @@ def test_numbers_are_of_the_garment_on_the_person(model: TryOn, tmp_path: Path) 
     flow[..., : W // 4], flow[..., : W // 8] = shift(6, 8)[..., :1], shift(3, 4)[..., :1]
     garment = torch.zeros(1, 3, H, W)
     warped = Warped(garment, left, Alignment([grid_of(flow)], [], []), [])
-    model.made_of = lambda *pair: Worn(garment, garment, left / 2, warped, left, garment, None)  # type: ignore[method-assign]
+    model.made_of = lambda *pair: Worn(garment, garment, left / 2, warped, left, garment)  # type: ignore[method-assign]
     job = Job(tmp_path / "p.jpg", tmp_path / "g.jpg", None, tmp_path / "w.png")
     explain(model, job, *encoded(model), {})
     assert json.loads((folder(job.out) / "notes.json").read_text()) == {

@@ -14,7 +14,7 @@ H, W = 2, 8
 def scores(image: Tensor, garment: Tensor, mask: Tensor) -> dict[str, list[float]]:
     """Of fakes [B, 3, H, W] that should show these garments under these masks."""
     warped = Warped(garment, mask, Alignment([], [], []), [])
-    found = quality(Worn(image, image, mask, warped, mask, image, None))
+    found = quality(Worn(image, image, mask, warped, mask, image))
     return {name: values.tolist() for name, values in found.items()}
 
 

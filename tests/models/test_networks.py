@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from pfafn.models.generator import composite
+from pfafn.models.generator import composite, mean_colour
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.vgg import VGG19, HalvePool
 from pfafn.weights import model_file
@@ -72,9 +72,40 @@ def test_a_student_that_keeps_shows_the_photo_beside_the_garment_where_it_says_s
     torch.testing.assert_close(worn.image, mask * worn.warped.garment + (1 - mask) * beside)
 
 
-def test_keeping_is_no_part_of_the_published_network() -> None:
+def test_skin_is_drawn_in_a_mean_colour_of_the_photos_own_pixels() -> None:
+    torch.manual_seed(0)
+    net = TryOnNet("student", **TINY, tone=True).eval()
+    person, garment = torch.rand(2, 1, 3, 64, 96) * 2 - 1
+    colour, share = net.wear(person, garment, torch.ones(1, 1, 64, 96)).tone
+    assert (person.amin(dim=(2, 3)) < colour[..., 0, 0]).all()
+    assert (colour[..., 0, 0] < person.amax(dim=(2, 3))).all()
+    assert 0 < share.min() < share.max() < 1
+
+
+def test_the_tone_is_above_the_rest_of_the_drawing() -> None:
+    plain, toned = (TryOnNet("student", **TINY, tone=tone).eval().generator for tone in (0, 1))
+    toned.load_state_dict(toned.state_dict() | {
+        name: torch.cat([w, toned.state_dict()[name][len(w) :]]) if w.ndim == 4 else w
+        for name, w in plain.state_dict().items()
+    })  # fmt: skip
+    seen = torch.rand(1, 7, 64, 96)
+    colour, share = toned(seen).tone
+    expected = share * colour + (1 - share) * plain(seen).image
+    torch.testing.assert_close(toned(seen).image, expected)
+
+
+def test_the_mean_colour_is_that_of_the_pixels_that_weigh() -> None:
+    photo, logits = torch.rand(2, 3, 4, 6), torch.full((2, 1, 4, 6), -100.0)
+    logits[0, 0, 1, 2] = logits[1, 0, 3, 4:] = 0
+    found = mean_colour(photo, logits)
+    torch.testing.assert_close(found[0, :, 0, 0], photo[0, :, 1, 2])
+    torch.testing.assert_close(found[1, :, 0, 0], photo[1, :, 3, 4:].mean(dim=1))
+
+
+def test_keeping_and_skin_are_no_part_of_the_published_network() -> None:
     assert tiny().architecture.keys() == {"role", "channels", "fpn", "generator"}
-    assert tiny().wear(*torch.zeros(2, 1, 3, 64, 64), torch.zeros(1, 1, 64, 64)).keep is None
+    worn = tiny().wear(*torch.zeros(2, 1, 3, 64, 64), torch.zeros(1, 1, 64, 64))
+    assert (worn.keep, worn.tone) == (None, None)
 
 
 def test_a_tutor_cannot_dress_without_parsing() -> None:
@@ -116,11 +147,14 @@ def test_a_loaded_model_is_its_own_and_drawing_its_first_weights_is_spared(tmp_p
     assert all(p.requires_grad and not p.is_meta for p in loaded.parameters())
 
 
-def test_that_a_model_keeps_is_written_into_its_file(tmp_path: Path) -> None:
-    model_file.save(TryOnNet("student", **TINY, keep=True), tmp_path / "m", {})
+@pytest.mark.parametrize(("beyond", "outputs"), [("keep", 5), ("tone", 6)])
+def test_what_a_model_says_beyond_the_paper_is_written_into_its_file(
+    beyond: str, outputs: int, tmp_path: Path
+) -> None:
+    model_file.save(TryOnNet("student", **TINY, **{beyond: True}), tmp_path / "m", {})
     loaded, card = model_file.load(tmp_path / "m")
-    assert card["keep"]
-    assert loaded.generator.last[-1].out_channels == 5
+    assert card[beyond]
+    assert loaded.generator.last[-1].out_channels == outputs
 
 
 def test_equal_models_are_equal_bytes(tmp_path: Path) -> None:

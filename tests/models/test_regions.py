@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pfafn.models.parts import Category, Parsing
-from pfafn.models.representation import Represented, arms_in_front, represent
+from pfafn.models.parts import BodyPart, Category, Parsing
+from pfafn.models.representation import Represented, arms_in_front, bare_skin, represent
 
 # By id, written out: VITON's parsing has 14 classes, DensePose 25 parts.
 CLOTHES = {"UPPER": {4, 7}, "LOWER": {8}, "DRESS": {4, 7}}
@@ -94,3 +94,13 @@ def test_of_an_arm_hand_and_forearm_may_be_in_front_of_a_garment() -> None:
         *HANDS,
         *range(19, 23),
     }
+
+
+def test_skin_is_arms_legs_faces_and_what_is_no_clothes_on_the_trunk() -> None:
+    parsing = torch.arange(len(Parsing)).view(1, 1, -1)
+    of_head, of_trunk = (
+        set(bare_skin(parsing, torch.full_like(parsing, part)).flatten().nonzero()[:, 0].tolist())
+        for part in (BodyPart.HEAD_LEFT, BodyPart.TORSO)
+    )
+    assert of_head == {9, 10, 11, 12, 13}
+    assert of_trunk == of_head | {Parsing.BACKGROUND}

@@ -35,10 +35,10 @@ def test_on_the_borders_it_is_the_border_itself() -> None:
     torch.testing.assert_close(sample(source, corners), source[..., ::4, ::7])
 
 
-@pytest.mark.parametrize(("outside", "keep"), [(0, False), (OUTSIDE, False), (0, True)])
-def test_bytes_in_and_out_are_the_students_try_on(outside: float, keep: bool) -> None:
+@pytest.mark.parametrize(("outside", "beyond"), [(0, False), (OUTSIDE, False), (0, True)])
+def test_bytes_in_and_out_are_the_students_try_on(outside: float, beyond: bool) -> None:
     torch.manual_seed(3)
-    net = TryOnNet("student", [4] * 5, 8, 4, keep).eval()
+    net = TryOnNet("student", [4] * 5, 8, 4, keep=beyond, tone=beyond).eval()
     with torch.no_grad():
         net.warp.flow.refine[-1][-1].bias += outside * SIZE[1]
     person, garment, mask = map(torch.from_numpy, pictures(2, SIZE))
@@ -50,8 +50,8 @@ def test_bytes_in_and_out_are_the_students_try_on(outside: float, keep: bool) ->
     off = image.movedim(-1, 1).float() / 127.5 - 1 - worn.image
     assert off.abs().max() < 1 / 255 + 1e-4  # half a shade
     assert (shares[..., 0] / 255 - worn.mask[:, 0]).abs().max() < 0.5 / 255 + 1e-4
-    assert shares.shape[-1] == 1 + keep
-    if keep:
+    assert shares.shape[-1] == 1 + beyond
+    if beyond:
         new = 1 - worn.keep * (1 - worn.mask)
         assert (shares[..., 1] / 255 - new[:, 0]).abs().max() < 0.5 / 255 + 1e-4
 

@@ -188,10 +188,10 @@ def test_a_student_may_begin_with_the_generator_of_the_tutor_but_for_its_limbs()
         torch.testing.assert_close(getattr(drawn, name), getattr(expected, name))
 
 
-def test_what_to_keep_is_nothing_that_a_tutor_could_tell_a_student() -> None:
+def test_what_to_keep_and_where_skin_is_are_nothing_that_a_tutor_could_tell_a_student() -> None:
     torch.manual_seed(0)
     tutor = TryOnNet("tutor", **TINY, generator=4).eval()
-    student = TryOnNet("student", **TINY, generator=4, keep=True).eval()
+    student = TryOnNet("student", **TINY, generator=4, keep=True, tone=True).eval()
     fresh = student.generator.last[-1].weight[4:].clone()
     inherit_generator(student, tutor)
     assert torch.equal(student.generator.last[-1].weight[4:], fresh)

@@ -215,9 +215,10 @@ def test_a_tutor_that_is_not_told_of_the_hem_has_no_official_form_and_says_what_
         export_official(TryOnNet("tutor", **NARROW, hem=0.3))
 
 
-def test_a_student_that_keeps_has_no_official_form_and_says_what_to_do() -> None:
-    with pytest.raises(ModelError, match="train one with student_tryon.keep = 0"):
-        export_official(TryOnNet("student", **NARROW, keep=True))
+@pytest.mark.parametrize("beyond", ["keep", "tone"])
+def test_a_student_beyond_the_paper_has_no_official_form_and_says_what_to_do(beyond: str) -> None:
+    with pytest.raises(ModelError, match=f"train one with student_tryon.{beyond} = 0$"):
+        export_official(TryOnNet("student", **NARROW, **{beyond: True}))
 
 
 def test_a_model_file_is_told_by_its_suffix(checkpoints, tmp_path) -> None:
