@@ -41,6 +41,7 @@ REMEDIES: dict[str, str | None] = {
     "blurred": "take a sharper one, or one that was not enlarged",
     # of a person
     "person_unknown": "`pfafn estimators fetch` gets the models that look for people",
+    "not_kept": None,
     "nobody": "take a photo of a person",
     "several_people": "crop it to one person",
     "no_head": "take one that shows the person from the head to the hips",

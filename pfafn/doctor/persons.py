@@ -74,6 +74,8 @@ def of_person(
     findings = of_picture(photo, size)
     if refused(findings):
         return worst_first(findings)
+    if photo.lost:
+        findings.append(found("not_kept", Severity.NOTE, photo.lost))
     if people is None:
         text = "whether a person is in it is not known: no estimator is installed"
         return worst_first([*findings, found("person_unknown", Severity.NOTE, text)])

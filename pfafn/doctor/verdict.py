@@ -64,17 +64,22 @@ def is_person(photo: GarmentPhoto, people: "People | None") -> bool:
     return float(people.pose(shrunk(photo.rgb, 2 * LOOKED_AT))[:, 2].sum()) >= SOMEBODY
 
 
+def of_photo(
+    photo: PersonPhoto | GarmentPhoto, people: "People | None", size: tuple[int, int]
+) -> list[Finding]:
+    """What is found of a photo, the worst first; size: (height, width) of the model."""
+    doctor = of_person if isinstance(photo, PersonPhoto) else of_garment
+    return doctor(photo, people, size)
+
+
 def warned(
     photo: PersonPhoto | GarmentPhoto, people: "People | None", size: tuple[int, int]
-) -> list[str]:
-    """What the doctor warns of, each with what to do; PictureError with what he refuses it for.
+) -> list[Finding]:
+    """What is to be known before a try-on: what the doctor warns of, and what no try-on keeps.
 
-    size: (height, width) of the model.
+    size: (height, width) of the model. Raises PictureError with what he refuses the photo for.
     """
-    if isinstance(photo, PersonPhoto):
-        findings = of_person(photo, people, size)
-    else:
-        findings = of_garment(photo, people, size)
+    findings = of_photo(photo, people, size)
     if refused(findings):
         raise PictureError(findings[0].said())
-    return [finding.said() for finding in findings if finding.severity is Severity.WARN]
+    return [f for f in findings if f.severity is Severity.WARN or f.name == "not_kept"]

@@ -1,32 +1,38 @@
-"""What is told of try-ons while they are done: notes of their photos, and one line of JSON each."""
+"""What is told of try-ons while they are done: of their photos, and one line of JSON each."""
 
 import json
 import time
 from pathlib import Path
+from typing import Any
 
+from pfafn.doctor.findings import Finding
 from pfafn.inference.folders import Job
 
 
 class Account:
-    """Takes the notes of photos, and tells of each job what is known when it is done."""
+    """Takes what is found of photos, and tells of each job what is known when it is done."""
 
     def __init__(self) -> None:
-        self.notes: dict[Path, dict[str, None]] = {}
+        self.findings: dict[Path, dict[Finding, None]] = {}
         self.told = time.monotonic()
 
-    def note(self, path: Path, text: str) -> None:
-        """What of a photo is doubtful; once, however often it is said."""
-        self.notes.setdefault(path, {})[text] = None
+    def note(self, path: Path, finding: Finding) -> None:
+        """What is to be known of a photo; once, however often it is said."""
+        self.findings.setdefault(path, {})[finding] = None
 
     def all(self) -> list[str]:
-        """All notes, each with its file."""
-        return [f"{path}: {text}" for path, texts in self.notes.items() for text in texts]
+        """All findings as sentences, each with its file."""
+        return [f"{path}: {one.said()}" for path, found in self.findings.items() for one in found]
 
-    def of(self, job: Job) -> dict[str, str | list[str] | None]:
-        """The files of a job and the notes of its two photos; mask None: none was given."""
-        noted = dict.fromkeys((job.person, job.garment))
+    def of(self, job: Job) -> dict[str, Any]:
+        """The files of a job, mask None: none was given; and its photos' warnings, with files."""
+        photos = dict.fromkeys((job.person, job.garment))
         return {name: path and str(path) for name, path in job._asdict().items()} | {
-            "notes": [f"{path}: {text}" for path in noted for text in self.notes.get(path, ())]
+            "warnings": [
+                {"file": str(path), **finding.as_json()}
+                for path in photos
+                for finding in self.findings.get(path, ())
+            ]
         }
 
     def line(self, job: Job, error: str | None) -> str:

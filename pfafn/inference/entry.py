@@ -6,7 +6,7 @@ it: it has at most MOST_PIXELS, and is a photo only once the entrance has taken 
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,7 +16,6 @@ from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import decode_gray
 
 Photo = PersonPhoto | GarmentPhoto
-Judge = Callable[[Photo], list[str]]  # what is doubtful; PictureError for what is not to be used
 
 MOST_PIXELS = 25_000_000  # of a picture
 OF_URLS = str.maketrans("-_", "+/")  # base64's other alphabet
@@ -59,12 +58,6 @@ def notes(person: PersonPhoto | None, garment: GarmentPhoto | None) -> list[tupl
     told = [("person", person.note), ("person", person.lost)] if person else []
     told += [("garment", garment.note), ("garment", garment.doubt)] if garment else []
     return [(which, text) for which, text in told if text]
-
-
-def noted(photo: Photo) -> list[str]:
-    """What the entrance finds doubtful of a photo."""
-    doubt = photo.doubt if isinstance(photo, GarmentPhoto) else None
-    return list(filter(None, (photo.note, doubt)))
 
 
 @contextmanager

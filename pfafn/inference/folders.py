@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pfafn.data.pairs import read_lines
-from pfafn.inference.entry import Judge, naming, noted
+from pfafn.doctor.findings import Finding
+from pfafn.inference.entry import Photo, naming
 from pfafn.inference.lanes import lane, one_ahead
 from pfafn.inference.names import inside, named
 from pfafn.inference.writing import kind_of, write_bytes
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 WRITTEN = (".png", ".jpg", ".jpeg")
 HELD = 8  # encoded garments in memory: about as much as one try-on itself takes
-Note = Callable[[Path, str], object]
+Note = Callable[[Path, Finding], object]
+Judge = Callable[[Photo], list[Finding]]
 Pose = Callable[[Pixels], NDArray[np.floating] | None]
 Encoded = tuple[PersonPhoto, "EncodedPerson"]
 Drawn = tuple[PersonPhoto, Pixels]
@@ -152,19 +154,19 @@ def checked_format(out: Path) -> Path:
 def dress_all(
     model: "TryOn",
     todo: list[Job],
-    note: Note = lambda path, text: None,
+    note: Note = lambda path, finding: None,
     each: Callable[[Job, str | None], object] = lambda job, error: None,
     beside: "Callable[[Job, EncodedPerson, EncodedGarment], object] | None" = None,
     preserve: bool | None = None,
     pose: Pose | None = None,
-    judge: Judge = noted,
+    judge: Judge = lambda photo: [],
 ) -> dict[Job, str]:
     """Do all jobs; return those that failed, and why. Each result appears whole or not at all.
 
     preserve: as of TryOn.try_on; pose(rgb) tells a person's keypoints for it, if anybody knows.
-    judge(photo) says what of it is doubtful, or raises a UserError if it is not to be used.
+    judge(photo) says what is to be known of it, or raises a UserError if it is not to be used.
 
-    note(path, text) is called with what of a picture is doubtful, perhaps more than once;
+    note(path, finding) is called with what is to be known of a picture, perhaps more than once;
     each(job, error) when a job is done, with None if its result is there; beside(job, person,
     garment) before a result is written, to write what belongs beside it. A picture is decoded and
     encoded once for all jobs that lie near each other; how many are held does not grow with their
@@ -224,8 +226,8 @@ def encode_person(
     """A person from a photo's file, and the photo; a UserError that names it if unusable."""
     photo = PersonPhoto.read(path)
     with naming(path):
-        for text in filter(None, (*judge(photo), photo.lost)):
-            note(path, text)
+        for finding in judge(photo):
+            note(path, finding)
     return photo, model.encode_person(photo, pose and pose(photo.rgb))
 
 
@@ -235,8 +237,8 @@ def encode_garment(
     """A garment from the files of photo and mask; a UserError that names the file if unusable."""
     photo = GarmentPhoto.read(path, mask)
     with naming(path):
-        for text in judge(photo):
-            note(path, text)
+        for finding in judge(photo):
+            note(path, finding)
         return model.encode_garment(photo)
 
 

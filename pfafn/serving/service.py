@@ -12,13 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from pfafn.doctor.findings import Finding, Severity, refused
-from pfafn.doctor.garments import of_garment
-from pfafn.doctor.persons import of_person
+from pfafn.doctor.findings import Finding
+from pfafn.doctor.verdict import of_photo, warned
 from pfafn.estimators.people import people
 from pfafn.inference.entry import Photo, garment_photo, person_photo
 from pfafn.kit.errors import UserError
-from pfafn.photos.entrance import PersonPhoto
 from pfafn.photos.images import encode_shown
 from pfafn.photos.pasting import encoded
 from pfafn.serving.answers import data_url, of_options, unusable
@@ -31,7 +29,6 @@ from pfafn.serving.refusals import (
     USUAL,
     Bounds,
     Door,
-    PhotoError,
     Refusal,
     ServerError,
     Unavailable,
@@ -92,7 +89,11 @@ class Service:
         """The job done: its answer. Raises Refusal."""
         began = time.perf_counter()
         pair, decode = await self._decoded(asked, visit)
-        warnings = [*await self._warned(pair.person), *await self._warned(pair.garment)]
+        warnings = [
+            finding.as_json()
+            for photo in (pair.person, pair.garment)
+            for finding in await self._doctor(warned, photo)
+        ]
         job.status = IN_QUEUE
         done = await self._computed(pair, job)
         content, encode = await self._beside(
@@ -193,20 +194,12 @@ class Service:
         except UserError as error:
             return [unusable(refusal_of(error))]
         visit.holds(photo.rgb[..., 0].size)
-        return [finding.as_json() for finding in await self._found(photo)]
+        return [finding.as_json() for finding in await self._doctor(of_photo, photo)]
 
-    async def _found(self, photo: Photo) -> list[Finding]:
-        """What the doctor finds of a photo, the worst first."""
-        doctor = of_person if isinstance(photo, PersonPhoto) else of_garment
-        findings, _ = await self._beside(doctor, photo, self.people, self.loaded().model.size)
+    async def _doctor(self, asked: Callable[..., list[Finding]], photo: Photo) -> list[Finding]:
+        """What the doctor says of a photo, asked for all of it or for what he warns of."""
+        findings, _ = await self._beside(asked, photo, self.people, self.loaded().model.size)
         return findings
-
-    async def _warned(self, photo: Photo) -> list[dict[str, Any]]:
-        """What the doctor warns of; raises PhotoError with what he refuses the photo for."""
-        findings = await self._found(photo)
-        if refused(findings):
-            raise PhotoError(findings[0].text, findings[0].remedy)
-        return [found.as_json() for found in findings if found.severity is Severity.WARN]
 
     def loaded(self) -> Loaded:
         """The model that serves; raises Unavailable if there is none yet."""

@@ -71,11 +71,18 @@ def test_the_page_on_photos_names_every_finding_with_its_remedy() -> None:
 
 def test_a_try_on_hears_the_warnings_and_not_the_notes() -> None:
     photo = GarmentPhoto.of(GARMENT, MASK)
-    [said] = warned(photo, Looker(), SIZE)
-    assert said == f"somebody wears it; {REMEDIES['worn']}"
+    [warning] = warned(photo, Looker(), SIZE)
+    assert warning.said() == f"somebody wears it; {REMEDIES['worn']}"
     assert warned(photo, None, SIZE) == []
-    [said] = warned(PersonPhoto.of(GARMENT[:100, :90]), None, SIZE)
-    assert said.startswith("it has 90x100 pixels and is enlarged to 192x256")
+    [warning] = warned(PersonPhoto.of(GARMENT[:100, :90]), None, SIZE)
+    assert warning.text.startswith("it has 90x100 pixels and is enlarged to 192x256")
+
+
+def test_a_try_on_hears_what_none_of_the_photo_keeps() -> None:
+    photo = PersonPhoto.of(photoset.person(1, SIZE))._replace(lost="CMYK; a try-on of it is sRGB")
+    [note] = warned(photo, Looker(), SIZE)
+    assert (note.name, note.severity, note.text) == ("not_kept", Severity.NOTE, photo.lost)
+    assert note in warned(photo, None, SIZE)
 
 
 def test_a_try_on_of_a_refused_photo_fails_with_the_reason_and_the_remedy() -> None:

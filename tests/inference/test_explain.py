@@ -8,6 +8,7 @@ import photoset
 import pytest
 import torch
 
+from pfafn.doctor.findings import Severity, found
 from pfafn.inference import TryOn
 from pfafn.inference.account import Account
 from pfafn.inference.explain import FADED, SQUARES, explain, folder, pictures, wheel
@@ -110,7 +111,8 @@ def test_pictures_of_the_photos_size_and_what_is_known_lie_beside_the_result(
 ) -> None:
     job = Job(tmp_path / "p.jpg", tmp_path / "g.jpg", None, tmp_path / "out/p.v2__g.png")
     account = Account()
-    account.note(job.garment, "ragged")
+    ragged = found("mask_doubtful", Severity.WARN, "ragged")
+    account.note(job.garment, ragged)
     explain(model, job, *encoded(model, (50, 33)), account.of(job))
     assert folder(job.out) == tmp_path / "out/p.v2__g.explain"
     names = ["flow.png", "mask.png", "notes.json", "warped.png"]
@@ -118,7 +120,8 @@ def test_pictures_of_the_photos_size_and_what_is_known_lie_beside_the_result(
     for name in ("flow", "mask", "warped"):
         assert read_rgb(folder(job.out) / f"{name}.png").shape == (50, 33, 3)
     told = json.loads((folder(job.out) / "notes.json").read_text())
-    assert told["notes"] == [f"{job.garment}: ragged"] and told["out"] == str(job.out)
+    assert told["warnings"] == [{"file": str(job.garment), **ragged.as_json()}]
+    assert told["out"] == str(job.out)
     assert told["model_size"] == [H, W]
     assert 0 <= told["shown"] <= told["covered"] <= 1
 

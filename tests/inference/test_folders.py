@@ -9,6 +9,7 @@ from iccprofiles import encoded
 from PIL import Image
 
 from benchmarks.icc import WIDE
+from pfafn.doctor.findings import Finding, Severity, found
 from pfafn.inference.folders import (
     HELD,
     Job,
@@ -25,6 +26,7 @@ from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import encode_png, read_rgb
 
 SIZE = (36, 48)
+BLURRED = found("blurred", Severity.WARN, "it is blurred", 2.5, 1.9)
 
 
 class Pasting:
@@ -158,16 +160,12 @@ def test_what_of_a_folder_is_no_picture_is_named_and_counted(tmp_path: Path) -> 
     assert left_out(tmp_path / "a.png") is None
 
 
-def test_what_is_doubtful_of_a_picture_is_said_with_its_file(shop: Path) -> None:
-    rgb = np.full((*SIZE, 3), 255, np.uint8)
-    rgb[2:12, 4:-4] = rgb[-12:-2, 4:-4] = 90
-    (shop / "g.png").write_bytes(encoded(rgb, icc_profile=b"no profile" * 30))
-    notes: list[tuple[Path, str]] = []
-    todo = [Job(shop / "g.png", shop / "g.png", None, shop / "out/g.png")]
-    assert not dress_all(Pasting(), todo, lambda *note: notes.append(note))  # type: ignore[arg-type]
-    assert {path for path, _ in notes} == {shop / "g.png"}
-    profile, again, mask = (text for _, text in notes)
-    assert "colour profile" in profile and profile == again and "in 2 pieces" in mask
+def test_what_a_judge_says_of_a_photo_is_noted_with_its_file(shop: Path) -> None:
+    notes: list[tuple[Path, Finding]] = []
+    todo = [Job(shop / "a.png", shop / "x.jpg", None, shop / "out/g.png")]
+    judge, note = (lambda photo: [BLURRED]), (lambda *note: notes.append(note))
+    assert not dress_all(Pasting(), todo, note, judge=judge)  # type: ignore[arg-type]
+    assert notes == [(shop / "a.png", BLURRED), (shop / "x.jpg", BLURRED)]
 
 
 def test_a_mask_as_png_wins_over_a_photo_of_its_name_beside_it(tmp_path: Path) -> None:
@@ -297,14 +295,6 @@ def test_a_result_has_the_persons_colour_profile(shop: Path, name: str) -> None:
         assert result.info["icc_profile"] == profile
         if name == "w.png":
             np.testing.assert_array_equal(np.asarray(result)[:, 24:], wide[:, 24:])
-
-
-def test_what_a_result_does_not_keep_of_its_photo_is_noted(shop: Path) -> None:
-    (shop / "ink.tif").write_bytes(encoded(Image.new("CMYK", SIZE[::-1]), "TIFF"))
-    notes: list[str] = []
-    todo = [Job(shop / "ink.tif", shop / "x.jpg", shop / "half.png", shop / "w.png")]
-    assert not dress_all(Pasting(), todo, lambda path, text: notes.append(text))  # type: ignore[arg-type]
-    assert any(note.startswith("CMYK; a try-on of it is 8-bit sRGB") for note in notes)
 
 
 def test_a_pose_that_is_told_frames_the_person(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
