@@ -20,7 +20,8 @@ from pfafn.kit.errors import UserError
 from pfafn.photos.images import encode_shown
 from pfafn.photos.pasting import encoded
 from pfafn.serving.answers import data_url, of_options, unusable
-from pfafn.serving.batcher import Batcher, Done, Pair
+from pfafn.serving.batch import Done, Pair
+from pfafn.serving.batcher import Batcher
 from pfafn.serving.champion import Champion, Loaded
 from pfafn.serving.fields import CheckRequest, TryOnRequest
 from pfafn.serving.jobs import COMPLETED, FAILED, IN_QUEUE, PROCESSING, Job, Jobs
@@ -63,7 +64,7 @@ class Service:
         await asyncio.to_thread(self.champion.renew)
         self._reloaded("loaded")
         # A thread's first try-on takes longer than the next: let nobody wait for that.
-        await asyncio.get_running_loop().run_in_executor(self.batcher.lane, self.champion.warm)
+        await asyncio.get_running_loop().run_in_executor(self.batcher.whole, self.champion.warm)
         self._task(self.batcher.run())
         self._task(self.champion.watch(self.seconds))
 
@@ -74,7 +75,7 @@ class Service:
             with suppress(asyncio.CancelledError):
                 await task
         self.beside.shutdown()
-        self.batcher.lane.shutdown()
+        self.batcher.shutdown()
 
     @property
     def ready(self) -> bool:

@@ -1,8 +1,9 @@
 """What is computed together: every pair as alone, and each photo encoded once."""
 
 import asyncio
+import threading
 import weakref
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import photoset
 import pytest
 
 from pfafn.inference import TryOn
+from pfafn.kit import machine
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.serving import batcher
-from pfafn.serving.batcher import Batcher, Done, Pair, computed
+from pfafn.serving import batch
+from pfafn.serving.batch import Batch, Done, Outcome, Pair
+from pfafn.serving.batcher import Batcher
 from pfafn.serving.champion import Found, Loaded
 
 PERSONS = [PersonPhoto.of(photoset.person(n, (80, 60))) for n in range(3)]
@@ -45,11 +48,21 @@ def pair(person: int, garment: int, **more: Any) -> Pair:
     return Pair(PERSONS[person], f"p{person}", GARMENTS[garment], f"g{garment}", **more)
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
+def computed(loaded: Loaded, pairs: list[Pair], threads: int = 1) -> dict[int, Outcome]:
+    """The outcome of every pair, by threads side by side."""
+    together = Batch(loaded, pairs)
+    with ThreadPoolExecutor(threads) as lanes:
+        shares = [lanes.submit(lambda: list(together.outcomes())) for _ in range(threads)]
+    told = [outcome for share in shares for outcome in share.result()]
+    assert sorted(number for number, _ in told) == list(range(len(pairs)))
+    return dict(told)
+
+
+@pytest.mark.parametrize(("at_once", "threads"), [(1, 1), (2, 1), (1, 3)])
 def test_every_pair_of_a_batch_is_as_it_is_alone(
-    loaded: Loaded, at_once: int, monkeypatch: pytest.MonkeyPatch
+    loaded: Loaded, at_once: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batcher, "DRAWN_AT_ONCE", {loaded.model.device.type: at_once})
+    monkeypatch.setattr(batch, "DRAWN_AT_ONCE", {loaded.model.device.type: at_once})
     pairs = [
         pair(0, 0),
         pair(1, 2),
@@ -57,8 +70,7 @@ def test_every_pair_of_a_batch_is_as_it_is_alone(
         pair(2, 1, preserve=False),
         pair(0, 1),
     ]
-    made = dict(computed(loaded, pairs))
-    assert sorted(made) == [0, 1, 2, 3, 4]
+    made = computed(loaded, pairs, threads)
     for number in (0, 1, 3, 4):
         photos = pairs[number].person, pairs[number].garment
         alone = loaded.model.try_on(*photos, preserve=pairs[number].preserve)
@@ -67,10 +79,17 @@ def test_every_pair_of_a_batch_is_as_it_is_alone(
 
 
 def test_a_photo_that_several_hold_is_encoded_once(loaded: Loaded, encoded: list[Any]) -> None:
-    list(computed(loaded, [pair(0, 0), pair(0, 1), pair(1, 0), pair(1, 1)]))
+    computed(loaded, [pair(0, 0), pair(0, 1), pair(1, 0), pair(1, 1)])
     assert list(map(id, encoded)) == [
         id(photo) for photo in (PERSONS[0], GARMENTS[0], GARMENTS[1], PERSONS[1])
     ]
+
+
+def test_nor_do_threads_side_by_side_encode_it_twice(loaded: Loaded, encoded: list[Any]) -> None:
+    pairs = [pair(person, garment) for person in range(2) for garment in range(3)]
+    for _ in range(5):
+        computed(loaded, pairs, threads=3)
+    assert len(encoded) == 5 * (2 + 3)
 
 
 def test_a_photo_is_forgotten_once_no_later_pair_holds_it(
@@ -85,55 +104,66 @@ def test_a_photo_is_forgotten_once_no_later_pair_holds_it(
         return known
 
     monkeypatch.setattr(TryOn, "encode_person", encode)
-    alive = [
-        [ref() is not None for ref in held]
-        for _ in computed(loaded, [pair(0, 0), pair(1, 0), pair(0, 1), pair(2, 0), pair(2, 1)])
-    ]
+    pairs = [pair(0, 0), pair(1, 0), pair(0, 1), pair(2, 0), pair(2, 1)]
+    alive = [[ref() is not None for ref in held] for _ in Batch(loaded, pairs).outcomes()]
     assert alive[3:] == [[False, False, True], [False, False, True]]
 
 
 def test_a_pair_that_cannot_be_used_stops_no_other(loaded: Loaded) -> None:
     nothing = GARMENTS[0]._replace(mask=np.zeros_like(GARMENTS[0].mask))
-    made = dict(computed(loaded, [pair(0, 1), Pair(PERSONS[0], "p0", nothing, "n"), pair(1, 1)]))
+    made = computed(loaded, [pair(0, 1), Pair(PERSONS[0], "p0", nothing, "n"), pair(1, 1)])
     assert isinstance(made[1], PictureError)
     assert isinstance(made[0], Done) and isinstance(made[2], Done)
 
 
-def test_pairs_that_wait_are_computed_together_up_to_a_bound(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("part", ["encode_garment", "dress"])
+def test_nor_does_a_fault_of_ours(
+    loaded: Loaded, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batcher, "computed", stand_in)
+    real, calls = getattr(TryOn, part), iter(range(9))
+
+    def second_fails(self: TryOn, *given: Any, **how: Any) -> Any:
+        if next(calls) == 1:
+            raise RuntimeError
+        return real(self, *given, **how)
+
+    monkeypatch.setattr(TryOn, part, second_fails)
+    made = computed(loaded, [pair(0, 0), pair(0, 1), pair(0, 2)])
+    assert [type(made[number]) for number in range(3)] == [Done, RuntimeError, Done]
+
+
+def test_pairs_that_wait_are_computed_together_up_to_a_bound(loaded: Loaded) -> None:
     assert asyncio.run(sizes(loaded, count=7, most=3)) == [3, 3, 1]
 
 
-def test_who_has_gone_is_not_computed_for(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batcher, "computed", stand_in)
+def test_who_has_gone_is_not_computed_for(loaded: Loaded) -> None:
     assert asyncio.run(sizes(loaded, count=3, most=3, gone=1)) == [2]
 
 
-def test_a_fault_in_a_batch_ends_no_later_one(
+@pytest.mark.skipif(machine.device().type != "cpu", reason="a GPU draws in batches")
+def test_on_several_cores_pairs_that_wait_are_computed_side_by_side(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def both() -> list[Any]:
-        running = Batcher(lambda: loaded, 1)
+    both, real = threading.Barrier(2), TryOn.encode_person
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+
+    def encode(self: TryOn, *given: Any) -> Any:
+        both.wait(timeout=20)  # until the other one is here
+        return real(self, *given)
+
+    monkeypatch.setattr(TryOn, "encode_person", encode)
+
+    async def worn() -> list[Done]:
+        running = Batcher(lambda: loaded, 2)
+        asked = [asyncio.create_task(running.wear(pair(number, number))) for number in range(2)]
+        await asyncio.sleep(0)
         task = asyncio.create_task(running.run())
-        monkeypatch.setattr(batcher, "computed", broken)
-        with pytest.raises(RuntimeError):
-            await running.wear(pair(0, 0))
-        monkeypatch.setattr(batcher, "computed", stand_in)
-        done = await running.wear(pair(0, 0))
+        done = await asyncio.gather(*asked)
         task.cancel()
+        running.shutdown()
         return done
 
-    assert asyncio.run(both()) is not None
-
-
-def broken(by: Loaded, pairs: list[Pair], pose: Any) -> Iterator[Any]:
-    raise RuntimeError
-
-
-def stand_in(by: Loaded, pairs: list[Pair], pose: Any) -> Iterator[Any]:
-    yield from ((number, Done({}, by, 0.0)) for number in range(len(pairs)))
+    assert [type(done) for done in asyncio.run(worn())] == [Done, Done]
 
 
 async def sizes(loaded: Loaded, count: int, most: int, gone: int = 0) -> list[int]:
@@ -148,4 +178,5 @@ async def sizes(loaded: Loaded, count: int, most: int, gone: int = 0) -> list[in
     task = asyncio.create_task(running.run())
     await asyncio.gather(*asked[gone:])
     task.cancel()
+    running.shutdown()
     return seen
