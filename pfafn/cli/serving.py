@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pfafn.kit import heap
 from pfafn.kit.errors import UserError
 from pfafn.registry import CHAMPION
 
@@ -33,6 +34,7 @@ def serve(
     A new champion is loaded, tried and swapped in while the old one serves. Nothing of a picture is
     kept on disk. SIGTERM and Ctrl-C finish what is accepted; a second one ends at once.
     """
+    heap.shared()
     try:
         from pfafn.serving.refusals import Bounds
         from pfafn.serving.server import run

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt(3)
+TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # parameters of mallopt(3)
 PAGES_FROM, HEAP_UP_TO = 128 * 2**10, 32 * 2**20  # bytes; glibc's first and its largest threshold
 
 
@@ -13,6 +13,14 @@ def _tune(parameter: int, value: int) -> None:
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if mallopt := getattr(library, "mallopt", None):
         mallopt(parameter, value)
+
+
+def shared() -> None:
+    """Threads get no heaps of their own: what one has given back another one can use.
+
+    Else each keeps the most that it has ever needed. To be called before there are threads.
+    """
+    _tune(ARENA_MAX, 1)
 
 
 @contextmanager

@@ -1,8 +1,13 @@
 """Memory that steps ask for again and again is cleared by the system once."""
 
 import multiprocessing
+import os
 import platform
 import resource
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,8 +31,33 @@ def pages_cleared() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
+def pages_cleared_for_another_thread() -> int:
+    """How many pages the system cleared for what another thread had asked for and given back."""
+    with heap.kept(), ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        for _ in range(WARM_UP):
+            one.submit(ask).result()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        other.submit(ask).result()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def ask() -> None:
+    torch.ones(BLOCK, dtype=torch.uint8)
+
+
 def test_kept_memory_is_not_cleared_again_when_it_is_asked_for_again() -> None:
     # In a process of its own: what other tests left in a heap would serve the blocks.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         cleared = pool.apply(pages_cleared)
     assert cleared < BLOCK // resource.getpagesize()
+
+
+def test_of_a_shared_heap_one_thread_uses_what_another_one_has_given_back() -> None:
+    # Shared before there are threads: torch starts some when it is imported.
+    code = "from pfafn.kit import heap; heap.shared(); import test_heap as here; print(here.{}())"
+    code = code.format(pages_cleared_for_another_thread.__name__)
+    path = {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | path, capture_output=True, check=True
+    )
+    assert int(done.stdout) < BLOCK // resource.getpagesize() // 2
