@@ -1,13 +1,10 @@
 """Memory that steps ask for again and again is cleared by the system once."""
 
 import multiprocessing
-import os
 import platform
 import resource
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import torch
@@ -31,18 +28,23 @@ def pages_cleared() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-def pages_cleared_for_another_thread() -> int:
-    """How many pages the system cleared for what another thread had asked for and given back."""
-    with heap.kept(), ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
-        for _ in range(WARM_UP):
-            one.submit(ask).result()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        other.submit(ask).result()
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+# Shared before there are threads. The first one asks until the heap has found its size.
+OF_TWO_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+from resource import RUSAGE_SELF, getrusage
+from pfafn.kit import heap
 
+def ask():
+    b"x" * BLOCK
 
-def ask() -> None:
-    torch.ones(BLOCK, dtype=torch.uint8)
+heap.shared()
+with heap.kept(), ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+    for _ in range(8):
+        one.submit(ask).result()
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    other.submit(ask).result()
+    print(getrusage(RUSAGE_SELF).ru_minflt - before)
+"""
 
 
 def test_kept_memory_is_not_cleared_again_when_it_is_asked_for_again() -> None:
@@ -53,11 +55,6 @@ def test_kept_memory_is_not_cleared_again_when_it_is_asked_for_again() -> None:
 
 
 def test_of_a_shared_heap_one_thread_uses_what_another_one_has_given_back() -> None:
-    # Shared before there are threads: torch starts some when it is imported.
-    code = "from pfafn.kit import heap; heap.shared(); import test_heap as here; print(here.{}())"
-    code = code.format(pages_cleared_for_another_thread.__name__)
-    path = {"PYTHONPATH": os.pathsep.join((str(Path(__file__).parent), *sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | path, capture_output=True, check=True
-    )
+    code = OF_TWO_THREADS.replace("BLOCK", str(BLOCK))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert int(done.stdout) < BLOCK // resource.getpagesize() // 2
