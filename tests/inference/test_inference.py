@@ -1,59 +1,26 @@
 """Dressing people whose pictures have any size, and saying what cannot be used."""
 
-from pathlib import Path
-
 import numpy as np
 import photoset
 import pytest
 import torch
+from wearing import SIZE, H, W, network, pictures, saved
 
 from pfafn.inference import TryOn, TutorTryOn
 from pfafn.kit.errors import UserError
-from pfafn.models.generator import Rendered
-from pfafn.models.parts import Category
-from pfafn.models.tryon import TryOnNet
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.photos.fitting import fit, fit_points, restore
-from pfafn.photos.framing import frame
+from pfafn.photos.fitting import fit, restore
 from pfafn.photos.masks import garment_mask
 from pfafn.photos.tensors import to_pixels
-from pfafn.weights import model_file
 from pfafn.weights.model_file import ModelError
 
-H, W = SIZE = (64, 96)
-WIDTHS = {"channels": [4, 4, 4, 4, 4], "fpn": 8, "generator": 4}
-
-
-@pytest.fixture(autouse=True)
-def plain_arithmetic(monkeypatch) -> None:
-    monkeypatch.setenv("PFAFN_DEVICE", "cpu")
-    monkeypatch.setenv("PFAFN_PRECISION", "fp32")
-
-
-def network(role: str, **other) -> TryOnNet:
-    torch.manual_seed(5)
-    return TryOnNet(role, **(WIDTHS | other)).eval()
-
-
-def saved(path: Path, role: str, **other) -> Path:
-    model_file.save(network(role, **other), path, {"image": list(SIZE)})
-    return path
+pytestmark = pytest.mark.usefixtures("plain_arithmetic")
 
 
 @pytest.fixture
 def model() -> TryOn:
     return TryOn(network("student"), SIZE)
-
-
-def pictures(size: tuple[int, int] = SIZE):
-    """person, garment, mask."""
-    return photoset.person(1, size), *photoset.garment(2, size)
-
-
-def annotations(size: tuple[int, int] = SIZE):
-    """parsing, keypoints."""
-    return photoset.parsing(size), photoset.keypoints(size)
 
 
 def test_at_the_models_size_it_is_the_network_and_nothing_else(model) -> None:
@@ -192,159 +159,3 @@ def test_a_warp_network_alone_cannot_draw(tmp_path) -> None:
 def test_a_missing_model_is_the_users_error(tmp_path) -> None:
     with pytest.raises(UserError, match="no model at .*nowhere"):
         TryOn.load(tmp_path / "nowhere.safetensors")
-
-
-@pytest.fixture
-def tutor() -> TutorTryOn:
-    return TutorTryOn(network("tutor"), SIZE)
-
-
-def test_a_tutor_dresses_by_parsing_and_pose(tutor) -> None:
-    parsing, points = annotations()
-    worn = tutor.wear(*pictures(), parsing, points)
-    moved = tutor.wear(*pictures(), parsing, points + np.float32([9, 0, 0]))
-    assert worn.shape == (H, W, 3)
-    assert not np.array_equal(worn, moved)
-
-
-def test_a_tutor_is_not_shown_the_clothes_it_replaces(tutor) -> None:
-    person, garment, mask = pictures()
-    parsing, points = annotations()
-    repainted = person.copy()
-    repainted[parsing == photoset.Parsing.UPPER_CLOTHES] = (9, 99, 199)
-    worn = [tutor.wear(p, garment, mask, parsing, points) for p in (person, repainted)]
-    assert np.array_equal(*worn)
-
-
-def test_body_parts_that_are_given_replace_the_derived_ones(tutor) -> None:
-    parsing, points = annotations()
-    derived = tutor.wear(*pictures(), parsing, points)
-    given = tutor.wear(*pictures(), parsing, points, np.zeros(SIZE, np.uint8))
-    assert not np.array_equal(derived, given)
-
-
-def test_a_tutors_annotations_shrink_with_the_person_into_the_models_size(tutor) -> None:
-    """Everything twice as big is the same to the network, to the last bit."""
-    person, garment, mask = pictures()
-    parsing, points = annotations()
-    points = points.round()
-    parts = np.zeros(SIZE, np.uint8)
-    small = tutor.wear(person, garment, mask, parsing, points, parts)
-    twice = [np.kron(a, np.ones((2, 2), np.uint8)) for a in (parsing, parts)]
-    points = points * 2 + np.float32([0.5, 0.5, 0])  # pixel centres are integers
-    large = tutor.wear(person.repeat(2, 0).repeat(2, 1), garment, mask, twice[0], points, twice[1])
-    assert np.array_equal(large, restore(small, (2 * H, 2 * W)))
-
-
-def test_between_whole_sizes_a_tutors_annotations_stay_ids(tutor) -> None:
-    size = (150, 70)
-    person, parsing = photoset.person(1, size), photoset.parsing(size)
-    points, parts = photoset.keypoints(size), parsing // 2 * 3
-    _, garment, mask = pictures()
-    worn = tutor.wear(person, garment, mask, parsing, points, parts)
-    ids = [fit(each, SIZE, interpolation="nearest", fill=0) for each in (parsing, parts)]
-    person = fit(person, SIZE, interpolation="smooth", fill=255)
-    fitted = tutor.wear(person, garment, mask, ids[0], fit_points(points, size, SIZE), ids[1])
-    assert np.array_equal(worn, restore(fitted, size))
-
-
-def test_a_tutors_annotations_stand_where_a_letterboxed_person_stands(tutor) -> None:
-    """A narrow photo is the same to the network as the one with its margins."""
-    _, garment, mask = pictures()
-    narrow, margin = (H, W // 2), W // 4
-    person, parsing = photoset.person(1, narrow), photoset.parsing(narrow)
-    points, parts = photoset.keypoints(narrow), np.zeros(narrow, np.uint8)
-    worn = tutor.wear(person, garment, mask, parsing, points, parts)
-    sides = ((0, 0), (margin, margin))
-    wide = tutor.wear(
-        np.pad(person, (*sides, (0, 0)), constant_values=255), garment, mask,
-        np.pad(parsing, sides), points + np.float32([margin, 0, 0]), np.pad(parts, sides),
-    )  # fmt: skip
-    assert np.array_equal(worn, wide[:, margin:-margin])
-
-
-def test_the_category_decides_what_is_replaced(tutor) -> None:
-    worn = [
-        tutor.wear(*pictures(), *annotations(), category=category)
-        for category in (Category.UPPER, Category.LOWER)
-    ]
-    assert not np.array_equal(*worn)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("parsing", np.full(SIZE, 99, np.uint8), r"parsing must hold ids 0\.\.13, found 99"),
-        ("parsing", np.zeros((8, 8), np.uint8), r"parsing must be .*got uint8 \(8, 8\)"),
-        ("body_parts", np.full(SIZE, 25, np.uint8), r"body_parts must hold ids 0\.\.24, found 25"),
-        ("keypoints", np.zeros((17, 3)), r"18 rows of x, y, score, got float64 \(17, 3\)"),
-        ("keypoints", np.full((18, 3), np.nan), "keypoints must be finite"),
-        ("keypoints", None, "got object"),
-    ],
-)
-def test_annotations_that_do_not_fit_are_named(tutor, name, value, said: str) -> None:
-    parsing, points = annotations()
-    given = {"parsing": parsing, "keypoints": points} | {name: value}
-    with pytest.raises(PictureError, match=said):
-        tutor.wear(*pictures(), **given)
-
-
-def test_of_a_larger_photo_what_does_not_change_is_its_own_to_the_bit(model) -> None:
-    person = photoset.person(1, (300, 450))
-    worn = model.wear(person, *pictures()[1:])
-    anew = model.wear(person, *pictures()[1:], preserve=False)
-    kept = (worn == person).all(axis=-1)
-    assert kept.mean() > 0.5 and not kept.all()
-    assert (anew == person).all(axis=-1).mean() < 0.1
-    np.testing.assert_array_equal(anew, restore(drawn(model, person), (300, 450)))
-
-
-def drawn(model: TryOn, person: np.ndarray) -> np.ndarray:
-    """The network's own picture of a photo."""
-    shown = fit(person, SIZE, interpolation="smooth", fill=255)
-    return model.wear(shown, *pictures()[1:])
-
-
-def test_at_the_models_size_the_photo_is_kept_if_asked(model) -> None:
-    person = pictures()[0]
-    kept = (model.wear(*pictures(), preserve=True) == person).all(axis=-1)
-    assert kept.any() and not kept.all()
-
-
-@pytest.mark.parametrize("keep", [1.0, 0.0])
-def test_a_student_that_says_what_stays_is_believed(keep: float) -> None:
-    model = TryOn(network("student", keep=True), SIZE)
-    draws = model.net.generator.forward
-
-    def says(seen: torch.Tensor) -> Rendered:
-        rendered = draws(seen)
-        nowhere = torch.zeros_like(rendered.mask)  # shows the garment
-        return rendered._replace(mask=nowhere, keep=nowhere + keep)
-
-    model.net.generator.forward = says
-    person = photoset.person(1, (300, 450))
-    worn = model.wear(person, *pictures()[1:])
-    assert (worn == person).all(axis=-1).mean() == pytest.approx(keep, abs=0.05)
-
-
-def test_a_pose_shows_the_network_a_small_person_in_a_large_photo_near(model) -> None:
-    """The photo in a larger one, with its pose: outside its frame nothing is touched."""
-    person, garment, mask = pictures()
-    points = photoset.keypoints(SIZE)
-    large = np.full((6 * H, 6 * W, 3), 200, np.uint8)
-    large[2 * H : 3 * H, 3 * W : 4 * W] = person
-    moved = points + np.where(points[:, 2:] > 0, np.float32([3 * W, 2 * H, 0]), 0)
-    worn = model.wear(large, garment, mask, pose=moved)
-    told = frame(large.shape[:2], moved, SIZE)
-    touched = np.argwhere((worn != large).any(axis=-1))
-    assert told.height < 2 * H and len(touched)
-    assert (touched.min(axis=0) >= (told.top, told.left)).all()
-    assert (touched.max(axis=0) < (told.top + told.height, told.left + told.width)).all()
-    seen = model.encode_person(PersonPhoto.of(large), moved)
-    flat = model.encode_garment(GarmentPhoto.of(garment, mask))
-    assert np.array_equal(model.dress([(seen, flat)])[0], worn)
-
-
-def test_a_pose_that_is_none_is_named(model) -> None:
-    with pytest.raises(PictureError, match="keypoints must be finite"):
-        model.wear(*pictures(), pose=np.full((18, 3), np.nan))
