@@ -1,17 +1,139 @@
-"""Requests that arrive together are computed together."""
+"""Requests that arrive together are computed together, by one thread or by several side by side.
+
+What is gained is that a photo which several of the pairs hold is encoded once. A GPU draws several
+pairs at a time. On a CPU that takes longer than one by one, as their features fit into no cache;
+but several threads with a core each need not wait for each other in every layer.
+"""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from pfafn.inference.explain import explanation
+from pfafn.inference.tryon import EncodedGarment, EncodedPerson, TryOn
 from pfafn.kit import machine
-from pfafn.serving.batch import Batch, Done, Outcome, Pair, Pose
+from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
+from pfafn.photos.images import Pixels
 from pfafn.serving.champion import Loaded
 
-SIDE_BY_SIDE = 4  # at most, as each needs memory; more cores are shared among them
+DRAWN_AT_ONCE = {"cuda": 8}  # else 1
+SIDE_BY_SIDE = 4  # threads at most, as each needs memory; more cores are shared among them
+
+
+class Pair(NamedTuple):
+    """What is asked for. The keys are equal for photos that are the same."""
+
+    person: PersonPhoto
+    person_key: str
+    garment: GarmentPhoto
+    garment_key: str
+    preserve: bool = True  # what the garment does not change stays the photo's own
+    explain: bool = False
+
+
+class Done(NamedTuple):
+    """What has come of a pair: pictures by name, `worn` or those of an explanation."""
+
+    images: dict[str, Pixels]
+    by: Loaded
+    seconds: float  # of computing
+
+
+Outcome = Done | Exception
+Pose = Callable[[Pixels], NDArray[np.floating]]
 Waiting = tuple[Pair, "asyncio.Future[Done]"]
+Known = tuple[EncodedPerson, EncodedGarment]
+
+
+class Batch:
+    """Pairs to compute, and what is known of their photos."""
+
+    def __init__(self, by: Loaded, pairs: list[Pair], pose: Pose | None = None) -> None:
+        """pose tells a person's keypoints, which frame her as training photos do.
+
+        Without it the network sees the whole photo.
+        """
+        self.by, self.pairs, self.pose = by, pairs, pose
+        self.most = DRAWN_AT_ONCE.get(by.model.device.type, 1)
+        self.todo = deque(range(len(pairs)))
+        self.holders = Counter(key for pair in pairs for key in (pair.person_key, pair.garment_key))
+        self.known: dict[str, Future[Any]] = {}
+        self.turn = Lock()
+
+    def outcomes(self) -> Iterator[tuple[int, Outcome]]:
+        """Number and outcome of pairs, each as soon as it is there, until none is left.
+
+        Each thread that asks computes what no other one does. A pair that fails stops none.
+        """
+        while numbers := self._next():
+            began, ready = time.perf_counter(), []
+            for number in numbers:
+                try:
+                    ready.append((number, self._encoded(self.pairs[number])))
+                except Exception as error:
+                    yield number, error
+            left = {number for number, _ in ready}
+            try:
+                for number, images in self._drawn(ready):
+                    left.remove(number)
+                    yield number, Done(images, self.by, time.perf_counter() - began)
+            except Exception as error:
+                yield from ((number, error) for number in left)
+
+    def _next(self) -> list[int]:
+        with self.turn:
+            return [self.todo.popleft() for _ in range(min(self.most, len(self.todo)))]
+
+    def _encoded(self, pair: Pair) -> Known:
+        """Both photos: what nobody has begun is encoded here, then what others have is awaited.
+
+        A photo is forgotten with the last of its pairs.
+        """
+        model, pose = self.by.model, self.pose
+        encode: dict[str, Callable[[], Any]] = {
+            pair.person_key: lambda: model.encode_person(
+                pair.person, pose and pose(pair.person.rgb)
+            ),
+            pair.garment_key: lambda: model.encode_garment(pair.garment),
+        }
+        with self.turn:
+            mine = [key for key in encode if key not in self.known]
+            self.known |= {key: Future() for key in mine}
+            coming = {key: self.known[key] for key in encode}
+            self.holders.subtract(encode.keys())
+            for key in encode:
+                if not self.holders[key]:
+                    del self.known[key]
+        for key in mine:
+            try:
+                coming[key].set_result(encode[key]())
+            except Exception as error:
+                coming[key].set_exception(error)
+        return coming[pair.person_key].result(), coming[pair.garment_key].result()
+
+    def _drawn(self, ready: list[tuple[int, Known]]) -> Iterator[tuple[int, dict[str, Pixels]]]:
+        model: TryOn = self.by.model
+        for preserve in (True, False):
+            alike = [
+                (number, known)
+                for number, known in ready
+                if not self.pairs[number].explain and self.pairs[number].preserve is preserve
+            ]
+            if alike:
+                worn = model.dress([known for _, known in alike], preserve=preserve)
+                for (number, _), image in zip(alike, worn, strict=True):
+                    yield number, {"worn": image}
+        for number, known in ready:
+            if self.pairs[number].explain:
+                yield number, explanation(model, *known).pictures
 
 
 class Batcher:

@@ -20,8 +20,7 @@ from pfafn.kit.errors import UserError
 from pfafn.photos.images import encode_shown
 from pfafn.photos.pasting import encoded
 from pfafn.serving.answers import data_url, of_options, unusable
-from pfafn.serving.batch import Done, Pair
-from pfafn.serving.batcher import Batcher
+from pfafn.serving.batcher import Batcher, Done, Pair
 from pfafn.serving.champion import Champion, Loaded
 from pfafn.serving.fields import CheckRequest, TryOnRequest
 from pfafn.serving.jobs import COMPLETED, FAILED, IN_QUEUE, PROCESSING, Job, Jobs

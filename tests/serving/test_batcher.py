@@ -16,9 +16,8 @@ from pfafn.inference import TryOn
 from pfafn.kit import machine
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
-from pfafn.serving import batch
-from pfafn.serving.batch import Batch, Done, Outcome, Pair
-from pfafn.serving.batcher import Batcher
+from pfafn.serving import batcher
+from pfafn.serving.batcher import Batch, Batcher, Done, Outcome, Pair
 from pfafn.serving.champion import Found, Loaded
 
 PERSONS = [PersonPhoto.of(photoset.person(n, (80, 60))) for n in range(3)]
@@ -62,7 +61,7 @@ def computed(loaded: Loaded, pairs: list[Pair], threads: int = 1) -> dict[int, O
 def test_every_pair_of_a_batch_is_as_it_is_alone(
     loaded: Loaded, at_once: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "DRAWN_AT_ONCE", {loaded.model.device.type: at_once})
+    monkeypatch.setattr(batcher, "DRAWN_AT_ONCE", {loaded.model.device.type: at_once})
     pairs = [
         pair(0, 0),
         pair(1, 2),

@@ -133,7 +133,7 @@ def test_a_fault_of_the_server_is_told_to_its_log_alone(
     def broken(*_: Any) -> None:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr("pfafn.serving.batch.TryOn.encode_person", broken)
+    monkeypatch.setattr("pfafn.serving.batcher.TryOn.encode_person", broken)
     answer = small.post("/v1/tryon", files=PAIR)
     assert (answer.status_code, answer.json()["name"]) == (500, "ServerError")
     assert "/secret/path" not in answer.text and "/secret/path" in caplog.text
