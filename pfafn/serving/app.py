@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
@@ -30,7 +31,7 @@ def create(service: Service, pictures: gallery.Gallery) -> FastAPI:
         yield
         await service.stop()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="pfafn", version=version("pfafn"), lifespan=running,
         description="Virtual try-on: a photo of a person, a photo of a garment, the person in it.",
     )  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from importgraph import ROOT
+from shop import TestClient
 
 PAGE = ROOT / "pfafn/serving/page"
 FILES = sorted(PAGE.iterdir())
@@ -23,6 +24,14 @@ def test_every_file_is_used_and_every_one_that_is_used_is_there() -> None:
 def test_no_file_leads_to_another_host(file: Path) -> None:
     hosts = set(re.findall(r"\w+://[^\s'\"]+", file.read_text()))
     assert hosts <= {"http://www.w3.org/2000/svg"}  # a name, never asked
+
+
+@pytest.mark.parametrize("name", ["docs", "redoc"])
+def test_nor_does_a_page_that_shows_the_api(client: TestClient, name: str) -> None:
+    page = client.get(f"/{name}").text
+    needed = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert needed and "://" not in page
+    assert {client.get(path).status_code for path in (*needed, "/openapi.json")} == {200}
 
 
 @each_file
