@@ -5,11 +5,11 @@
 Each number of workers does both stages anew, in processes of its own; there need not be a core for
 each of them. From the processor seconds comes how long it takes where there is:
 
-    serial + start-up + sum over a stage's tasks of max(here, workers / N)
+    serial + max(0, start-up - ahead) + sum over a stage's tasks of max(here, workers / N)
 
 serial: of the process that runs the stage, while no worker works; here: of it meanwhile; start-up:
-of the process that workers are forked from. However little there is to do, workers are started. The
-reference is the same stage without.
+of the process that workers are forked from; ahead: what of serial is done while that loads. However
+little there is to do, workers are started. The reference is the same stage without.
 """
 
 import argparse
@@ -35,6 +35,7 @@ class Taken(NamedTuple):
 
     here: float  # of the process that runs it, all of them
     start: float  # of the process that workers are forked from
+    ahead: float  # here, while that loads
     tasks: list[tuple[float, float]]  # here and of the workers, while they work
 
     @property
@@ -44,7 +45,8 @@ class Taken(NamedTuple):
     def wall(self, number: int) -> float:
         """Seconds that it takes where each of `number` workers has a core."""
         serial = self.here - sum(here for here, _ in self.tasks)
-        return serial + self.start + sum(max(here, w / number) for here, w in self.tasks)
+        start = max(0.0, self.start - self.ahead)
+        return serial + start + sum(max(here, w / number) for here, w in self.tasks)
 
 
 def apart(data: Path, number: int) -> dict[str, Taken]:
@@ -69,7 +71,9 @@ def rows(found: dict[int, dict[str, Taken]]) -> Iterator[Row]:
         for number, stages in found.items():
             its = stages[stage]
             gain = alone / its.wall(number)
-            note = f"here {its.here:.2f} s, start-up {its.start:.2f} s, workers {its.workers:.2f} s"
+            parts = {"here": its.here, "ahead": its.ahead, "start-up": its.start}
+            parts["workers"] = its.workers
+            note = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in parts.items())
             cost, gained = Spread.of([its.wall(number)]), Spread.of([gain])
             said = f"{note}; {gain / number:.0%} of {number}"
             yield Row(stage, f"workers: {number}", "", "s", cost, gained, said)

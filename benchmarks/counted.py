@@ -10,13 +10,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from pfafn.params.file import Params
-from pfafn.stages import annotate, prepare
-from pfafn.workers import pool
+from pfafn.workers import crew, pool
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -32,26 +32,41 @@ def children() -> tuple[float, float]:
     return own / os.sysconf("SC_CLK_TCK"), ended / os.sysconf("SC_CLK_TCK")
 
 
-def counted(run: Callable[..., Any], *given: Any) -> tuple[float, float, list[tuple[float, float]]]:
-    """Processor seconds: here, of the workers' server, and [(here, workers)] of each task."""
-    tasks, spread = [], pool.spread
+Counted = tuple[float, float, float, list[tuple[float, float]]]
+
+
+def counted(run: Callable[..., Any], *given: Any) -> Counted:
+    """Processor seconds: here, of the workers' server, here while that loads, of each task.
+
+    Of a task: here and of the workers.
+    """
+    loading, tasks, spread, load = [], [], pool.spread, crew.load
+
+    def loaded() -> None:
+        load()
+        loading.append(time.process_time())
 
     def watched(*given: Any) -> Iterator[Any]:
         here, before = time.process_time(), children()[1]
+        if not tasks:
+            loading.append(here)
         yield from spread(*given)
         tasks.append((time.process_time() - here, children()[1] - before))
 
     here, start = time.process_time(), children()[0]
-    with patch.multiple(pool, spread=watched, WORTH=1e-9):
+    with (
+        patch.multiple(pool, spread=watched, WORTH=1e-9),
+        patch.object(crew, "load", loaded),
+    ):
         run(*given)
-    return time.process_time() - here, children()[0] - start, tasks
+    here, start = time.process_time() - here, children()[0] - start
+    return here, start, loading[-1] - loading[0] if loading else 0.0, tasks
 
 
-def main(stage: str, data: Path, made: Path) -> tuple[float, float, list[tuple[float, float]]]:
-    params, prepared = Params.load(PARAMS), made / "prepare"
-    if stage == "prepare":
-        return counted(prepare.run, params, data, prepared)
-    return counted(annotate.run, params, data, prepared, made / "annotate")
+def main(stage: str, data: Path, made: Path) -> Counted:
+    run = import_module(f"pfafn.stages.{stage}").run
+    between = [made / "prepare"] if stage == "annotate" else []
+    return counted(run, Params.load(PARAMS), data, *between, made / stage)
 
 
 if __name__ == "__main__":

@@ -119,22 +119,22 @@ def review(
     catalogue = result.catalogue
     inspector = Inspector(data, catalogue.layout, rules)
     _strays_and_lines(result)
+    persons = {split: catalogue.splits[split].persons for split in SPLITS}
+    garments = {split: _garments(catalogue, split, persons[split]) for split in SPLITS}
+    everything = [files for split in SPLITS for files in (*garments[split], *persons[split])]
+    found = iter(reports(inspector.look, everything, data, work))
     for split in SPLITS:
-        persons = catalogue.splits[split].persons
-        garments = _garments(catalogue, split, persons)
-        pictures = list(reports(inspector.garment, garments, f"garments of {split}", data, work))
-        for files, report in zip(garments, pictures, strict=True):
-            result.findings += report.findings
-            if report.usable:
-                result.garments[split][files.name] = Garment(files, report)
-        people = list(reports(inspector.person, persons, f"persons of {split}", data, work))
-        for files, report in zip(persons, people, strict=True):
-            result.findings += report.findings
-            if report.usable and (not files.garment or files.garment in result.garments[split]):
-                result.persons[split].append(Person(files, report))
-        result.examined += len(persons)
-        looked = [*map(Garment, garments, pictures), *map(Person, persons, people)]
-        _systematic(result, split, looked, rules.strict)
+        pictures = [Garment(files, next(found)) for files in garments[split]]
+        people = [Person(files, next(found)) for files in persons[split]]
+        result.findings += [f for one in (*pictures, *people) for f in one.report.findings]
+        usable = result.garments[split] = {g.files.name: g for g in pictures if g.report.usable}
+        result.persons[split] = [
+            person
+            for person in people
+            if person.report.usable and (not person.files.garment or person.files.garment in usable)
+        ]
+        result.examined += len(people)
+        _systematic(result, split, [*pictures, *people], rules.strict)
     _drop_repeated(result)
     _usable_pairs(result)
     _limit(result, rules.limit)

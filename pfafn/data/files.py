@@ -1,5 +1,6 @@
 """The files of a data folder by the samples that they belong to, and those that belong to none."""
 
+import os
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -33,12 +34,12 @@ def samples(place: Place, roles: dict[str, Role], strays: list[Path]) -> Iterato
     ids = found["person"].keys() | found["garment"].keys()
     strays += [path for index in found.values() for id, path in index.items() if id not in ids]
     kinds = {name for name, role in roles.items() if any(map(place.folders, role.folders))}
+    homes = {name: place.folder(role.folders[0]) for name, role in roles.items() if role.folders}
     for id in sorted(ids):
         files = {name: index.get(id) for name, index in found.items()}
         expected = {
-            name: place.folder(role.folders[0]) / f"{id}{role.suffix}{role.extensions[0]}"
-            for name, role in roles.items()
-            if role.folders
+            name: home / f"{id}{roles[name].suffix}{roles[name].extensions[0]}"
+            for name, home in homes.items()
         }
         yield Sample(id, files, expected, kinds)
 
@@ -53,19 +54,24 @@ def _index(place: Place, role: Role) -> dict[str, Path]:
     return files
 
 
+def number_of_files(root: Path) -> int:
+    """How many files a data folder has, more or less: what lies in its folders, by name alone."""
+    return sum(len(os.listdir(folder)) for folder in below(root))  # noqa: PTH208
+
+
 def strays(layout: Layout, place: Place) -> list[Path]:
     """Files in the layout's folders that no sample takes; hidden files do not count.
 
     Their names fit no role, or another file of the same sample comes first (ID_0.jpg, ID_0.png).
     Pairs files whose names are none that the layout knows are among them.
     """
-    found, taken = [], set()
+    found = []
     for folder in sorted({f for name in layout.folders for f in place.folders(name)}):
-        roles = layout.roles_at(folder.relative_to(place.root).as_posix())
+        roles, taken = layout.roles_at(folder.relative_to(place.root).as_posix()), set()
         for path in sorted(folder.iterdir(), key=NAME) if roles else []:
             fits = any(role.fits(path.name) for role in roles)
-            if fits and path.with_suffix("") not in taken:
-                taken.add(path.with_suffix(""))
+            if fits and path.stem not in taken:
+                taken.add(path.stem)
             elif not path.name.startswith("."):
                 found.append(path)
     beside = sorted(path for path in place.root.glob("[!.]*") if path.is_file())

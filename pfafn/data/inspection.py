@@ -34,6 +34,10 @@ class Inspector:
     def __init__(self, root: Path, layout: Layout, rules: Prepare) -> None:
         self.root, self.layout, self.rules = root, layout, rules
 
+    def look(self, files: PersonFiles | GarmentFiles) -> Report:
+        """Check what is there, be it a person or a garment."""
+        return self.person(files) if isinstance(files, PersonFiles) else self.garment(files)
+
     def person(self, files: PersonFiles) -> Report:
         """Check the picture of a person and all annotations the data set has for it."""
         found = _Collector(self.root, files)

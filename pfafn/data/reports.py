@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 from pydantic import ConfigDict, TypeAdapter
@@ -21,26 +20,22 @@ STORED = TypeAdapter(
     ),
 )
 
-Files = TypeVar("Files", PersonFiles, GarmentFiles)
+Files = PersonFiles | GarmentFiles
 
 
 def reports(
-    inspect: Callable[[Files], Report],
-    files: Sequence[Files],
-    title: str,
-    root: Path,
-    work: Path | None,
+    inspect: Callable[[Files], Report], files: Sequence[Files], root: Path, work: Path | None
 ) -> Iterable[Report]:
     """inspect(f) of each of `files`, in order; with `work`, by way of a folder in it.
 
     root: the data set's folder.
     """
     inspected = partial(
-        ordered_map, inspect, files, title, reads=[root], name=lambda one: one.image
+        ordered_map, inspect, files, "inspect photos", reads=[root], name=lambda one: one.image
     )
     if work is None:
         return inspected()
-    folder, fresh = work / title.replace(" ", "-"), []
+    folder, fresh = work / "inspected", []
     with ShardWriter(folder, SCHEMA, resume=True) as kept:
         before = kept.rows
         for report in inspected(start=before):

@@ -68,7 +68,7 @@ def file_hash(path: Path) -> str:
 
 def content_hash(file: str) -> str:
     """SHA-256 of what is in a file."""
-    with open(file, "rb") as stream:  # noqa: PTH123
+    with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

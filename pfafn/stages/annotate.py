@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow.parquet import read_table
 
 from pfafn.annotations.body_parts import derive_body_parts
 from pfafn.annotations.keypoints import Points, read_keypoints
 from pfafn.annotations.parsing import SCHEMES, Ids, canonical
+from pfafn.data.files import number_of_files
 from pfafn.data.inspection import decode_body_parts
 from pfafn.data.layouts import LAYOUTS, detect
 from pfafn.kit.errors import UserError
@@ -32,7 +33,7 @@ from pfafn.samples.shards import ShardWriter
 from pfafn.stages.entry import main
 from pfafn.stages.output import stage_output
 from pfafn.stages.workplace import need
-from pfafn.workers.pool import ordered_map
+from pfafn.workers.pool import expect, ordered_map
 
 PARAMS = ("image", "annotate")
 SCHEMA = pa.schema(
@@ -75,9 +76,10 @@ def run(params: Params, data: Path, prepare: Path, out: Path) -> dict[str, float
     if params.annotate.estimates:
         return _estimate(params, read, out)
     layout = detect(data)
+    expect(number_of_files(data))
     source: BodyPartsFrom = params.annotate.body_parts
     with stage_output(out, read, params) as output:
-        persons = [_person(row, data.absolute()) for row in pd.read_parquet(table).itertuples()]
+        persons = [_person(row, data.absolute()) for row in read_table(table).to_pylist()]
         if source == "files":
             _need_body_parts(persons, data)
         need(out.parent, len(persons) * params.image.height * params.image.width, "the id maps")
@@ -106,8 +108,8 @@ def _estimate(params: Params, read: list[Path], out: Path) -> dict[str, float]:
     if params.annotate.pose == "others":
         told["others"], others = annotation.known_people(), files.folder()
     persons = persons.absolute()
-    rows = pd.read_parquet(table, columns=["item", "person", "category"])
-    people = [annotation.Pictured(*row) for row in rows.itertuples(index=False)]
+    rows = read_table(table, columns=["item", "person", "category"]).to_pylist()
+    people = [annotation.Pictured(*row.values()) for row in rows]
     how = {"reads": [persons], "name": lambda person: person.name}
     with stage_output(out, [*read, file], params, annotation.ROUNDING) as output:
         need(out.parent, len(people) * params.image.height * params.image.width, "the id maps")
@@ -148,10 +150,10 @@ def counts(persons: list[Person], source: BodyPartsFrom) -> dict[str, float]:
     }
 
 
-def _person(row: Any, data: Path) -> Person:
-    names = (getattr(row, f"{feature}_file") for feature in FEATURES)
-    paths = (data / name if isinstance(name, str) else None for name in names)
-    return Person(row.person, *paths, (row.height, row.width), row.scheme)
+def _person(row: dict[str, Any], data: Path) -> Person:
+    names = (row[f"{feature}_file"] for feature in FEATURES)
+    paths = (name and data / name for name in names)
+    return Person(row["person"], *paths, (row["height"], row["width"]), row["scheme"])
 
 
 def _need_body_parts(persons: list[Person], data: Path) -> None:

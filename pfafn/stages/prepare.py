@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
+from pfafn.data.files import number_of_files
 from pfafn.data.findings import Reason
 from pfafn.data.layouts import SPLITS, detect
 from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
@@ -30,7 +31,7 @@ from pfafn.samples.shards import ShardWriter
 from pfafn.stages.entry import main
 from pfafn.stages.output import StageOutput, stage_output
 from pfafn.stages.workplace import need
-from pfafn.workers.pool import ordered_map
+from pfafn.workers.pool import expect, ordered_map
 
 PARAMS = ("seed", "image", "prepare", "annotate.source")
 PERSONS = pa.schema([("image", pa.binary())])
@@ -53,6 +54,7 @@ def run(params: Params, data: Path, out: Path) -> dict[str, float]:
     cannot be true; then nothing is written.
     """
     detect(data)  # says so at once if there is nothing to read
+    expect(number_of_files(data))
     params = params.only(*PARAMS)
     with stage_output(out, [data], params) as output:
         estimates = params.annotate.estimates
@@ -107,15 +109,16 @@ def _write(output: StageOutput, reviewed: Review, params: Params) -> None:
     table.to_parquet(output / "garments.parquet", index=False)
     pixels = size[0] * size[1]
     need(output.folder, (3 * len(persons) + 4 * len(listed)) * pixels * PNG_SHARE, "the pictures")
+    work = partial(photo_row, size=size)
     known = {"reads": [data], "name": lambda one: one.files.image}
-    with ShardWriter(output.work / "persons", PERSONS, resume=True) as shards:
-        work = partial(person_row, size=size)
-        for row in ordered_map(work, persons, "write persons", shards.rows, **known):
-            shards.append(row)
-    with ShardWriter(output.work / "garments", GARMENTS, resume=True) as shards:
-        work = partial(garment_row, size=size)
-        for row in ordered_map(work, listed, "write garments", shards.rows, **known):
-            shards.append(row)
+    with (
+        ShardWriter(output.work / "persons", PERSONS, resume=True) as pictures,
+        ShardWriter(output.work / "garments", GARMENTS, resume=True) as masked,
+    ):
+        p, g = pictures.rows, masked.rows
+        items = [*persons[:p], *listed[:g], *persons[p:], *listed[g:]]  # those first that are done
+        for row in ordered_map(work, items, "write photos", p + g, **known):
+            (masked if "mask" in row else pictures).append(row)
     output.take("persons", "garments")
     sizes = [garment.report.size for garment in listed]
     write_truth(output.folder, data / "truth", pairs_of_test(manifest, table), sizes, size)
@@ -187,6 +190,11 @@ def _garment_table(
         for garment, offer in zip(garments[split], offers[split], strict=True)
     ]
     return pd.DataFrame(rows)
+
+
+def photo_row(one: Person | Garment, size: Size) -> dict[str, bytes]:
+    """The shard row of a photo, by what it shows."""
+    return person_row(one, size) if isinstance(one, Person) else garment_row(one, size)
 
 
 def person_row(person: Person, size: Size) -> dict[str, bytes]:

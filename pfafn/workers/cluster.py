@@ -154,11 +154,11 @@ def looks(paths: Iterable[Path]) -> dict[Path, Look | None]:
 
 def insist(code: Mapping[str, str], seen: Mapping[Path, Look | None]) -> None:
     """Raise WorkersError unless this process has the code and sees the files that are wanted."""
-    worker, mine = f"the worker on {socket.gethostname()}", identity()
+    worker = f"the worker on {socket.gethostname()}"
     for name, version in code.items():
-        if mine.get(name) != version:
+        if (mine := identity().get(name)) != version:
             raise WorkersError(
-                f"{worker} has {name} {mine.get(name)}, the run that it works for has {version}, "
+                f"{worker} has {name} {mine}, the run that it works for has {version}, "
                 "so other bytes might come out: install the same there and start the worker again"
             )
     for path, wanted in seen.items():

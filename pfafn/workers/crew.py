@@ -14,6 +14,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -63,22 +64,31 @@ class Crew:
         return lost[: self.workers]
 
 
+def load() -> None:
+    """Begin to load, beside this process, what workers will be forked from."""
+    with _starter() as starter:
+        starter.submit(forkserver.ensure_running).result()
+
+
 @contextmanager
 def crew(workers: int) -> Iterator[Crew]:
     """So many processes, started as there is work; each knows at once what this one has loaded."""
-    loaded = [name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0]]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(loaded)
-    # In a thread no signal interrupts the start of a process, which inherits what it is deaf to.
-    deaf = partial(signal.pthread_sigmask, signal.SIG_BLOCK, BOTH)
-    with (
-        ThreadPoolExecutor(1, initializer=deaf) as starter,
-        ProcessPoolExecutor(workers, context, initializer=_serve) as pool,
-    ):
+    with _starter() as starter, ProcessPoolExecutor(workers, context, initializer=_serve) as pool:
         try:
             yield Crew(pool, starter, workers)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _starter() -> Executor:
+    """A thread that starts processes, which know what this one has loaded by now."""
+    own = __name__.partition(".")[0]
+    forkserver.set_forkserver_preload([n for n in sys.modules if n.partition(".")[0] == own])
+    # In a thread no signal interrupts the start of a process, which inherits what it is deaf to.
+    return ThreadPoolExecutor(
+        1, initializer=partial(signal.pthread_sigmask, signal.SIG_BLOCK, BOTH)
+    )
 
 
 def alike(file: str, work: Callable[[], Any]) -> Any:

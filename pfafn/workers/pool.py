@@ -27,6 +27,7 @@ Outcome = tuple[list[Any], UserError | None]
 CHUNK = 16  # items handed to a worker at once
 AHEAD = 3  # chunks per worker that are under way or wait to be taken
 WORTH = 1.0  # seconds of work for which starting a process pays
+MANY = 4096  # files, all of which this machine reads in some seconds, that workers will share
 DEATHS = 3  # at the same work, one after the other
 
 
@@ -50,6 +51,12 @@ def _work(
     except UserError as error:
         return results, error
     return results, None
+
+
+def expect(items: int) -> None:
+    """So many will come: if they are many, what workers need is loaded while they are listed."""
+    if items >= MANY and cluster.address() is None and crew.worker_count() > 1:
+        crew.load()
 
 
 def ordered_map(

@@ -112,6 +112,18 @@ def test_an_item_that_is_done_is_never_done_again(
     assert counter.calls == items - (last - 1)
 
 
+def test_persons_that_are_lost_are_written_again_though_garments_are_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = hashes(run_prepare(root, params()))
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(prepare, "garment_row", Counter(prepare.garment_row, 5))
+        run_prepare(root, params())
+    [unfinished] = root.rglob("persons/.*.partial")
+    unfinished.write_bytes(unfinished.read_bytes()[: unfinished.stat().st_size // 2])
+    assert hashes(run_prepare(root, params())) == expected
+
+
 def test_other_params_do_not_go_on_from_there(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = params(prepare={"unpaired": 1}, fakes={"per_person": 1})
     expected = hashes(run_prepare(root, other))

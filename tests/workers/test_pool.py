@@ -15,7 +15,7 @@ from distributed.comm import CommClosedError
 from pfafn.kit.errors import UserError
 from pfafn.workers import cluster, crew, pool
 from pfafn.workers.crew import WorkersError
-from pfafn.workers.pool import AHEAD, CHUNK, ordered_map
+from pfafn.workers.pool import AHEAD, CHUNK, MANY, ordered_map
 
 ITEMS = range(10 * CHUNK + 3)
 BAD = 5 * CHUNK + 4
@@ -176,6 +176,26 @@ def test_little_work_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crew, "crew", lambda _: pytest.fail("started some"))
     monkeypatch.setenv("PFAFN_WORKERS", "2")
     assert list(ordered_map(square, ITEMS, "x")) == [n * n for n in ITEMS]
+
+
+@pytest.mark.parametrize(
+    ("items", "workers", "scheduler", "loaded"),
+    [
+        (MANY, "2", "", 1),
+        (MANY - 1, "2", "", 0),
+        (MANY, "1", "", 0),
+        (MANY, "2", "tcp://10.0.0.5:8786", 0),
+    ],
+)
+def test_what_workers_need_is_loaded_ahead_if_many_items_wait_for_some_of_this_machine(
+    items: int, workers: str, scheduler: str, loaded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PFAFN_WORKERS", workers)
+    monkeypatch.setenv("PFAFN_SCHEDULER", scheduler)
+    calls: list[bool] = []
+    monkeypatch.setattr(crew, "load", lambda: calls.append(True))
+    pool.expect(items)
+    assert len(calls) == loaded
 
 
 def test_much_work_begins_here_and_goes_on_in_others(monkeypatch: pytest.MonkeyPatch) -> None:

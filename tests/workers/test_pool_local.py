@@ -30,6 +30,10 @@ if __name__ == "__main__":
 """
 
 
+def forked_from(_: int) -> int:
+    return os.getppid()
+
+
 def listening() -> list[tuple[str, int]]:
     """Where this process and those that it started can be reached."""
     me = psutil.Process()
@@ -75,6 +79,12 @@ def test_other_code_than_this_process_has_loaded_does_no_work() -> None:
     assert crew.alike(crew.__file__, int) == 0
     with pytest.raises(WorkersError, match="loaded from /there, but .* set PYTHONPATH to /there"):
         crew.alike("/there/pfafn/workers/crew.py", int)
+
+
+def test_workers_are_forked_from_what_was_loaded_ahead(two: None) -> None:
+    crew.load()
+    loaded = {process.pid for process in psutil.Process().children()}
+    assert set(list(ordered_map(forked_from, ITEMS, "x"))[CHUNK:]) <= loaded
 
 
 def test_nobody_else_can_send_work_or_look_on(two: None) -> None:
