@@ -161,7 +161,7 @@ def provenance(output: StageOutput, seconds: float) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "libraries": libraries(),
-        "computed_on": dict(output.rounding),
+        "computed_on": {**output.rounding, **threads.changes(output.work)},
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "samples": output.samples,

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 import torch
+from lightning_fabric import Fabric
 
 from pfafn.fast.learn import compile_parts, quicken
 from pfafn.fast.recompute import recompute
-from pfafn.kit import machine
+from pfafn.kit import machine, threads
 from pfafn.kit.files import write_json
 from pfafn.kit.progress import tell
 from pfafn.kit.signals import stop_signals
@@ -107,12 +108,18 @@ def train_stage(
         told = Pace(schedule.batch, partial(forecast, whole, artifacts, stage))
         trained = fit(
             recipe, dataset, params.optimizer, seed=params.seed, work=output.work, name=stage,
-            watchers=(Alarm(stage).look, told.step), fabric=fabric,
+            watchers=(Alarm(stage).look, told.step, *leaving(output, fabric)), fabric=fabric,
         )  # fmt: skip
         if fabric.is_global_zero:
             write(output, stage, params, net, trained)
             output.extra["processes"] = fabric.world_size
     return summary(trained.history)
+
+
+def leaving(output: StageOutput, fabric: Fabric) -> list[Callable[..., None]]:
+    """Told of each step: what leaves cores to other programs, if one process trains on a CPU."""
+    alone = fabric.world_size == 1 and "threads" in output.rounding
+    return [threads.Watch(output.work).look] if alone else []
 
 
 def samples(params: Params, artifacts: Path, schedule: Schedule, fakes: bool) -> TutorSamples:

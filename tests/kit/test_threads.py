@@ -1,4 +1,4 @@
-"""One thread for each core that nobody else uses, settled once, by a command alone."""
+"""One thread for each core that nobody else uses, chosen by a command alone."""
 
 import os
 import time
@@ -118,6 +118,73 @@ def test_fewer_threads_are_told(beside: Callable, capsys: pytest.CaptureFixture[
         "computing with 3 of 4 threads, as other programs use the other cores "
         "(OMP_NUM_THREADS sets another number)\n"
     )
+
+
+@pytest.fixture
+def watched(beside: Callable, tmp_path: Path) -> Callable[..., list[int]]:
+    """The threads after each look at others that use so many cores, of a computation with four."""
+
+    def after(*used: float, choosing: bool = True) -> list[int]:
+        set_to, found = beside(*used), []
+        with threads.choosing() if choosing else nullcontext():
+            watch = threads.Watch(tmp_path / "work")
+            for _ in used:
+                time.sleep(threads.EVERY)
+                watch.look()
+                found.append(set_to[-1])
+        return found
+
+    return after
+
+
+@pytest.mark.parametrize(
+    ("used", "threads_after"),
+    [
+        ([0.2, 0.2], [4, 4]),
+        ([0.5, 1.0], [3, 3]),  # of a core that is shared it gets half, of one that is left all
+        ([1.0, 2.0], [2, 2]),
+        ([0.5, 1.5], [3, 2]),
+        ([2.0, 4.0], [1, 1]),
+        ([0.5, 0.4], [3, 3]),
+        ([0.5, 0.1], [3, 4]),
+    ],
+)
+def test_a_core_that_others_take_meanwhile_is_left_to_them_until_they_leave(
+    watched: Callable, used: list[float], threads_after: list[int]
+) -> None:
+    assert watched(*used) == threads_after
+
+
+def test_what_is_used_is_looked_at_now_and_then(beside: Callable, tmp_path: Path) -> None:
+    set_to = beside(4.0)
+    with threads.choosing():
+        watch = threads.Watch(tmp_path)
+        time.sleep(threads.EVERY / 2)
+        watch.look()
+    assert set_to == [4]
+
+
+def test_a_number_of_the_users_own_is_kept(
+    watched: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert watched(2.0) == [4]
+
+
+def test_a_library_call_that_lasts_changes_nothing_either(watched: Callable) -> None:
+    assert watched(2.0, choosing=False) == [4]
+
+
+def test_what_is_changed_meanwhile_is_told_and_noted(
+    watched: Callable, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert threads.changes(tmp_path / "work") == {}
+    watched(0.5, 1.0, 0.0)
+    assert capsys.readouterr().err == (
+        "computing with 3 of 4 threads from now on, as other programs use the other cores\n"
+        "computing with 4 of 4 threads from now on, as they left\n"
+    )
+    assert threads.changes(tmp_path / "work") == {"threads_later": [3, 4]}
 
 
 @pytest.mark.skipif(not threads.STAT.exists(), reason="Linux tells what its cores do")

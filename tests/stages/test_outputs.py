@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pfafn.kit import threads
 from pfafn.kit.files import MissingInput, file_hash, require, write_json
 from pfafn.stages.output import stage_output
 
@@ -33,12 +34,14 @@ def test_provenance_tells_what_it_cost_and_whose_run_it_was(
     with stage_output(tmp_path / "fakes", [], {}, {"precision": "float32"}) as output:
         (output / "a").write_text("1")
         output.samples, output.extra = 50, {"loader": 2}
+        output.work.mkdir(parents=True)
+        (output.work / threads.LOG).write_text("1\n2\n")
         now[0] += 12.5
     told = json.loads((tmp_path / "fakes" / "provenance.json").read_text())
     assert (told["seconds"], told["samples_per_second"]) == (12.5, 4.0)
     assert (told["flow_run"], told["loader"]) == ("run-7", 2)
     assert told["outputs"] == {"a": file_hash(tmp_path / "fakes" / "a")}
-    assert told["computed_on"] == {"precision": "float32"}
+    assert told["computed_on"] == {"precision": "float32", "threads_later": [1, 2]}
     assert told["libraries"]["torch"] == version("torch")
     assert 10 < told["peak_memory_mb"] < 100_000
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import tinyset
@@ -55,9 +56,21 @@ def test_the_loop_is_given_what_the_params_say(artifacts: Path, loop: Loop) -> N
     assert (told["name"], told["seed"], told["adam"]) == ("tutor_warp", own.seed, own.optimizer)
     assert told["recipe"].schedule == own.tutor_warp
     assert told["work"].parent == artifacts.parent / ".work/tutor_warp"
-    assert [watch.__qualname__ for watch in told["watchers"]] == ["Alarm.look", "Pace.step"]
+    looks = [watch.__qualname__ for watch in told["watchers"]]
+    assert looks == ["Alarm.look", "Pace.step", "Watch.look"]
     assert told["watchers"][0].__self__.name == "tutor_warp"
     assert told["watchers"][1].__self__.batch == own.tutor_warp.batch
+    assert told["watchers"][2].__self__.log.parent == told["work"]
+
+
+@pytest.mark.parametrize(
+    ("processes", "rounding"), [(2, {"threads": 4}), (1, {"precision": "float32"})]
+)
+def test_together_and_on_a_gpu_the_threads_stay_as_they_are(
+    processes: int, rounding: dict[str, Any]
+) -> None:
+    output, fabric = Mock(rounding=rounding), Mock(world_size=processes)
+    assert train.leaving(output, fabric) == []
 
 
 @pytest.mark.parametrize("wish", ["0", "1"])
