@@ -70,8 +70,7 @@ def most_used(device: torch.device) -> float:
 
 def load(path: Path) -> TryOnNet:
     """A model file as it is usually read: the network is made, then given the file's weights."""
-    card = model_file.read_card(path)
-    net = TryOnNet(card["role"], card["channels"], card["fpn"], card["generator"])
+    net = model_file.network_of(model_file.read_card(path))
     net.load_state_dict(safetensors.torch.load_file(path))
     return net.eval().requires_grad_(False)
 

@@ -56,8 +56,13 @@ def load(
     weights = read_weights(path)
     check_content(path, card, weights)
     with torch.device("meta"):  # weights of its own would be drawn only to be replaced
-        widths = card["channels"], card["fpn"], card["generator"]
-        beyond = {name: card[name] for name in ("keep", "tone", "hem") if name in card}
-        net = TryOnNet(card["role"], *widths, **beyond)
+        net = network_of(card)
     load_strictly(net, weights, path)
     return net.eval(), card
+
+
+def network_of(card: dict[str, Any]) -> TryOnNet:
+    """A network of the architecture that a card tells, with weights of its own."""
+    widths = card["channels"], card["fpn"], card["generator"]
+    beyond = {name: card[name] for name in ("keep", "tone", "hem") if name in card}
+    return TryOnNet(card["role"], *widths, **beyond)
