@@ -83,9 +83,12 @@ def files(rgb: Pixels) -> dict[str, tuple[bytes, tuple[str, ...]]]:
         "rotated": (encoded(np.rot90(rgb), "JPEG", quality=95, exif=exif), ()),
         "display_p3": (encoded(in_wide(rgb, "Display P3"), icc_profile=WIDE["Display P3"]), ()),
         "adobe_rgb": (encoded(in_wide(rgb, "Adobe RGB"), icc_profile=WIDE["Adobe RGB"]), ()),
-        "cmyk": (encoded(Image.fromarray(rgb).convert("CMYK"), "JPEG"), ("colours",)),
-        "sixteen_bit": (encoded(Image.fromarray(rgb[..., 1].astype(np.uint16) * 257)), ()),
-        "transparent": (encoded(cut.astype(np.uint8)), ()),
+        "cmyk": (encoded(Image.fromarray(rgb).convert("CMYK"), "JPEG"), ("colours", "not_kept")),
+        "sixteen_bit": (
+            encoded(Image.fromarray(rgb[..., 1].astype(np.uint16) * 257)),
+            ("not_kept",),
+        ),
+        "transparent": (encoded(cut.astype(np.uint8)), ("not_kept",)),
         "webp": (encoded(rgb, "WEBP", quality=90), ()),
         "avif": (encoded(rgb, "AVIF", quality=90), ()),
     }

@@ -13,8 +13,10 @@ from pfafn.photos.images import Pixels
 SMALLEST = (128, 96)  # (height, width) of the smallest pictures that a profile trains for
 LOOKED_AT = 256  # longer side at which a photo is looked at: about that of the networks
 BLANK = 1.0  # standard deviation of shades; of VITON's a white shirt on white has least, 4.6
-BLURRED = 1.9  # pixels over which the sharpest edges spread; of sharp photos at most 1.8
-SMOOTH = 1.0  # sigma, so that noise is no sharp edge
+BLURRED = (
+    1.9  # pixels of LOOKED_AT over which the sharpest edges spread; of sharp photos at most 1.8
+)
+SMOOTH = 1.0  # sigma in pixels of LOOKED_AT, so that noise is no sharp edge
 SHARPEST = 99.5  # percentile
 
 CHANGED: dict[Change, tuple[str, str]] = {
@@ -50,7 +52,7 @@ def of_picture(photo: PersonPhoto | GarmentPhoto, size: tuple[int, int]) -> list
         text = f"it has {width}x{height} pixels and is enlarged to {size[1]}x{size[0]}"
         findings.append(found("small", Severity.WARN, text, larger, 1.0))
     if (spread := edge_width(gray)) > BLURRED:
-        text = f"it is blurred: of {max(gray.shape)} pixels its sharpest edges take {spread:.1f}"
+        text = f"it is blurred: of {LOOKED_AT} pixels its sharpest edges take {spread:.1f}"
         findings.append(found("blurred", Severity.WARN, text, spread, BLURRED))
     return findings
 
@@ -61,13 +63,16 @@ def looked_at(rgb: Pixels) -> NDArray[np.float32]:
 
 
 def edge_width(gray: NDArray[np.float32]) -> float:
-    """Over how many pixels the sharpest edges of a picture [H, W] spread, whatever its contrast.
+    """Over how many pixels of LOOKED_AT the sharpest edges of a picture [H, W] spread.
+
+    Whatever its contrast, and also if it has fewer pixels.
 
     Across an edge that is blurred by a Gaussian the steepest slope, divided by the strongest
     curvature, is proportional to its sigma.
     """
-    smooth = cv2.GaussianBlur(gray, (0, 0), SMOOTH)
+    pixel = max(gray.shape) / LOOKED_AT
+    smooth = cv2.GaussianBlur(gray, (0, 0), SMOOTH * pixel)
     dx, dy = (cv2.Sobel(smooth, -1, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
     slope = np.percentile(np.hypot(dx, dy), SHARPEST)
     curvature = np.percentile(np.abs(cv2.Laplacian(smooth, -1, ksize=1)), SHARPEST)
-    return float(slope / max(curvature, np.finfo(np.float32).tiny))
+    return float(slope / max(curvature, np.finfo(np.float32).tiny) / pixel)

@@ -7,7 +7,7 @@ import pytest
 from lookers import SIZE, H, W
 
 from pfafn.doctor.findings import REMEDIES
-from pfafn.doctor.pictures import CHANGED, edge_width, looked_at, of_picture
+from pfafn.doctor.pictures import BLURRED, CHANGED, edge_width, looked_at, of_picture
 from pfafn.photos.changes import Change
 from pfafn.photos.entrance import PersonPhoto
 
@@ -47,6 +47,16 @@ def test_the_width_of_an_edge_grows_with_its_blur_whatever_its_contrast(sigma: f
     # Of a Gaussian edge slope / curvature is sigma * sqrt(e); SMOOTH blurs once more.
     assert edge_width(one) == pytest.approx(np.sqrt((sigma**2 + 1) * np.e), rel=0.1)
     assert edge_width(faint) == pytest.approx(edge_width(one), rel=0.01)
+
+
+@pytest.mark.parametrize("sigma", [2, 3])
+def test_a_smaller_photo_is_as_blurred_as_a_larger_one(sigma: float) -> None:
+    sharp = edge_width(looked_at(PERSON[::2, ::2]))
+    soft = cv2.GaussianBlur(PERSON, (0, 0), sigma)[::2, ::2]
+    assert sharp < BLURRED < edge_width(looked_at(soft))
+    assert edge_width(looked_at(soft)) == pytest.approx(
+        edge_width(looked_at(cv2.GaussianBlur(PERSON, (0, 0), sigma))), rel=0.25
+    )
 
 
 def test_a_blurred_photo_is_told_at_any_size() -> None:
