@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from pfafn.photos.checks import check_keypoints
 from pfafn.photos.fitting import restore
-from pfafn.photos.framing import Frame, frame, show
+from pfafn.photos.framing import Frame, frame, matched, show
 from pfafn.photos.images import Pixels
 from pfafn.photos.pasting import ALL, changed, new, pasted
+from pfafn.photos.warping import Drawn, Overlay, OwnGarment
 
 
 class Seen(NamedTuple):
@@ -42,17 +43,24 @@ class Seen(NamedTuple):
             return restore(picture, self.size)
         return pasted(self.photo, picture, np.full(picture.shape[:2], ALL, np.uint8), self.frame)
 
-    def worn(self, picture: Pixels, shares: Pixels, preserve: bool | None) -> Pixels:
-        """The photo with a try-on [h, w, 3] of its frame.
+    def worn(self, drawn: Drawn, garment: OwnGarment, preserve: bool | None) -> Pixels:
+        """The photo with what a network has drawn of its frame, the garment as sharp as its photo.
 
-        shares [h, w, 1 or 2]: how much of a pixel is the garment, and, if the network says it, how
-        much of it is not the photo; of 255. preserve: True, and of the try-on only what it changed
-        is taken; False, and all of it is; None is False for a photo of the model's size, else True.
+        preserve: True, and of the try-on only what it changed is taken; False, and all of it is, as
+        the network drew it; None is False for a photo of the model's size, else True.
         """
+        size = drawn.image.shape[:2]
         if preserve is None:
-            preserve = self.size != picture.shape[:2]
+            preserve = self.size != size
         if not preserve:
-            return self.with_all(picture)
-        told = shares.shape[-1] == 2
-        share = new(shares[..., 1]) if told else changed(self.shown, picture, shares[..., 0])
-        return pasted(self.photo, picture, share, self.frame)
+            return self.with_all(drawn.image)
+        told = drawn.shares.shape[-1] == 2
+        if told:
+            share = new(drawn.shares[..., 1])
+        else:
+            share = changed(self.shown, drawn.image, drawn.shares[..., 0])
+        source, target = matched(self.frame, self.size, size)
+        if source.height <= target.height:
+            return pasted(self.photo, drawn.image, share, self.frame)
+        over = Overlay(garment, drawn, self.size, self.frame).over
+        return pasted(self.photo, drawn.behind, share, self.frame, over)

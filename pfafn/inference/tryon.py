@@ -33,6 +33,7 @@ from pfafn.models.tryon import TryOnNet, Worn
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import Pixels
 from pfafn.photos.tensors import picture_tensor, to_bytes
+from pfafn.photos.warping import Drawn, OwnGarment
 
 
 class EncodedPerson(NamedTuple):
@@ -54,6 +55,7 @@ class EncodedGarment(NamedTuple):
     image: Tensor  # [1, 3, H, W] in [-1, 1], times its mask, on the device
     mask: Tensor  # [1, 1, H, W] in {0, 1}
     features: list[Tensor]  # [1, F, h, w], coarse to fine
+    own: OwnGarment
 
 
 class TryOn(DeployedTryOn):
@@ -122,7 +124,7 @@ class TryOn(DeployedTryOn):
         seen = Seen.of(person.rgb, pose, self.size)
         image = self.batch(picture_tensor(seen.shown))
         drawn = self._alone(image, self.batch(self.garment_tensors(garment)))
-        return self.finished(drawn, [seen], preserve)[0]
+        return self.finished(drawn, [seen], [OwnGarment.of(garment, self.size)], preserve)[0]
 
     @torch.inference_mode()
     def encode_person(
@@ -137,7 +139,8 @@ class TryOn(DeployedTryOn):
     def encode_garment(self, garment: GarmentPhoto) -> EncodedGarment:
         """What of a try-on depends on the garment alone; errors as of `try_on`."""
         flat = self.batch(self.garment_tensors(garment))
-        return EncodedGarment(*flat, features=self._of_garment(flat.image))
+        features = self._of_garment(flat.image)
+        return EncodedGarment(*flat, features, OwnGarment.of(garment, self.size))
 
     @torch.inference_mode()
     def dress(
@@ -154,7 +157,8 @@ class TryOn(DeployedTryOn):
         image, *features = joined([(p.image, *p.features) for p in persons])
         flat, mask, *cloth = joined([(g.image, g.mask, *g.features) for g in garments])
         drawn = self._of_both(image, features, Garment(flat, mask), cloth)
-        return self.finished(drawn, (p.seen for p in persons), preserve)
+        seen, own = [p.seen for p in persons], [g.own for g in garments]
+        return self.finished(drawn, seen, own, preserve)
 
     @torch.inference_mode()
     def made_of(self, person: EncodedPerson, garment: EncodedGarment) -> Worn:
@@ -176,24 +180,33 @@ class TryOn(DeployedTryOn):
 
     def draw(
         self, image: Tensor, person: list[PersonLevel], garment: Garment, features: list[Tensor]
-    ) -> Tensor:
-        """The try-ons of a batch, uint8 [B, H, W, 4 or 5], of what is known of both.
-
-        RGB; where the garment is seen: 255; if the network says what of the photo stays, how much
-        of a pixel is new.
-        """
+    ) -> Drawn:
+        """The try-ons of a batch, of what is known of both: tensors [B, ...] on the device."""
         with autocast(self.device, self.precision):
             warped = self.net.warp.align(person, features, *garment)
-            worn = self.net.render(image, warped)
-            shares = [worn.mask]
-            if worn.keep is not None:
-                shares.append(1 - worn.keep * (1 - worn.mask))
-            return to_bytes(torch.cat([worn.image, 2 * torch.cat(shares, dim=1) - 1], dim=1))
+            return told(self.net.render(image, warped))
 
-    def finished(self, drawn: Tensor, seen: Iterable[Seen], preserve: bool | None) -> list[Pixels]:
+    def finished(
+        self,
+        drawn: Drawn,
+        seen: Iterable[Seen],
+        garments: Iterable[OwnGarment],
+        preserve: bool | None,
+    ) -> list[Pixels]:
         """What `draw` made, each brought back into its photo; preserve as of `try_on`."""
-        made = zip(drawn.cpu().numpy(), seen, strict=True)
-        return [each.worn(image[..., :3], image[..., 3:], preserve) for image, each in made]
+        batch = zip(*(part.cpu().numpy() for part in drawn), seen, garments, strict=True)
+        return [photo.worn(Drawn(*of_one), own, preserve) for *of_one, photo, own in batch]
+
+
+def told(worn: Worn) -> Drawn:
+    """What of a batch is handed on: tensors [B, ...]."""
+    shares = [worn.mask]
+    if worn.keep is not None:
+        shares.append(1 - worn.keep * (1 - worn.mask))
+    shares = 2 * torch.cat([worn.composition, *shares], dim=1) - 1
+    made = to_bytes(torch.cat([worn.image, worn.behind, shares], dim=1))
+    grid = worn.warped.alignment.grid.float()
+    return Drawn(made[..., :3], made[..., 3:6], made[..., 6], made[..., 7:], grid)
 
 
 def joined(parts: list[tuple]) -> list:

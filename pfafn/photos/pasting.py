@@ -5,7 +5,7 @@ is taken which the garment changed; the rest stays as the photo has it, at the p
 and in its own colours.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -68,11 +68,18 @@ def new(share: Pixels) -> Pixels:
     )
 
 
-def pasted(rgb: Pixels, picture: Pixels, share: Pixels, frame: Frame) -> Pixels:
+def pasted(
+    rgb: Pixels,
+    picture: Pixels,
+    share: Pixels,
+    frame: Frame,
+    over: Callable[[Pixels, slice, slice], Pixels] | None = None,
+) -> Pixels:
     """A photo [H, W, 3] with the picture [h, w, 3] that a network has drawn of its frame in it.
 
     share [h, w]: how much of each of its pixels is taken; where that is 0 the photo stays to the
-    bit. Along edges of the frame that lie within the photo it fades out.
+    bit. Along edges of the frame that lie within the photo it fades out. over(part, rows, columns)
+    puts above a part of the enlarged picture what is known at the photo's own resolution.
     """
     worn = rgb.copy()
     source, target = matched(frame, rgb.shape[:2], share.shape)
@@ -91,7 +98,10 @@ def pasted(rgb: Pixels, picture: Pixels, share: Pixels, frame: Frame) -> Pixels:
         size = columns.stop - columns.start, rows.stop - rows.start
         new = np.asarray(drawn[0].resize(size, Image.Resampling.BICUBIC, box))
         part = np.asarray(drawn[1].resize(size, Image.Resampling.BILINEAR, box))
-        worn[rows, columns] = _mixed(worn[rows, columns], new, part)
+        if over:
+            new = over(new, rows, columns)
+        weight = part.astype(np.float32) / ALL
+        worn[rows, columns] = cv2.blendLinear(worn[rows, columns], new, 1 - weight, weight)
     return worn
 
 
@@ -152,9 +162,3 @@ def _reach(some: NDArray[np.bool_], start: int, length: int) -> tuple[int, int]:
 def _strips(rows: range, width: int) -> Iterator[slice]:
     step = max(1, STRIP // max(1, width))
     return (slice(top, min(top + step, rows.stop)) for top in rows[::step])
-
-
-def _mixed(old: Pixels, new: Pixels, share: Pixels) -> Pixels:
-    """share / 255 of the new and the rest of the old, rounded; exactly either at 0 and 255."""
-    weight = share[..., None].astype(np.uint16)
-    return ((old * (255 - weight) + new * weight + 127) // 255).astype(np.uint8)

@@ -1,10 +1,8 @@
 """One ONNX file of a whole student: written, and held against torch before it gets its name.
 
 Inputs person and garment, uint8 RGB [batch, H, W, 3], and mask, uint8 [batch, H, W], above 127
-where the garment is; outputs image, uint8 RGB [batch, H, W, 3], shares, uint8
-[batch, H, W, 1 or 2], of 255 how much of a pixel is the garment and, if the network says it, how
-much of it is not the photo, and exact, float32 [batch, 3, H, W] in [-1, 1], what image is rounded
-from. H and W are the model's, the batch is any.
+where the garment is; outputs those of `Drawn`, and exact, float32 [batch, 3, H, W] in [-1, 1], what
+image is rounded from. H and W are the model's, the batch is any.
 The metadata's `card` is that of the model file, as JSON, with `largest_error` and `opset`.
 """
 
@@ -26,6 +24,7 @@ from pfafn.kit.errors import ModelError, UserError
 from pfafn.kit.files import whole
 from pfafn.kit.progress import tell
 from pfafn.models.tryon import TryOnNet
+from pfafn.photos.warping import Drawn
 from pfafn.portable.network import Portable, values
 from pfafn.weights import model_file
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 20
-INPUTS, OUTPUTS = ("person", "garment", "mask"), ("image", "shares", "exact")
+INPUTS, OUTPUTS = ("person", "garment", "mask"), (*Drawn._fields, "exact")
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 MOST = 1e-3  # largest error on [-1, 1]; a shade is 7.8e-3
 BATCHES = (1, 2, 5)

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pfafn.fast.flow import FastFlowNet
+from pfafn.inference.tryon import told
 from pfafn.models.tryon import TryOnNet
 from pfafn.models.warp import RADIUS, SLOPE
 from pfafn.photos.masks import SOLID
-from pfafn.photos.tensors import to_bytes
 
 BLOCK = 16  # places of a row that are one side of a matrix product, at most; speed only
 
@@ -20,10 +20,8 @@ BLOCK = 16  # places of a row that are one side of a matrix product, at most; sp
 class Portable(nn.Module):
     """person, garment uint8 RGB [B, H, W, 3], mask uint8 [B, H, W] -> the try-on.
 
-    As uint8 RGB [B, H, W, 3]; uint8 [B, H, W, 1 or 2], of 255 how much of a pixel is the
-    garment and, if the network says it, how much of it is not the photo; and float32 [B, 3, H, W]
-    in [-1, 1], which the first is rounded from.
-    A mask's pixels count above SOLID.
+    As `Drawn` of a batch, and float32 [B, 3, H, W] in [-1, 1], which its image is rounded from. A
+    mask's pixels count above SOLID.
     """
 
     def __init__(self, net: TryOnNet) -> None:
@@ -35,10 +33,7 @@ class Portable(nn.Module):
     def forward(self, person: Tensor, garment: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         solid = (mask > SOLID).float().unsqueeze(1)
         worn = self.net.wear(values(person), values(garment) * solid, solid)
-        shares = [worn.mask]
-        if worn.keep is not None:
-            shares.append(1 - worn.keep * (1 - worn.mask))
-        return to_bytes(worn.image), to_bytes(2 * torch.cat(shares, dim=1) - 1), worn.image
+        return *told(worn), worn.image
 
 
 def values(rgb: Tensor) -> Tensor:

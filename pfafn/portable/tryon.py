@@ -14,12 +14,12 @@ from pfafn.kit.errors import ModelError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import Pixels
 from pfafn.photos.usable import fitted_garment
+from pfafn.photos.warping import Drawn, OwnGarment
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 SUFFIX = ".onnx"
-WANTED = ["image", "shares"]
 THREADS = "OMP_NUM_THREADS"
 
 
@@ -30,10 +30,11 @@ class Device(NamedTuple):
 
 
 class KnownGarment(NamedTuple):
-    """A garment's photo and mask at the model's size."""
+    """A garment's photo and mask at the model's size, and the garment at its own."""
 
     rgb: Pixels
     mask: Pixels
+    own: OwnGarment
 
 
 class OnnxTryOn:
@@ -63,6 +64,11 @@ class OnnxTryOn:
         card = json.loads(running.get_modelmeta().custom_metadata_map.get("card", "null"))
         if not isinstance(card, dict) or "image" not in card:
             raise ModelError(f"{source}: has no card; write it anew with `export-onnx`")
+        if missing := set(Drawn._fields) - {output.name for output in running.get_outputs()}:
+            raise ModelError(
+                f"{source}: was written by an older version, without {', '.join(sorted(missing))}; "
+                "write it anew with `export-onnx`"
+            )
         height, width = card["image"]
         return cls(running, (height, width))
 
@@ -98,7 +104,7 @@ class OnnxTryOn:
     def encode_garment(self, garment: GarmentPhoto) -> KnownGarment:
         """What of a try-on depends on the garment alone; errors as of `try_on`."""
         fitted = fitted_garment(garment, self.size)
-        return KnownGarment(fitted.rgb, fitted.mask)
+        return KnownGarment(fitted.rgb, fitted.mask, OwnGarment.of(garment, self.size))
 
     def dress(
         self, pairs: Sequence[tuple[Seen, KnownGarment]], *, preserve: bool | None = None
@@ -110,8 +116,10 @@ class OnnxTryOn:
             "garment": np.stack([garment.rgb for garment in garments]),
             "mask": np.stack([garment.mask for garment in garments]),
         }
-        made = zip(persons, *self.running.run(WANTED, given), strict=True)
-        return [person.worn(image, shares, preserve) for person, image, shares in made]
+        made = zip(persons, garments, *self.running.run(Drawn._fields, given), strict=True)
+        return [
+            person.worn(Drawn(*of_one), garment.own, preserve) for person, garment, *of_one in made
+        ]
 
 
 def is_portable(source: str | Path) -> bool:

@@ -8,7 +8,9 @@ from wearing import SIZE, H, W, network, pictures
 
 from pfafn.inference import TryOn
 from pfafn.models.generator import Rendered
+from pfafn.models.geometry import grid_of
 from pfafn.models.parts import Keypoint
+from pfafn.models.warp import Alignment, Warped
 from pfafn.photos.checks import PictureError
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.fitting import fit, restore
@@ -59,6 +61,33 @@ def test_a_student_that_says_what_stays_is_believed(keep: float) -> None:
     person = photoset.person(1, (300, 450))
     worn = model.wear(person, *pictures()[1:])
     assert (worn == person).all(axis=-1).mean() == pytest.approx(keep, abs=0.05)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_in_a_larger_photo_the_garment_is_as_its_own_photo_has_it(keep: bool) -> None:
+    """A flow that moves nothing: noise of a garment four times as large comes to the pixel."""
+    model = TryOn(network("student", keep=keep), SIZE)
+    draws = model.net.generator.forward
+
+    def still(person: list, features: list, garment: torch.Tensor, mask: torch.Tensor) -> Warped:
+        alignment = Alignment([grid_of(torch.zeros(1, 2, H, W))], [], [])
+        return Warped(garment, mask, alignment, [])
+
+    def shows_all(seen: torch.Tensor) -> Rendered:
+        rendered = draws(seen)
+        return rendered._replace(mask=torch.ones_like(rendered.mask))
+
+    model.net.warp.align, model.net.generator.forward = still, shows_all
+    large = (4 * H, 4 * W)
+    garment = np.random.default_rng(4).integers(0, 256, (*large, 3), np.uint8)
+    mask = np.zeros(large, np.uint8)
+    mask[40:200, 80:300] = 255
+    worn = model.wear(photoset.person(1, large), garment, mask)
+    inner = slice(48, 192), slice(88, 292)
+    assert np.array_equal(worn[inner], garment[inner])
+    encoded = model.encode_person(PersonPhoto.of(photoset.person(1, large)))
+    flat = model.encode_garment(GarmentPhoto.of(garment, mask))
+    assert np.array_equal(model.dress([(encoded, flat)])[0], worn)
 
 
 def test_a_pose_shows_the_network_a_small_person_in_a_large_photo_near(model) -> None:

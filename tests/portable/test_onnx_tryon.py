@@ -61,6 +61,15 @@ def test_many_pairs_are_one_batch_and_each_has_its_size(file: Path) -> None:
         assert image.shape == each[0].shape
 
 
+def test_in_a_larger_photo_the_garment_is_as_its_own_photo_has_it(file: Path) -> None:
+    person = photoset.person(1, (128, 192))
+    rgb = np.random.default_rng(4).integers(0, 256, person.shape, np.uint8)
+    mask = np.zeros(person.shape[:2], np.uint8)
+    mask[20:100, 40:160] = 255
+    worn = TryOn.load(file).wear(person, rgb, mask)
+    assert np.array_equal(worn[24:96, 44:156], rgb[24:96, 44:156])
+
+
 def test_an_empty_mask_is_refused(file: Path) -> None:
     person, garment, mask = pictures()
     with pytest.raises(PictureError, match="mask is empty: a garment's pixels are above 127"):
@@ -113,6 +122,12 @@ def test_a_file_that_is_none_says_so(tmp_path: Path, content: bytes | None, said
 def test_a_file_of_somebody_elses_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has no card; write it anew with `export-onnx`"):
         TryOn.load(onnxfile.write(tmp_path / "other.onnx", {}))
+
+
+def test_a_file_that_an_older_version_wrote_is_refused(tmp_path: Path) -> None:
+    path = onnxfile.write(tmp_path / "tryon.onnx", without="grid")
+    with pytest.raises(ModelError, match="older version, without grid; write it anew with `export"):
+        TryOn.load(path)
 
 
 def test_without_torch_a_model_file_says_what_to_do(tmp_path: Path) -> None:

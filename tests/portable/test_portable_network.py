@@ -7,6 +7,7 @@ import torch
 
 from pfafn.models import correlation, geometry
 from pfafn.models.tryon import TryOnNet
+from pfafn.photos.warping import Drawn
 from pfafn.portable.export import OUTSIDE, pictures
 from pfafn.portable.network import Portable, cost_volume, sample, values
 
@@ -45,10 +46,15 @@ def test_bytes_in_and_out_are_the_students_try_on(outside: float, beyond: bool) 
     solid = (mask > 0).float()[:, None]
     with torch.no_grad():
         worn = net.wear(values(person), values(garment) * solid, solid)
-        image, shares, exact = Portable(copy.deepcopy(net))(person, garment, mask)
+        *made, exact = Portable(copy.deepcopy(net))(person, garment, mask)
+    image, behind, composition, shares, grid = Drawn(*made)
     torch.testing.assert_close(exact, worn.image, atol=1e-5, rtol=0)
     off = image.movedim(-1, 1).float() / 127.5 - 1 - worn.image
     assert off.abs().max() < 1 / 255 + 1e-4  # half a shade
+    off = behind.movedim(-1, 1).float() / 127.5 - 1 - worn.behind
+    assert off.abs().max() < 1 / 255 + 1e-4
+    torch.testing.assert_close(grid, worn.warped.alignment.grid, atol=1e-4, rtol=0)
+    assert (composition / 255 - worn.composition[:, 0]).abs().max() < 0.5 / 255 + 1e-4
     assert (shares[..., 0] / 255 - worn.mask[:, 0]).abs().max() < 0.5 / 255 + 1e-4
     assert shares.shape[-1] == 1 + beyond
     if beyond:
