@@ -1,5 +1,6 @@
 """A project with a champion goes on elsewhere: as a copy, as a pulled clone, for another user."""
 
+import csv
 import json
 import os
 import re
@@ -9,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from clone import ROOT
 from whole import DVC, FLOW, LOCKFILE, Undisturbed, models, run
 
 pytestmark = pytest.mark.slow
 
 PFAFN = (sys.executable, "-m", "pfafn")
 ASK = (sys.executable, "-m", "dvc")
+PAGE = (ROOT / "docs/share.md").read_text()
+(LEFT,) = re.findall(r"no longer kept\n.*?```sh\n(.*?)```", PAGE, re.DOTALL)
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
 
 
@@ -106,21 +110,28 @@ def test_a_run_that_no_commit_holds_goes_along_with_the_cache(pushed: Path, tmp_
     assert len(students) == 2 and all(Path(s["sources"]["weights"]).is_file() for s in students)
 
 
-def test_without_dvc_the_files_are_had_from_its_remote_by_their_md5(
+def test_without_dvc_photos_and_artifacts_are_plain_files_with_a_manifest(
     pushed: Path, peaceful: Undisturbed, tmp_path: Path
 ) -> None:
-    manifest = run(pushed, *ASK, "ls", "-R", "--dvc-only", "--show-hash", ".")
-    (tmp_path / "manifest.txt").write_text(manifest)
-    script = """
-        while read -r md5 path; do
-            mkdir -p "$(dirname "plain/$path")"
-            cp "store/files/md5/${md5:0:2}/${md5:2}" "plain/$path"
-        done < manifest.txt
-    """
-    subprocess.run(["bash", "-ec", script], cwd=tmp_path, check=True)
-    assert models(tmp_path / "plain") == peaceful.models
+    run(tmp_path, "git", "clone", "-q", str(pushed), "clone")
+    clone = tmp_path / "clone"
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without/dvc.py").write_text("raise ImportError('there is no DVC')")
+    script = LEFT.replace("/srv/pfafn", str(tmp_path / "store"))
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment["PYTHONPATH"] = str(tmp_path / "without")
+    subprocess.run(["bash", "-ec", script], cwd=clone, check=True, env=environment)
+    plain = clone / "plain"
+    assert models(plain) == peaceful.models
     photos = {path.relative_to(pushed) for path in (pushed / "data").rglob("*") if path.is_file()}
-    assert {path for path in photos if (tmp_path / "plain" / path).is_file()} == photos
+    assert photos and {path for path in photos if (plain / path).is_file()} == photos
+    with (plain / "manifest.csv").open(newline="") as stream:
+        rows = {row["path"]: row for row in csv.DictReader(stream)}
+    files = {str(path.relative_to(plain)) for path in plain.rglob("*") if path.is_file()}
+    assert set(rows) == files - {"manifest.csv", "MD5SUMS"}
+    shutil.copy(plain / "manifest.csv", plain / next(iter(rows)))  # the check can fail
+    check = ["md5sum", "--check", "--quiet", "MD5SUMS"]
+    assert subprocess.run(check, cwd=plain, capture_output=True).returncode == 1
 
 
 def test_whom_the_files_do_not_belong_to_is_told_whose_they_are_and_what_to_do(
