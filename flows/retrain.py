@@ -141,7 +141,8 @@ def run_stages(
             raise Pause(state=state)
         done = limited(stage, place, environment, force and not photos, stage not in stale)
         if isinstance(done, State):
-            raise TerminationSignal(signal.SIGTERM)  # the task has said what is kept
+            server.stopped(done.message or "")
+            raise TerminationSignal(signal.SIGTERM)
         if done.outcome != UP_TO_DATE:
             stale = set(wanted)  # what it wrote may concern all that follow
         yield done

@@ -1,10 +1,10 @@
 """The Prefect server at PREFECT_API_URL: whether it answers, and what it has of this run."""
 
 import contextlib
-import re
 from datetime import UTC, datetime
 from uuid import UUID
 
+from coolname import data as coolname_data
 from httpx import HTTPError
 from prefect import runtime
 from prefect.client.orchestration import get_client
@@ -24,7 +24,7 @@ from pfafn.kit.errors import UserError
 
 PATIENCE = 10.0  # seconds for an answer that need not come
 ONCE = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: PATIENCE}
-BY_PREFECT = re.compile(r"[a-z]+-[a-z]+")  # a run's name: an adjective and an animal
+WORDS = {word for of in coolname_data.config.values() for word in of.get("words", ())}
 OUTAGE = (
     "the Prefect server at {} stopped answering ({}), so it does not know how this run ended. What "
     "the stages made is kept: start the server again and run the same again, or run `dvc repro`"
@@ -69,9 +69,23 @@ def lost(error: Exception) -> ServerError:
 
 def rename(name: str) -> None:
     """Give this run a name that speaks, in place of Prefect's; a person's own stays."""
-    if runtime.flow_run.id and BY_PREFECT.fullmatch(runtime.flow_run.name or ""):
+    if runtime.flow_run.id and by_prefect(runtime.flow_run.name or ""):
         with get_client(sync_client=True) as client:
             client.update_flow_run(UUID(str(runtime.flow_run.id)), name=name)
+
+
+def by_prefect(name: str) -> bool:
+    """Whether a run's name is one that Prefect draws: an adjective and an animal, hyphenated."""
+    return len(words := name.split("-")) == 2 and WORDS.issuperset(words)
+
+
+def stopped(kept: str) -> None:
+    """Let this run be called by what is kept of it, unless the server is away.
+
+    Of the state itself Prefect's runner says "cancelled successfully", over whatever was there.
+    """
+    with contextlib.suppress(HTTPError), temporary_settings(ONCE):
+        rename(kept.partition(": run the same")[0])
 
 
 def deployed() -> bool:

@@ -62,7 +62,9 @@ class Client:
         return [SimpleNamespace(state_type=self.state.type)] if self.state else []
 
 
-def known(patch: Patch, client: Client, name: str = "red-fox", deployment: str | None = ID) -> None:
+def known(
+    patch: Patch, client: Client, name: str = "amber-heron", deployment: str | None = ID
+) -> None:
     """This run is one that the server of this client has."""
     run = SimpleNamespace(id=ID, name=name)
     of = SimpleNamespace(flow_run=run)
@@ -71,7 +73,9 @@ def known(patch: Patch, client: Client, name: str = "red-fox", deployment: str |
     patch.setattr(server, "get_client", lambda **_: client)
 
 
-@pytest.mark.parametrize(("name", "renamed"), [("red-fox", True), ("my own try", False)])
+@pytest.mark.parametrize(
+    ("name", "renamed"), [("amber-heron", True), ("by-hand", False), ("my own try", False)]
+)
 def test_a_name_of_prefects_is_replaced_and_a_persons_stays(
     monkeypatch: Patch, name: str, renamed: bool
 ) -> None:
@@ -110,6 +114,20 @@ def test_a_cancelled_stage_ends_the_run(monkeypatch: Patch) -> None:
     monkeypatch.setattr(retrain, "reproduce", cancelled)
     with pytest.raises(TerminationSignal):
         list(retrain.run_stages(["first"], Path("copy"), {}, False, None))
+
+
+def test_a_stopped_run_is_called_by_what_is_kept(monkeypatch: Patch) -> None:
+    known(monkeypatch, client := Client())
+    server.stopped("fakes: stopped by SIGTERM, step 7 of 9 is kept: run the same again, it goes on")
+    assert client.names == [(UUID(ID), "fakes: stopped by SIGTERM, step 7 of 9 is kept")]
+
+
+def test_where_the_server_is_away_a_run_stops_all_the_same(monkeypatch: Patch) -> None:
+    def away(_: str) -> None:
+        raise httpx.ConnectError("away")
+
+    monkeypatch.setattr(server, "rename", away)
+    server.stopped("fakes: step 7 is kept")
 
 
 def stage_says(patch: Patch, *lines: str, error: BaseException | None = None) -> list[str]:
