@@ -60,7 +60,7 @@ class Decisions:
                 facts.append(_parsed(name, path.read_text()))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 problems.append(
-                    f"{FOLDER}/{path.name} cannot be read and was left out ({error!r:.80}): "
+                    f"{FOLDER}/{path.name} cannot be read ({error!r:.80}): "
                     "restore it with git, or delete it"
                 )
         return facts, problems

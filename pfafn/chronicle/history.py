@@ -37,7 +37,7 @@ class History:
     """The facts, oldest first, and what they come to."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
-        self.facts = list(facts)
+        self.facts: list[Fact] = []
         self.versions: dict[tuple[str, str], Version] = {}  # by name and SHA-256
         self.tutors: dict[str, str] = {}  # student -> tutor; all these are SHA-256
         self.evaluations: dict[str, list[str]] = {}  # model -> keys of the stages that scored it
@@ -46,9 +46,15 @@ class History:
         self.said: dict[str, dict[str, Fact]] = {}  # student -> "gate" or "choice" -> the last word
         self.settled: dict[str, str] = {}  # question that the gate was asked -> its reason
         self.last = ""  # the name of the last decision
+        for fact in facts:
+            self.take(fact)
+
+    def take(self, fact: Fact) -> Fact:
+        """Let a fact that is later than all others count as well."""
+        self.facts.append(fact)
         take = {RETRAINING: self._registered, EVALUATION: self._evaluated, DECISION: self._decided}
-        for fact in self.facts:
-            take[fact.kind](fact)
+        take[fact.kind](fact)
+        return fact
 
     def retraining(self, key: str) -> Fact | None:
         """The fact of the retraining with this key."""

@@ -126,14 +126,10 @@ class Stage:
     def curve(self) -> Iterator[tuple[str, int, float]]:
         """(name, step, value) of each number in curve.csv; `step` and `epoch` are no curves."""
         path = self.folder / "curve.csv"
-        if not path.is_file():
-            return
-        with path.open(newline="") as stream:
-            for row in csv.DictReader(stream):
-                step = int(float(row["step"]))
-                for name, value in row.items():
-                    if name not in ("step", "epoch") and value not in ("", None):
-                        yield f"curve/{name}", step, float(value)
+        for row in csv.DictReader(path.read_text().splitlines() if path.is_file() else ()):
+            for name, value in row.items():
+                if value and name not in ("step", "epoch"):
+                    yield f"curve/{name}", int(float(row["step"])), float(value)
 
     def check(self) -> None:
         """Raise RecordError unless each file it wrote is the one dvc.lock recorded."""
@@ -219,10 +215,9 @@ def read(root: Path) -> Retraining:
 def params_of(root: Path) -> dict[str, Any]:
     """All params that root/dvc.lock records, flat; none if there is no such file, or half of it."""
     try:
-        stages = read(root).stages.values()
+        return read(root).params
     except RecordError:
         return {}
-    return {key: value for stage in stages for key, value in stage.params.items()}
 
 
 def of(

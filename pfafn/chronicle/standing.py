@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pfafn.chronicle import record
-from pfafn.chronicle.decisions import Decisions
+from pfafn.chronicle.decisions import Decisions, Fact
 from pfafn.chronicle.history import STUDENT, TUTOR, History
 
 
@@ -18,7 +18,6 @@ class Outcome(NamedTuple):
     reason: str  # what the gate said of the student
     changed: bool = True
     problems: Sequence[str] = ()  # what of the history MLflow cannot show, and why
-    may_come: bool = False  # whether more of it can be shown once files are there
 
     def __str__(self) -> str:
         state = "updated" if self.changed else "up to date"
@@ -50,14 +49,17 @@ def standing(workspace: Path, root: Path | None = None) -> Outcome | None:
         fact = history.retraining(record.read(workspace).key)
     except record.RecordError:  # DVC has made nothing
         return None
-    if fact is None:
-        return None
-    refs = {name: ref["sha256"] for name, ref in fact.content["versions"].items()}
+    return stood(history, fact, changed=False) if fact else None
+
+
+def stood(history: History, retraining: Fact, **what: Any) -> Outcome:
+    """How the student of a retraining stands; what: the rest that an outcome tells."""
+    refs = {name: ref["sha256"] for name, ref in retraining.content["versions"].items()}
     student = refs.get(STUDENT, "")
     return Outcome(
         student=history.number(STUDENT, student),
         tutor=history.number(TUTOR, refs.get(TUTOR, "")),
         champion=history.number(STUDENT, history.champion),
         reason=history.reason(student),
-        changed=False,
+        **what,
     )

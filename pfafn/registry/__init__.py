@@ -38,13 +38,14 @@ def sync(workspace: Path | None = None) -> Outcome:
     root = home()
     workspace = (workspace or home(Path.cwd())).resolve()
     stamp = Stamp(root, workspace)
-    if (done := stamp.read()) and not done.may_come:
+    if done := stamp.read():
         return done
     with _alone(root, "registry sync"):
         from pfafn.registry.reconcile import reconcile
 
         outcome = reconcile(workspace, root)
-        stamp.write(outcome)
+        if not outcome.problems:  # what is missing may come
+            stamp.write(outcome)
     return outcome
 
 

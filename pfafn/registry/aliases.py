@@ -19,17 +19,12 @@ from pfafn.registry import mirror, versions
 from pfafn.registry.store import RegistryError, Store
 
 MARK = "pfafn.decision"  # tag of the registered student: the last decision that was made true
-EXPERIMENT = {
-    "mlflow.experimentKind": "custom_model_development",  # which view MLflow opens, unasked
-    mirror.NOTE: "One run for each retraining, below it one for each stage that ran for it. The "
-    "models with their aliases are under *Models*. All of it is made from `decisions/` and the "
-    "files that DVC keeps, and can be made again: `pfafn registry sync`.",
-}
-# Tags of versions that are written anew, or were by earlier code.
-OURS = (
-    "gate.", "choice.", "score.", "evaluation.", "dvc.stage.", "dvc.lock", "fakes.", "git.dirty",
-    "tutor.sha256",
-)  # fmt: skip
+ABOUT = (
+    "One run for each retraining, below it one for each stage that ran for it. The models with "
+    "their aliases are under *Models*. All of it is made from `decisions/` and the files that DVC "
+    "keeps, and can be made again: `pfafn registry sync`."
+)
+NOTES = ("gate.", "choice.", "evaluation.")  # tags of a version that follow from what was decided
 
 
 class Change(NamedTuple):
@@ -51,37 +46,33 @@ def notice(store: Store, history: History) -> None:
     sha = version and version.tags.get(versions.SHA)
     if mark == history.last and sha != history.champion and (STUDENT, sha) in history.versions:
         back = history.aliases[STUDENT].get(PREVIOUS) == sha
-        write_down(store, sha, "somebody in MLflow", "moved in MLflow itself",
-                   **({"act": ROLLBACK} if back else {}))  # fmt: skip
+        act = {"act": ROLLBACK} if back else {}
+        write_down(store, history, sha, "somebody in MLflow", "moved in MLflow itself", **act)
 
 
-def write_down(store: Store, student: str, by: str, reason: str, **said: Any) -> None:
+def write_down(
+    store: Store, history: History, student: str, by: str, reason: str, **said: Any
+) -> None:
     """Add a decision on a student, given by the SHA-256 of its weights."""
     content = {"student": {"sha256": student}, "by": by, "reason": reason, **said}
-    store.decisions.add(DECISION, said.get("question") or content_key(content), content)
+    key = said.get("question") or content_key(content)
+    history.take(store.decisions.add(DECISION, key, content))
 
 
-def enact(store: Store, history: History, whole: bool = True) -> list[str]:
-    """Make MLflow show what was decided; returns for each alias that cannot be set, why not.
-
-    whole: whether all decisions could be read; if not, no alias is moved.
-    """
-    scored = mirror.finished(store, "evaluate")
-    shown: dict[tuple[str, str], ModelVersion] = {}
+def enact(store: Store, history: History) -> list[str]:
+    """Make MLflow show what was decided; returns for each alias that cannot be set, why not."""
+    shown: dict[tuple[str, str | None], ModelVersion] = {}
     for name in MODELS:
         for version in versions.all_of(store, name):
             key = name, version.tags.get(versions.SHA, "")
             shown[key] = version
             if key in history.versions or versions.LOST in version.tags:  # not another project's
-                _describe(store, history, version, scored)
+                _describe(store, history, version)
     problems = []
     for name, wanted in history.aliases.items():
         model = versions.registered_model(store, name)
         for alias in ALIASES:
-            version = shown.get((name, wanted[alias])) if alias in wanted else None
-            now = model.aliases.get(alias)
-            if now and not whole:
-                continue
+            version, now = shown.get((name, wanted.get(alias))), model.aliases.get(alias)
             if version and str(version.version) != str(now):
                 store.client.set_registered_model_alias(name, alias, version.version)
             if now and not version:
@@ -92,12 +83,9 @@ def enact(store: Store, history: History, whole: bool = True) -> list[str]:
                     "decisions/ says how it was made: bring that file back, or run `pfafn registry "
                     "promote VERSION`"
                 )
-        old = model.creation_timestamp and model.tags.get(MARK) != history.last
-        if name == STUDENT and old and whole:
+        if name == STUDENT and model.creation_timestamp:
             store.client.set_registered_model_tag(STUDENT, MARK, history.last)
-    tags = store.client.get_experiment(store.experiment).tags
-    for tag, value in EXPERIMENT.items() - tags.items():
-        store.client.set_experiment_tag(store.experiment, tag, value)
+    store.client.set_experiment_tag(store.experiment, mirror.NOTE, ABOUT)
     return problems
 
 
@@ -158,14 +146,12 @@ def _choose(
             "decisions/, so make them there"
         )
     versions.weights_of(store, version)  # what cannot be used must not be promised
-    write_down(store, sha, getpass.getuser(), reason, **said)
-    enact(store, read(store))
+    write_down(store, history, sha, getpass.getuser(), reason, **said)
+    enact(store, history)
     return Change(str(version.version), str(former.version) if former else "", reason)
 
 
-def _describe(
-    store: Store, history: History, version: ModelVersion, scored: dict[str, Run]
-) -> None:
+def _describe(store: Store, history: History, version: ModelVersion) -> None:
     """Give a version its notes and a description of them."""
     if versions.LOST in version.tags:
         text = "Lost: no file in decisions/ says how it was made."
@@ -176,10 +162,10 @@ def _describe(
             for group, fact in history.said.get(sha, {}).items()
             for name in ("outcome" if group == "gate" else "by", "reason", "at")
         }
-        known = (scored[key] for key in reversed(history.evaluations.get(sha, [])) if key in scored)
-        if evaluation := next(known, None):
+        scored = (mirror.find_run(store, k) for k in reversed(history.evaluations.get(sha, [])))
+        if evaluation := next(filter(None, scored), None):
             tags["evaluation.run"] = evaluation.info.run_id
-        old = {tag for tag in version.tags if tag.startswith(OURS)} - tags.keys()
+        old = {tag for tag in version.tags if tag.startswith(NOTES)} - tags.keys()
         versions.note(store, version, tags, old)
         text = _text(history, version, evaluation)
     if version.description != text:

@@ -4,9 +4,6 @@ How, `pfafn.evaluation.verdict` says.
 """
 
 import os
-from pathlib import Path
-
-from mlflow.entities.model_registry import ModelVersion
 
 from pfafn.chronicle.history import CHALLENGER, CHAMPION, GATE, STUDENT, History
 from pfafn.chronicle.record import SAMPLES, Stage
@@ -21,33 +18,25 @@ from pfafn.registry.store import PROMOTE, RegistryError, Store
 
 
 def decide(
-    store: Store,
-    history: History,
-    student: ModelVersion,
-    evaluation: Stage | None,
-    wanted: Register,
-) -> str:  # fmt: skip
-    """Decide on a student, once for each evaluation of it; return the reason.
+    store: Store, history: History, student: str, evaluation: Stage | None, wanted: Register
+) -> None:
+    """Decide on a student, by the SHA-256 of its weights, once for each evaluation of it.
 
     What was decided stays decided: neither a rollback by hand is undone by mirroring again, nor
     does a later run promote what passed while promotion was switched off. `registry promote` does.
     """
-    sha = student.tags[versions.SHA]
     samples = evaluation.folder / SAMPLES if evaluation else None
     scored = file_hash(samples) if samples and samples.is_file() else ""
     protocol = content_key(evaluation.protocol) if evaluation else None
     question = content_key([protocol, scored, wanted.model_dump()])
-    if question in history.settled:
-        return history.settled[question]
-    if sha == history.champion:
-        said = history.said[sha]
-        return said.get(GATE, next(iter(said.values()))).content["reason"]
+    if question in history.settled or student == history.champion:
+        return
     verdict = Verdict(False, "it was not evaluated")
     if scored:
         verdict = allowed(_judge(store, history, evaluation, wanted))
     outcome = CHAMPION if verdict.promote else CHALLENGER
-    aliases.write_down(store, sha, GATE, verdict.reason, outcome=outcome, question=question)
-    return verdict.reason
+    said = {"outcome": outcome, "question": question}
+    aliases.write_down(store, history, student, GATE, verdict.reason, **said)
 
 
 def allowed(verdict: Verdict) -> Verdict:
@@ -72,7 +61,9 @@ def _judge(store: Store, history: History, evaluation: Stage, wanted: Register) 
     champion = versions.known(store, STUDENT, history.champion)
     if champion is None:
         return Verdict(False, "the champion is not in the registry, so nothing can be better")
-    theirs = _samples(store, history, evaluation)
+    runs = (mirror.find_run(store, key) for key in history.evaluations.get(history.champion, []))
+    like = (r for r in runs if r and r.data.tags.get(mirror.SCORED_BY) == evaluation.scored_by)
+    theirs = mirror.samples(store, next(like, None))
     if theirs is None:
         name = f"champion version {champion.version}"
         tell(f"{name} has no scores of these photos by this code: evaluating it first")
@@ -82,12 +73,3 @@ def _judge(store: Store, history: History, evaluation: Stage, wanted: Register) 
             reason = f"{name} has no scores to compare with and could not be evaluated: {error}"
             return Verdict(False, reason)
     return compare(new, read(theirs, new.metric), wanted.margin)
-
-
-def _samples(store: Store, history: History, evaluation: Stage) -> Path | None:
-    """The champion's per-sample scores if they were made as the student's; None if not."""
-    for key in history.evaluations.get(history.champion, []):
-        run = mirror.find_run(store, key)
-        if run and run.data.tags.get(mirror.SCORED_BY) == evaluation.scored_by:
-            return mirror.samples(store, run)
-    return None

@@ -1,21 +1,22 @@
 """The registry, read: plain dictionaries for tables and JSON."""
 
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import mlflow
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
+from pfafn.chronicle import record
 from pfafn.chronicle.history import STUDENT, TUTOR
 from pfafn.evaluation.confidence import LEVEL, UnknownMetric, gain, read
-from pfafn.kit.files import content_key
 from pfafn.registry import aliases, mirror, versions
 from pfafn.registry.store import RegistryError, Store, intact, local_path
 
 ORIGINS = {"data": "data.md5", "commit": "git.commit"}  # what to look models up by -> their tag
+SHARDS = "artifacts/fakes/shards"
 DIRTY = "+dirty"  # behind a commit from which files had been changed
 
 
@@ -44,19 +45,21 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
     source = versions.place(store, version)
     files = local_path(source)
     run = evaluation_of(store, version)
-    scored = _scored(store, run) if run else {}
+    scored = _scored(run) if run else {}
+    parent = _parent(store, version)
     return {
         "name": version.name,
         "version": int(version.version),
         "uri": f"models:/{version.name}/{version.version}",
         "aliases": sorted(version.aliases),
         "lost": versions.LOST in tags,
-        "created": versions.registered_at(version),
+        "created": tags.get(versions.REGISTERED) or _iso(version.creation_timestamp),
         "scores": mirror.scores_of(run.data.metrics, version.name) if run else {},
         "scored": scored,
-        "gate": {n: value for n, value in _group(tags, "gate.").items() if n != "question"},
+        "gate": _group(tags, "gate."),
         "choice": _group(tags, "choice."),
-        "lineage": _lineage(store, version) | {"evaluation.protocol": scored.get("on", "")},
+        "lineage": _lineage(version, parent) | {"evaluation.protocol": scored.get("on", "")},
+        "params": dict(parent.data.params) if parent else {},
         "sources": {
             "weights": str(files / "artifacts" / versions.WEIGHTS) if files else source,
             "run": version.run_id or "",
@@ -76,17 +79,18 @@ def compare(store: Store, first: str, second: str, metric: str) -> dict[str, Any
     a, b = (versions.find(store, uri) for uri in (first, second))
     both = [summary(store, version) for version in (a, b)]
     of_a, of_b = (version["scores"] for version in both)
-    scores = {name: {"a": of_a.get(name), "b": of_b.get(name)} for name in {**of_a, **of_b}}
-    for values in scores.values():
-        known = None not in values.values()
-        values["difference"] = values["a"] - values["b"] if known else None
-    params = [_params(store, version) for version in (a, b)]
+    scores = {
+        name: {"a": of_a.get(name), "b": of_b.get(name),
+               "difference": of_a[name] - of_b[name] if name in of_a and name in of_b else None}
+        for name in {**of_a, **of_b}
+    }  # fmt: skip
+    made = [{f"params.{n}": v for n, v in of["params"].items()} | of["lineage"] for of in both]
+    shown = [{n: of[n] for n in ("uri", "aliases", "created", "scored")} for of in both]
     return {
-        "a": {name: both[0][name] for name in ("uri", "aliases", "created", "scored")},
-        "b": {name: both[1][name] for name in ("uri", "aliases", "created", "scored")},
+        **dict(zip("ab", shown, strict=True)),
         "scores": scores,
         **_sureness(store, a, b, metric),
-        "differs": _differing(*params) | _differing(*(version["lineage"] for version in both)),
+        "differs": _differing(*made),
     }
 
 
@@ -96,35 +100,27 @@ def evaluation_of(store: Store, version: ModelVersion) -> Run | None:
     return store.client.get_run(run) if run else None
 
 
-def _scored(store: Store, run: Run) -> dict[str, Any]:
+def _scored(run: Run) -> dict[str, Any]:
     """When an evaluation ended and on what; `on` is equal for scores that compare."""
-    ended = datetime.fromtimestamp(run.info.end_time / 1000, UTC).isoformat(timespec="seconds")
     on = run.data.tags.get(mirror.SCORED_BY, "")
-    code = _file(store, run, "provenance.json").get("code") or ""
-    return {"at": ended, "on": on, "code": code, **_file(store, run, "protocol.json")}
+    code = _file(run, "provenance.json").get("code") or ""
+    return {"at": _iso(run.info.end_time), "on": on, "code": code, **_file(run, "protocol.json")}
 
 
-def _lineage(store: Store, version: ModelVersion) -> dict[str, str]:
+def _lineage(version: ModelVersion, parent: Run | None) -> dict[str, str]:
     """What a version was made from: its tags, and by all stages of the retraining that made it."""
-    notes = (*aliases.OURS, versions.REGISTERED, versions.LOST, versions.RUN)
+    notes = (*aliases.NOTES, versions.REGISTERED, versions.LOST, versions.RUN)
     tags = {name: value for name, value in version.tags.items() if not name.startswith(notes)}
     if commit := tags.get("git.commit"):
         tags["git.commit"] = commit.removesuffix(DIRTY)
         tags["git.dirty"] = str(commit.endswith(DIRTY)).lower()
-    if parent := _parent(store, version):
-        stages = _file(store, parent, mirror.TOLD).get("stages", {})
-        tags |= {f"dvc.stage.{name}": content_key(entry) for name, entry in stages.items()}
-        tags["dvc.lock"] = parent.data.tags.get(mirror.KEY, "")
-        fakes = {out["path"]: out["md5"] for out in stages.get("fakes", {}).get("outs", [])}
-        if shards := fakes.get("artifacts/fakes/shards"):
+    if parent:
+        made = record.of(_file(parent, mirror.TOLD).get("stages", {}), Path())
+        tags |= {f"dvc.stage.{name}": stage.key for name, stage in made.stages.items()}
+        tags["dvc.lock"] = made.key
+        if shards := "fakes" in made.stages and made.stages["fakes"].outs.get(SHARDS):
             tags["fakes.md5"] = shards
     return dict(sorted(tags.items()))
-
-
-def _params(store: Store, version: ModelVersion) -> dict[str, str]:
-    """The params of the retraining that made a version."""
-    parent = _parent(store, version)
-    return {f"params.{k}": v for k, v in parent.data.params.items()} if parent else {}
 
 
 def _parent(store: Store, version: ModelVersion) -> Run | None:
@@ -135,11 +131,10 @@ def _parent(store: Store, version: ModelVersion) -> Run | None:
     return store.client.get_run(parent) if parent else None
 
 
-def _file(store: Store, run: Run, name: str) -> dict[str, Any]:
+def _file(run: Run, name: str) -> dict[str, Any]:
     """A run's JSON file; empty if it has none."""
-    if not intact(f"{run.info.artifact_uri}/{name}"):
-        return {}
-    return json.loads(Path(store.client.download_artifacts(run.info.run_id, name)).read_text())
+    uri = f"{run.info.artifact_uri}/{name}"
+    return mlflow.artifacts.load_dict(uri) if intact(uri) else {}
 
 
 def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> dict[str, Any]:
@@ -149,20 +144,19 @@ def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> di
     """
     runs = [evaluation_of(store, version) for version in (a, b)]
     tables = [mirror.samples(store, run) for run in runs]
+    found: dict[str, Any] = {"metric": metric, "gain": None}
     for version, table in zip((a, b), tables, strict=True):
         if table is None:
             gone = f"{version.name} version {version.version} has no per-sample scores"
-            return {"metric": metric, "gain": None, "note": gone}
+            return found | {"note": gone}
     try:
         first = read(tables[0], metric, versions.role(a))
         second = read(tables[1], first.metric, versions.role(b))
     except UnknownMetric as error:
-        return {"metric": metric, "gain": None, "note": str(error)}
-    over = gain(first, second)
+        return found | {"note": str(error)}
+    found["metric"], over, note = first.metric, gain(first, second), ""
     if over is None:
-        note = "they have not two pairs in common"
-        return {"metric": first.metric, "gain": None, "note": note}
-    note = ""
+        return found | {"note": "they have not two pairs in common"}
     if len({run.data.tags.get(mirror.SCORED_BY, run.info.run_id) for run in runs}) > 1:
         note = (
             "they were evaluated on other data or by other code: the difference is over the "
@@ -171,13 +165,17 @@ def _sureness(store: Store, a: ModelVersion, b: ModelVersion, metric: str) -> di
     elif not first.values.index.equals(second.values.index):
         sizes = f"{len(first.values)} and {len(second.values)}"
         note = f"only {over.pairs} pairs have a score from both, of {sizes}"
-    return {"metric": first.metric, "gain": over._asdict() | {"level": LEVEL}, "note": note}
+    return found | {"gain": over._asdict() | {"level": LEVEL}, "note": note}
 
 
 def _differing(a: dict[str, str], b: dict[str, str]) -> dict[str, dict[str, str]]:
     names = sorted({*a, *b})
     both = {name: {"a": a.get(name, ""), "b": b.get(name, "")} for name in names}
     return {name: values for name, values in both.items() if values["a"] != values["b"]}
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
 
 
 def _group(tags: dict[str, str], prefix: str) -> dict[str, str]:

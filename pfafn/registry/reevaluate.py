@@ -15,8 +15,8 @@ from pfafn.chronicle.record import SAMPLES, Stage
 from pfafn.evaluation import again
 from pfafn.kit.files import content_key
 from pfafn.registry import versions
-from pfafn.registry.mirror import KEY, PARENT, ensure_run, find_run, samples
-from pfafn.registry.store import Store, intact
+from pfafn.registry.mirror import KEY, PARENT, ensure_run, find_run, holds, samples
+from pfafn.registry.store import Store
 
 FOLDER = ".work/evaluations"  # in the project's root
 SUBJECT = "pfafn.evaluates"  # tag of the run: the SHA-256 of the student that it is about
@@ -59,8 +59,7 @@ def evaluate_again(
         "ended": stage.ended,
         "entry": stage.entry,
     }
-    fact = store.decisions.add(EVALUATION, key, content)
-    bring_back(store, fact)
+    bring_back(store, history.take(store.decisions.add(EVALUATION, key, content)))
     return samples(store, find_run(store, stage.key))
 
 
@@ -68,15 +67,14 @@ def bring_back(store: Store, fact: Fact) -> bool:
     """Make MLflow have the run of an evaluation that is written down; False if it cannot."""
     content = fact.content
     stage = Stage("evaluate", content["entry"], _folder(store, content["key"]), content["ended"])
-    run = find_run(store, stage.key)
-    if run and intact(run.info.artifact_uri):
+    if holds(find_run(store, stage.key), [SAMPLES]):
         return True
     if not (stage.folder / SAMPLES).is_file():
         return False
     parent = find_run(store, content["retraining"])
     shas = {name: ref["sha256"] for name, ref in content["versions"].items()}
     found = [versions.known(store, name, sha) for name, sha in shas.items()]
-    models = {versions.role(version): version.model_id for version in found if version}
+    models = {versions.role(version): versions.model_id(version) for version in found if version}
     tags = {**content["tags"], SUBJECT: shas[STUDENT]}
     ensure_run(store, stage, tags, parent.info.run_id if parent else "", models)
     return True

@@ -25,21 +25,18 @@ class Stamp:
 
     def read(self) -> Outcome | None:
         """The last outcome if it still holds; a note that is damaged, or of other code, is none."""
-        if not (self.path.is_file() and is_own(self.root)):
-            return None
         try:
             note = json.loads(self.path.read_text())
             state, outcome = note.pop("state"), Outcome(**note)._replace(changed=False)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return outcome if state == self._state() else None
+        return outcome if is_own(self.root) and state == self._state() else None
 
     def write(self, outcome: Outcome) -> None:
         """Note an outcome; nothing if the store cannot be seen as files."""
-        if not is_own(self.root):
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self.path, {**outcome._asdict(), "state": self._state()})
+        if is_own(self.root):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self.path, {**outcome._asdict(), "state": self._state()})
 
     def _state(self) -> list[list[Any]]:
         """What dvc.lock says, and path, size and time of change of all else that plays a part.

@@ -110,9 +110,9 @@ def connect(root: Path, *, create: bool = False) -> Store:
         )
     client = _open(uri(root))
     found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None and not create:
-        raise RegistryError(f"{uri(root)} has no experiment {EXPERIMENT}: run `registry sync`")
     if found is None:
+        if not create:
+            raise RegistryError(f"{uri(root)} has no experiment {EXPERIMENT}: run `registry sync`")
         location = artifacts.as_uri() if own else None
         return Store(client, client.create_experiment(EXPERIMENT, location), root)
     if own and local_path(found.artifact_location) != artifacts:

@@ -4,13 +4,12 @@ import base64
 import importlib.metadata
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import mlflow
 import pandas as pd
+from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
@@ -21,56 +20,35 @@ from pfafn.studio.pair import drawn_pair
 # What `pfafn.inference.served` imports, directly or through our own modules; pinned to what is
 # installed.
 REQUIREMENTS = (
-    "mlflow",
-    "numpy",
-    "opencv-python-headless",
-    "pandas",
-    "pillow",
-    "pyarrow",
-    "safetensors",
+    "mlflow", "numpy", "opencv-python-headless", "pandas", "pillow", "pyarrow", "safetensors",
     "torch",
-)
-INPUTS = {
-    "pfafn-student": ("person", "garment"),
-    "pfafn-tutor": ("person", "garment", "parsing", "keypoints"),
-}
-OPTIONAL = {"pfafn-student": ("garment_mask",), "pfafn-tutor": ("garment_mask", "body_parts")}
+)  # fmt: skip
+INPUTS = {  # column -> whether each row has to have it
+    "pfafn-student": {"person": True, "garment": True, "garment_mask": False},
+    "pfafn-tutor": {"person": True, "garment": True, "parsing": True, "keypoints": True,
+                    "garment_mask": False, "body_parts": False},
+}  # fmt: skip
 EXAMPLE = (128, 96)  # (height, width) of the pictures in an example of a request
 ANSWER = ("image", "note", "error")
 
 
-class Unasked:
-    """MLflow's pyfunc flavor, for a model that is not to answer its example when it is logged.
-
-    That would take seconds, and the signature is given.
-    """
-
-    @staticmethod
-    def save_model(validate_serving_input: bool, flavor_name: str = "", **model: Any) -> None:
-        mlflow.pyfunc.save_model(**model)
-
-
-@contextmanager
-def stored(name: str, weights: Path) -> Iterator[dict[str, Any]]:
-    """Weights and today's code as a pyfunc model made from code: no pickle anywhere."""
-    columns = [ColSpec("string", column) for column in INPUTS[name]]
-    columns += [ColSpec("string", column, required=False) for column in OPTIONAL[name]]
+def save(client: MlflowClient, model_id: str, model: str, weights: Path) -> None:
+    """Give a logged model its files: weights and today's code, and no pickle anywhere."""
+    columns = [ColSpec("string", name, required=asked) for name, asked in INPUTS[model].items()]
     answer = [ColSpec("string", column) for column in ANSWER]
-    log = logging.getLogger("mlflow.pyfunc")
-    level = log.level
-    log.setLevel(logging.WARNING)  # that it looks at the example is nobody's concern
-    try:
-        yield {
-            "input_example": example(name),
-            "python_model": str(PACKAGE / "inference" / "served.py"),
-            "artifacts": {"weights": str(weights)},
-            "model_config": {"model": name},
-            "code_paths": [str(PACKAGE)],
-            "pip_requirements": requirements(),
-            "signature": ModelSignature(Schema(columns), Schema(answer)),
-        }
-    finally:
-        log.setLevel(level)
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # that it reads the example
+    with TemporaryDirectory() as folder:
+        mlflow.pyfunc.save_model(
+            f"{folder}/model",
+            input_example=example(model),
+            python_model=str(PACKAGE / "inference" / "served.py"),
+            artifacts={"weights": str(weights)},
+            model_config={"model": model},
+            code_paths=[str(PACKAGE)],
+            pip_requirements=requirements(),
+            signature=ModelSignature(Schema(columns), Schema(answer)),
+        )
+        client.log_model_artifacts(model_id, f"{folder}/model")
 
 
 def example(name: str) -> pd.DataFrame:
@@ -83,7 +61,7 @@ def example(name: str) -> pd.DataFrame:
     }
     row = {column: base64.b64encode(encode_png(rgb)).decode() for column, rgb in pictures.items()}
     row["keypoints"] = json.dumps(drawn.keypoints.round(1).tolist())
-    return pd.DataFrame([{column: row[column] for column in INPUTS[name]}])
+    return pd.DataFrame([{column: row[column] for column, asked in INPUTS[name].items() if asked}])
 
 
 def requirements() -> list[str]:

@@ -6,18 +6,17 @@ were. A number of which no fact is left is there as a version that says that it 
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import mlflow
+from mlflow.entities import LoggedModelOutput
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model
 
 from pfafn.chronicle.history import ALIASES, CHAMPION, STUDENT, TUTOR, Version
-from pfafn.registry.store import RegistryError, Store, intact, local_path
-from pfafn.registry.stored import Unasked, stored
+from pfafn.registry.store import RegistryError, Store, intact
+from pfafn.registry.stored import save
 
 SHA = "model.sha256"
 REGISTERED = "registered.at"  # ISO 8601; MLflow's own time is that of its last rebuilding
@@ -36,10 +35,9 @@ def role(version: ModelVersion) -> str:
     return version.name.removeprefix("pfafn-")
 
 
-def registered_at(version: ModelVersion) -> str:
-    """When it was registered first, ISO 8601."""
-    made = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
-    return version.tags.get(REGISTERED, made.isoformat())
+def model_id(version: ModelVersion) -> str:
+    """The id of the logged model whose page has its files and scores; MLflow itself forgets it."""
+    return version.source.removeprefix("models:/")
 
 
 def all_of(store: Store, name: str) -> list[ModelVersion]:
@@ -51,8 +49,7 @@ def all_of(store: Store, name: str) -> list[ModelVersion]:
 def known(store: Store, name: str, sha256: str) -> ModelVersion | None:
     """The version with these weights, whether its files are there or not."""
     found = store.client.search_model_versions(f"name='{name}' and tags.`{SHA}`='{sha256}'")
-    first = min(found, key=lambda version: int(version.version), default=None)
-    return first and store.client.get_model_version(name, first.version)
+    return min(found, key=lambda version: int(version.version), default=None)
 
 
 def place(store: Store, version: ModelVersion) -> str:
@@ -74,17 +71,17 @@ def ensure(
     """
     name = wanted.name
     told = {**tags, SHA: wanted.sha256, REGISTERED: wanted.at.isoformat()}
-    version = known(store, name, wanted.sha256) or _without_weights(store, wanted)
+    number = str(wanted.number)  # of which there may be a lost version, whose fact has come back
+    lost = (v for v in all_of(store, name) if v.tags.get(LOST) == number == str(v.version))
+    version = known(store, name, wanted.sha256) or next(lost, None)
     if version is None:
-        _create_model(store, name)
-        for number in range(newest(store, name) + 1, wanted.number):
-            _create_version(store, name, _empty(store, name), None, {LOST: str(number)})
-        model = _log_model(store, name, weights, run_id) if weights.is_file() else None
-        model = model or _empty(store, name, run_id)
-        return _create_version(store, name, model, run_id, told)
+        if not registered_model(store, name).creation_timestamp:
+            store.client.create_registered_model(name, description=ABOUT[name])
+        for gap in range(newest(store, name) + 1, wanted.number):
+            _create(store, name, {LOST: str(gap)})
+        return _create(store, name, told, run_id, weights)
     if weights.is_file() and not files_there(store, version):
-        with stored(name, weights) as model:
-            mlflow.pyfunc.save_model(local_path(place(store, version)), **model)
+        save(store.client, model_id(version), name, weights)
     note(store, version, told | ({} if version.run_id else {RUN: run_id}), [LOST])
     return version
 
@@ -105,41 +102,20 @@ def newest(store: Store, name: str) -> int:
     return max((int(version.version) for version in all_of(store, name)), default=0)
 
 
-def _without_weights(store: Store, wanted: Version) -> ModelVersion | None:
-    """The lost version of the wanted number, of which a fact has come back."""
-    there = all_of(store, wanted.name)
-    lost = (v for v in there if v.tags.get(LOST) == str(wanted.number) == str(v.version))
-    return next(lost, None)
-
-
-def _create_model(store: Store, name: str) -> None:
-    try:
-        store.client.create_registered_model(name, description=ABOUT[name])
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-
-
-def _create_version(
-    store: Store, name: str, model: Any, run_id: str | None, tags: dict[str, str]
-) -> ModelVersion:
+def _create(
+    store: Store, name: str, tags: dict[str, str], run_id: str | None = None,
+    weights: Path | None = None,
+) -> ModelVersion:  # fmt: skip
+    """The next version, without files if there are no weights any more."""
+    model = store.client.create_logged_model(store.experiment, name, run_id)
+    if run_id:
+        store.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    if weights and weights.is_file():
+        save(store.client, model.model_id, name, weights)
+    store.client.finalize_logged_model(model.model_id, "READY")
     return store.client.create_model_version(
         name, model.model_uri, run_id, tags, model_id=model.model_id
     )
-
-
-def _empty(store: Store, name: str, run_id: str | None = None) -> Any:
-    """A model without files, which may come back."""
-    model = store.client.create_logged_model(store.experiment, name, run_id)
-    return store.client.finalize_logged_model(model.model_id, "READY")
-
-
-def _log_model(store: Store, name: str, weights: Path, run_id: str) -> Any:
-    ended = store.client.get_run(run_id).info.end_time
-    with mlflow.start_run(run_id=run_id, log_system_metrics=False), stored(name, weights) as model:
-        logged = Model.log(None, Unasked, name=name, validate_serving_input=False, **model)
-    store.client.set_terminated(run_id, "FINISHED", ended)
-    return logged
 
 
 def by_alias(store: Store, name: str, alias: str) -> ModelVersion | None:

@@ -5,7 +5,6 @@ them. Models are stored with today's code, which reads older weights by their ca
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,8 +13,8 @@ from pfafn.chronicle.cache import Files, link
 from pfafn.chronicle.decisions import EVALUATION, RETRAINING, Fact
 from pfafn.chronicle.history import MODELS, History
 from pfafn.registry import reevaluate, versions
-from pfafn.registry.mirror import TOLD, finished, mirror
-from pfafn.registry.store import Store, intact
+from pfafn.registry.mirror import TOLD, all_runs, holds, mirror
+from pfafn.registry.store import Store
 
 WEIGHTS = {name: f"artifacts/{stage}/{versions.WEIGHTS}" for name, stage in MODELS.items()}
 HELP = "`dvc fetch --all-commits` gets what a remote has; then run `pfafn registry sync`"
@@ -30,10 +29,9 @@ class View:
     def __init__(self, store: Store, history: History, workspace: Path) -> None:
         self.store, self.history = store, history
         self.files = Files(store.root, workspace)
-        self.weightless: set[str] = set()  # names of versions
         self.lacking: Counter[str] = Counter()  # files that runs lack, by the time of these
         self.unscored: set[str] = set()
-        self.runs = finished(store)
+        self.runs = all_runs(store)
         self.there = {
             (name, version.tags.get(versions.SHA)): versions.files_there(store, version)
             for name in MODELS
@@ -48,40 +46,31 @@ class View:
             elif fact.kind == EVALUATION and not reevaluate.bring_back(self.store, fact):
                 self.unscored.add(f"{fact.at:%Y-%m-%d %H:%M}")
 
-    def missing(self) -> list[str]:
-        """What nobody has any more; files may still come."""
-        said = []
-        if self.weightless:
-            said.append(f"weights of {', '.join(sorted(self.weightless))}")
+    def problems(self) -> list[str]:
+        """What MLflow cannot show as it was: files that may still come, and other numbers."""
+        known = self.history.versions
+        models = [str(known[key]) for key in known if not self.there[key]]
+        said = [f"weights of {', '.join(sorted(models))}"] if models else []
         if files := +self.lacking:
             said.append(f"{files.total()} files of {len(files)} retrainings ({', '.join(files)})")
-        gone = [f"not in DVC's cache: {' and '.join(said)}; {HELP}"] if said else []
+        told = [f"not in DVC's cache: {' and '.join(said)}; {HELP}"] if said else []
         if times := ", ".join(sorted(self.unscored)):
-            gone.append(f"evaluated again ({times}), and gone from {reevaluate.FOLDER}")
-        return gone
-
-    def misnumbered(self) -> list[str]:
-        """Versions that MLflow had to give another number, and numbers that no fact tells of."""
-        said, lost = [], []
-        for name in MODELS:
-            for version in versions.all_of(self.store, name):
-                known = self.history.versions.get((name, version.tags.get(versions.SHA, "")))
-                if known is None:
-                    lost.append(f"{name} {version.version}")
-                elif known.number != int(version.version):
-                    said.append(f"{known} is number {version.version} in MLflow")
-        if lost:
-            said.append(f"no file in decisions/ tells of {', '.join(lost)}")
-        return said
+            told.append(f"evaluated again ({times}), and gone from {reevaluate.FOLDER}")
+        shown = [(known.get((name, version.tags.get(versions.SHA, ""))), version)
+                 for name in MODELS for version in versions.all_of(self.store, name)]  # fmt: skip
+        told += [f"{fact} is number {version.version} in MLflow" for fact, version in shown
+                 if fact and fact.number != int(version.version)]  # fmt: skip
+        if lost := [f"{v.name} {v.version}" for fact, v in shown if fact is None]:
+            told.append(f"no file in decisions/ tells of {', '.join(lost)}")
+        return told
 
     def _retraining(self, fact: Fact) -> None:
         """Mirror a retraining unless it is there whole, with all its files that can be found."""
         stages, refs = fact.content["stages"], fact.content["versions"]
         shown = record.of(stages, Path())
         models = {(name, ref["sha256"]) for name, ref in refs.items()}
-        whole = self._has(shown.key, [TOLD]) and all(
-            self._has(stage.key, stage.outs) for stage in shown.stages.values()
-        )
+        runs = {shown.key: [TOLD], **{stage.key: stage.outs for stage in shown.stages.values()}}
+        whole = all(holds(self.runs.get(key), files) for key, files in runs.items())
         if whole and all(map(self.there.get, models)):
             return
         work = self.store.root / ".work"
@@ -92,8 +81,6 @@ class View:
             mirror(self.store, self.history, fact, found)
         for model in models:
             self.there[model] = WEIGHTS[model[0]] not in lost or self.there.get(model, False)
-            if not self.there[model]:
-                self.weightless.add(str(self.history.versions[model]))
         self.lacking[f"{fact.at:%Y-%m-%d %H:%M}"] += len(lost - {*WEIGHTS.values()})
 
     def _lay_out(self, folder: Path, shown: record.Retraining) -> set[str]:
@@ -108,10 +95,3 @@ class View:
                     else:
                         lost.add(path)
         return lost
-
-    def _has(self, key: str, files: Iterable[str]) -> bool:
-        """Whether the run with this key is there, with those of the files that a run keeps."""
-        if key not in self.runs:
-            return False
-        uri = self.runs[key].info.artifact_uri
-        return all(intact(f"{uri}/{Path(f).name}") for f in files if record.is_mirrored(f))

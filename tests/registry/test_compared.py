@@ -37,7 +37,7 @@ def compared(
     """What is said of version 3 beside version 7; told: the scores that both have in the list."""
     tables = {"a": a, "b": b}
     bare = dict.fromkeys(("uri", "aliases", "created", "scored"), "")
-    bare |= {"scores": told or {}, "lineage": {}}
+    bare |= {"scores": told or {}, "lineage": {}, "params": {}}
     runs = {
         name: SimpleNamespace(
             info=SimpleNamespace(run_id=name),
@@ -138,4 +138,4 @@ def test_params_are_those_of_the_retraining_that_made_a_version() -> None:
     }
     store: Any = SimpleNamespace(client=SimpleNamespace(get_run=runs.__getitem__))
     version: Any = SimpleNamespace(run_id="own")
-    assert look._params(store, version) == {"params.seed": "7"}
+    assert look._parent(store, version).data.params == {"seed": "7"}

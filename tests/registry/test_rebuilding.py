@@ -236,12 +236,19 @@ def test_an_alias_of_unknown_weights_points_nowhere(history: Project, empty_stor
     assert ") points nowhere, as no file in decisions/ says how it was made" in str(outcome)
 
 
-def test_a_file_that_cannot_be_read_is_named_and_left_out(history: Project) -> None:
+def test_while_a_decision_cannot_be_read_nothing_is_decided_and_all_is_written_down(
+    history: Project,
+) -> None:
     last = history.root / "decisions" / f"{Decisions(history.root).names()[-1]}.json"
-    last.write_text(last.read_text()[:40])
-    outcome = registry.sync()
-    assert f"decisions/{last.name} cannot be read" in str(outcome)
-    assert outcome.champion == "1"
+    kept = last.read_text()
+    last.write_text(kept[:40])
+    history.retrain("d", 30)
+    for _ in range(2):
+        with pytest.raises(RegistryError, match=f"decisions/{last.name} cannot be read"):
+            registry.sync()
+    assert registry.describe(f"{STUDENT}@champion")["version"] == 1
+    last.write_text(kept)
+    assert registry.sync().champion == "4"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +266,7 @@ def test_a_file_that_is_no_fact_is_named_and_keeps_none_from_being_written(
     fact = kept.add("decision", "a" * 64, {"by": "gate", "student": {}, "reason": ""})
     facts, (problem,) = kept.read()
     assert [one.name for one in facts] == [fact.name]
-    assert problem.startswith(f"decisions/{name} cannot be read and was left out")
+    assert problem.startswith(f"decisions/{name} cannot be read")
     assert problem.endswith("restore it with git, or delete it")
 
 

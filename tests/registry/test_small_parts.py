@@ -154,7 +154,8 @@ def test_nobody_is_chosen_outside_a_project(store: Any, monkeypatch: Patch) -> N
 def test_a_choice_without_a_reason_says_how_it_was_made(store: Any, monkeypatch: Patch) -> None:
     student = SimpleNamespace(name="pfafn-student", tags={versions.SHA: "a"})
     for sha in ("a", "b"):
-        aliases.write_down(store, sha, "gate", "it won", outcome="champion", question=sha)
+        said = {"outcome": "champion", "question": sha}
+        aliases.write_down(store, History([]), sha, "gate", "it won", **said)
     monkeypatch.setattr(versions, "known", lambda *_: student)
     monkeypatch.setattr(versions, "find", lambda *_: student)
     monkeypatch.setattr(aliases, "_choose", lambda store, history, version, reason, **_: reason)

@@ -15,7 +15,7 @@ from pfafn.chronicle.decisions import DECISION, Decisions
 from pfafn.chronicle.record import RecordError, flatten, read
 from pfafn.kit.lock import exclusive
 from pfafn.registry import stamp
-from pfafn.registry.store import RegistryError, connect, home
+from pfafn.registry.store import RegistryError, connect, home, local_path
 
 # MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.
 pytestmark = [
@@ -92,15 +92,18 @@ def test_a_stage_that_did_not_run_again_keeps_its_run(project: Project) -> None:
     assert stages.count("student_tryon") == stages.count("evaluate") == 2
 
 
-def test_what_an_interrupted_mirroring_left_is_made_anew(project: Project) -> None:
+def test_what_an_interrupted_mirroring_left_is_made_whole(project: Project) -> None:
     project.retrain()
     registry.sync()
     store = connect(project.root)
-    broken = runs_of(project)[0].info.run_id
+    before = {run.info.run_id: run.data.to_dictionary() for run in runs_of(project)}
+    broken = next(name for name, data in before.items() if data["metrics"])
+    shutil.rmtree(local_path(store.client.get_run(broken).info.artifact_uri))
     store.client.update_run(broken, status="RUNNING")
     registry.sync()
-    assert broken not in {run.info.run_id for run in runs_of(project)}
-    assert len(runs_of(project)) == len(project.stages) + 1
+    assert {run.info.run_id: run.data.to_dictionary() for run in runs_of(project)} == before
+    assert store.client.get_run(broken).info.status == "FINISHED"
+    assert store.client.list_artifacts(broken)
 
 
 def test_a_deleted_registry_is_rebuilt_from_the_files(project: Project, empty_store: Path) -> None:

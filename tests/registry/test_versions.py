@@ -127,6 +127,7 @@ def test_a_retraining_in_a_copy_is_judged_and_written_down_in_the_project(
 def test_a_version_says_what_made_it(mirrored: Project) -> None:
     version = registry.describe(CHAMPION)
     lineage = version["lineage"]
+    assert version["params"]["student_tryon.batch"] == "4"
     assert lineage["data.md5"] == "p9"
     assert (lineage["git.commit"], lineage["git.dirty"]) == ("abc123", "true")
     assert lineage["fakes.md5"] == "p9.dir"
