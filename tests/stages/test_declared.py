@@ -40,6 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "StageOutput", stop)
     for stage in ("prepare", "annotate"):  # which look at the photos first
         monkeypatch.setattr(f"pfafn.stages.{stage}.detect", lambda data: None)
+        monkeypatch.setattr(f"pfafn.stages.{stage}.number_of_files", lambda data: 0)
 
 
 def begun(stage: str) -> StageOutput:
