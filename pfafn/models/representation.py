@@ -119,10 +119,12 @@ def near_hem(keypoints: Tensor, category: Tensor, height: int, reach: float) -> 
     Those of tops: all down to `reach` below the hips, in lengths from neck to hips; of garments for
     legs: all from as far above the hips. None of dresses, and none if neck or hips are unknown.
     """
-    points = keypoints[:, (Keypoint.NECK, Keypoint.RIGHT_HIP, Keypoint.LEFT_HIP)]
-    known = (points[..., :2] > 1).all(dim=(1, 2))
-    neck, hips = points[:, 0, 1], points[:, 1:, 1].mean(dim=1)
-    far = reach * (hips - neck)
+    # One by one: a GPU would wait for a list of rows that comes from the host.
+    points = (Keypoint.NECK, Keypoint.RIGHT_HIP, Keypoint.LEFT_HIP)
+    neck, *both = (keypoints[:, point, :2] for point in points)
+    known = torch.stack([point > 1 for point in (neck, *both)]).all(dim=0).all(dim=1)
+    hips = torch.stack(both).mean(dim=0)[:, 1]
+    far = reach * (hips - neck[:, 1])
     rows = torch.arange(height, device=keypoints.device)
     above = (rows < (hips + far)[:, None]) & (known & (category == Category.UPPER))[:, None]
     below = (rows > (hips - far)[:, None]) & (known & (category == Category.LOWER))[:, None]
