@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from pfafn.cli.models import CHAMPION
 from pfafn.inference.tryon import TryOn, told
@@ -130,8 +130,9 @@ def steps(picture: Pixels, where: Where) -> float:
 
 def similarity(one: Pixels, other: Pixels, where: Where) -> float:
     """Mean SSIM of the pixels in sight."""
-    seen = structural_similarity(one, other, channel_axis=2, full=True, gaussian_weights=True)[1]
-    return seen[where].mean()
+    pair = (torch.from_numpy(picture).movedim(-1, 0)[None] / 255 for picture in (one, other))
+    _, seen = structural_similarity_index_measure(*pair, data_range=1.0, return_full_image=True)
+    return float(seen[0, :, torch.from_numpy(where)].mean())
 
 
 def judged(model: TryOn, data: Path) -> None:
