@@ -26,6 +26,7 @@ STAND_IN = """
 import json, sys
 from pathlib import Path
 import yaml
+from pfafn.kit.versions import git_commit
 name, seed = sys.argv[1], yaml.safe_load(Path("params.yaml").read_text())["seed"]
 folder = Path("artifacts", name)
 folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,7 @@ else:
     (folder / "metrics.json").write_text(json.dumps({"loss": seed}))
 if name.endswith("tryon"):
     (folder / "model.safetensors").write_text(name if name == "tutor_tryon" else f"student {seed}")
-(folder / "provenance.json").write_text(json.dumps({"seconds": 1, "commit": "c0ffee"}))
+(folder / "provenance.json").write_text(json.dumps({"seconds": 1, "commit": git_commit()}))
 """
 
 
@@ -64,18 +65,19 @@ class Project:
                               "deps": ["artifacts/evaluate/metrics.json"]}  # fmt: skip
         (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
         (root / "stand_in.py").write_text(STAND_IN)
-        (root / ".gitignore").write_text("/artifacts\n/.work/\n/mlflow.db*\n/mlartifacts/\n")
+        ignored = ("/artifacts", "/.work/", "/mlflow.db*", "/mlartifacts/", "__pycache__/")
+        (root / ".gitignore").write_text("\n".join(ignored))
         shutil.copy(retraining.ROOT / "params.yaml", root)
+        shutil.copytree(retraining.ROOT / "pfafn", root / "pfafn")
         for words in ("git init -q", "dvc init -q", "git add .", "git commit -qm first"):
             self.run(*words.split())
 
     def run(self, *words: str, **settings: str) -> str:
-        paths = os.pathsep.join([str(retraining.ROOT), str(HERE)])
         who = {f"GIT_{role}_{part}": "t@t" for role in ("AUTHOR", "COMMITTER")
                for part in ("NAME", "EMAIL")}  # fmt: skip
         program = [sys.executable, "-m"] if words[0] in ("dvc", "pfafn") else []
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # for the queue
-        ours = {"PATH": path, "PYTHONPATH": paths, "DVC_NO_ANALYTICS": "1"}
+        ours = {"PATH": path, "PYTHONPATH": str(HERE), "DVC_NO_ANALYTICS": "1"}
         environment = os.environ | who | ours | settings
         done = subprocess.run(
             [*program, *words], cwd=self.root, env=environment, text=True, capture_output=True
@@ -115,3 +117,28 @@ def test_versions_that_dvc_made_in_any_way_come_back(tmp_path: Path) -> None:
     shutil.rmtree(project.root / "mlartifacts")
     assert json.loads(project.run("pfafn", "registry", "sync", "--json"))["problems"] == []
     assert project.listed() == before
+
+
+def test_an_experiment_is_written_down_and_says_whether_the_code_was_changed(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path)
+    project.retrain(1)
+    project.run("git", "add", ".")
+    project.run("git", "commit", "-qm", "a champion")
+    experiment = ("dvc", "exp", "run", "-q", "-S")
+    project.run(*experiment, "seed=2", "-n", "clean")
+    with (project.root / "pfafn/kit/progress.py").open("a") as code:
+        code.write("# tried\n")
+    project.run(*experiment, "seed=3", "-n", "aside", "--temp")
+    project.run(*experiment, "seed=4", "-n", "here")
+    made = {
+        version["lineage"].get("dvc.experiment"): (version["lineage"]["git.dirty"], version["gate"])
+        for version in project.listed()
+        if version["name"] == "pfafn-student"
+    }
+    assert {name: dirty for name, (dirty, _) in made.items()} == {
+        None: "false", "clean": "false", "aside": "true", "here": "true",
+    }  # fmt: skip
+    decided = {name for name, (_, gate) in made.items() if gate}
+    assert decided == {None, "clean", "here"}  # a run aside is written down, and not judged
