@@ -70,4 +70,6 @@ def test_a_try_on_is_the_same_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda self, part: torch.compile(part, fullgraph=True, backend=BACKEND),
     )
     found = TryOn(network("student", TINY), SIZE)._alone(*given)
-    assert (found.int() - plain.int()).abs().max() <= 1
+    for name, same in plain._asdict().items():
+        off = (getattr(found, name).float() - same.float()).abs().max()
+        assert off <= (1e-3 if name == "grid" else 1), name  # halves of a picture, shades
