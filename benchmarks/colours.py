@@ -11,55 +11,22 @@ import argparse
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.icc import WIDE, in_wide
 from pfafn.cli.models import CHAMPION
+from pfafn.evaluation.colour import difference
 from pfafn.inference import TryOn
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import Pixels, decode_rgb, encode_shown, read_rgb
 
-Lab = NDArray[np.float64]
 
-
-def ciede2000(one: Lab, other: Lab) -> Lab:
-    """Colour difference of L*a*b* colours [..., 3]: [...], as Sharma, Wu and Dalal write it."""
-    (l1, a1, b1), (l2, a2, b2) = (np.moveaxis(np.asarray(c, float), -1, 0) for c in (one, other))
-    mean_chroma = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
-    stretch = 1 + (1 - _share(mean_chroma)) / 2
-    c1, c2 = np.hypot(stretch * a1, b1), np.hypot(stretch * a2, b2)
-    h1, h2 = (np.degrees(np.arctan2(b, stretch * a)) % 360 for a, b in ((a1, b1), (a2, b2)))
-    turn = (h2 - h1 + 180) % 360 - 180
-    turn = np.where((turn == -180) & (h2 > h1), 180, turn)
-    turn = np.where(c1 * c2 == 0, 0, turn)
-    lightness, chroma = (l1 + l2) / 2, (c1 + c2) / 2
-    hue = np.where(c1 * c2 == 0, h1 + h2, h1 + turn / 2) % 360
-    towards = 1 - 0.17 * _cos(hue - 30) + 0.24 * _cos(2 * hue)
-    towards += 0.32 * _cos(3 * hue + 6) - 0.2 * _cos(4 * hue - 63)
-    offset = (lightness - 50) ** 2
-    d_lightness = (l2 - l1) / (1 + 0.015 * offset / np.sqrt(20 + offset))
-    d_chroma = (c2 - c1) / (1 + 0.045 * chroma)
-    d_hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * towards)
-    blue = np.sin(np.radians(60 * np.exp(-(((hue - 275) / 25) ** 2))))
-    mixed = -2 * _share(chroma) * blue * d_chroma * d_hue
-    return np.sqrt(np.maximum(0, d_lightness**2 + d_chroma**2 + d_hue**2 + mixed))
-
-
-def _share(chroma: Lab) -> Lab:
-    return np.sqrt(chroma**7 / (chroma**7 + 25.0**7))
-
-
-def _cos(degrees: Lab) -> Lab:
-    return np.cos(np.radians(degrees))
-
-
-def difference(one: Pixels, other: Pixels) -> Lab:
+def apart(one: Pixels, other: Pixels) -> NDArray[np.float64]:
     """CIEDE2000 of sRGB pictures [H, W, 3], pixel by pixel: [H, W]."""
-    labs = (cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for rgb in (one, other))
-    return ciede2000(*labs)
+    return difference(*(torch.from_numpy(rgb).movedim(-1, 0) / 255 for rgb in (one, other))).numpy()
 
 
 def saved(rgb: Pixels, space: str, tagged: bool = True) -> bytes:
@@ -94,7 +61,7 @@ def main(given: list[str] | None = None) -> None:
     for space in WIDE:
         for tagged in (True, False):
             wide = [worn(model, *(saved(photo, space, tagged) for photo in pair)) for pair in pairs]
-            found = [difference(*both) for both in zip(plain, wide, strict=True)]
+            found = [apart(*both) for both in zip(plain, wide, strict=True)]
             most = max(each.mean() for each in found)
             every = np.concatenate([each.ravel() for each in found])
             named = space if tagged else f"{space}, without its profile"

@@ -13,9 +13,8 @@ from pfafn.photos.images import Pixels
 SMALLEST = (128, 96)  # (height, width) of the smallest pictures that a profile trains for
 LOOKED_AT = 256  # longer side at which a photo is looked at: about that of the networks
 BLANK = 1.0  # standard deviation of shades; of VITON's a white shirt on white has least, 4.6
-BLURRED = (
-    1.9  # pixels of LOOKED_AT over which the sharpest edges spread; of sharp photos at most 1.8
-)
+# Pixels of LOOKED_AT over which the sharpest edges spread; of sharp photos at most 1.8.
+BLURRED = 1.9
 SMOOTH = 1.0  # sigma in pixels of LOOKED_AT, so that noise is no sharp edge
 SHARPEST = 99.5  # percentile
 

@@ -35,7 +35,8 @@ def ciede2000(one: Floats, other: Floats) -> Floats:
     dc = (c2 - c1) / (1 + 0.045 * chroma)
     dh = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * t)
     rotation = -2 * _grown(chroma) * np.sin(np.radians(60 * np.exp(-(((hue - 275) / 25) ** 2))))
-    return np.sqrt(dl**2 + dc**2 + dh**2 + rotation * dc * dh)
+    # Of all but equal colours rounding may leave less than nothing.
+    return np.sqrt(np.maximum(0, dl**2 + dc**2 + dh**2 + rotation * dc * dh))
 
 
 def _polar(one: Floats, other: Floats) -> list[tuple[Floats, Floats, Floats]]:

@@ -4,31 +4,19 @@ import math
 
 import pytest
 import torch
-from minimised import CLOTHES, Gray, batch, losses, objective
+from minimised import CLOTHES, Told, batch, losses, objective
 from tinytrain import H, W
 from torch import Tensor
 
 from pfafn.learning.losses import misjudged, unchanged
 from pfafn.learning.objective import Objective
-from pfafn.models.generator import Rendered
 from pfafn.models.inputs import Garment
 from pfafn.samples.sample import StudentSample
 
 
-class Keeping(Gray):
-    """A generator that keeps what it is told of the photo."""
-
-    def __init__(self, keep: Tensor) -> None:
-        super().__init__()
-        self.keep = keep
-
-    def forward(self, seen: Tensor) -> Rendered:
-        return super().forward(seen)._replace(keep=self.keep)
-
-
 def keeping(kept: Tensor, section: str = "", *, keep: float = 0.0, **weights: float) -> Objective:
     student = objective("student", losses(section, **weights), keep=keep)
-    student.net.generator = Keeping(kept)
+    student.net.generator = Told(keep=kept)
     return student
 
 

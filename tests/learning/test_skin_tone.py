@@ -4,27 +4,15 @@ import math
 
 import pytest
 import torch
-from minimised import Gray, batch, losses, objective
+from minimised import Told, batch, losses, objective
 from tinytrain import H, W
-from torch import Tensor
 
 from pfafn.learning.losses import unlike_skin
-from pfafn.models.generator import Rendered, Tone
+from pfafn.models.generator import Tone
 from pfafn.models.parts import Parsing
 from pfafn.samples.sample import StudentSample
 
 SKIN = (slice(50, 60), slice(40, 80))  # rows, columns, beside the clothes
-
-
-class Toned(Gray):
-    """A generator that has found this tone."""
-
-    def __init__(self, tone: Tone) -> None:
-        super().__init__()
-        self.tone = tone
-
-    def forward(self, seen: Tensor) -> Rendered:
-        return super().forward(seen)._replace(tone=self.tone)
 
 
 def bared() -> StudentSample:
@@ -47,7 +35,7 @@ def true_tone(given: StudentSample) -> Tone:
 
 def cost(tone: Tone, given: StudentSample, weight: float = 1.0) -> float:
     student = objective("student", losses(), tone=weight)
-    student.net.generator = Toned(tone)
+    student.net.generator = Told(tone=tone)
     found = student(given)
     assert found["generator_tone"] == found["total"]
     return found["total"].item()
