@@ -1,7 +1,8 @@
-"""Convolutions with the ReLU behind them in one kernel: for what does not learn, on a GPU.
+"""Convolutions as a GPU's tensor cores want them, with the ReLU behind: for what does not learn.
 
 cuDNN adds bias and residual and applies the ReLU before it writes; torch's own convolution writes,
-and two or three kernels more read and write all of it again.
+and two or three kernels more read and write all of it again. Tensor cores read eight channels at
+once; for the three of a picture cuDNN has but a kernel without them.
 
 NOTE: torch has these operators, without a word about them. tests/fast/test_fused.py says what is
 relied on.
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 from torch.library import custom_op
 
 from pfafn.fast.packed import Accumulate
+from pfafn.fast.precision import Exact
+
+EIGHT = 8  # numbers of 16 bits that a tensor core reads at once
 
 
 @custom_op("pfafn::conv_relu", mutates_args={})
@@ -41,20 +45,38 @@ def _room(
 
 
 def fuse(net: nn.Module) -> None:
-    """Make the ReLU behind a convolution of a network part of it, in place.
+    """Make the ReLU behind a convolution of a network part of it, and fill its inputs, in place.
 
     Of convolutions in the precision that autocast computes in; the exact ones are left as they are.
     """
+    join_relus(net)
+    for layers in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
+        fill(layers)
+
+
+def join_relus(net: nn.Module) -> None:
     for name, child in list(net.named_children()):
         if isinstance(child, Accumulate) and child.relu:
             setattr(net, name, FusedAccumulate(Fused(child.conv), relu=True))
         else:
-            fuse(child)
+            join_relus(child)
     if isinstance(net, nn.Sequential):
         for i in range(len(net) - 1, 0, -1):
             if type(net[i - 1]) is nn.Conv2d and isinstance(net[i], nn.ReLU):
                 net[i - 1] = Fused(net[i - 1])
                 del net[i]
+
+
+def fill(layers: nn.Sequential) -> None:
+    """Give convolutions inputs that are zero, up to a multiple of eight channels."""
+    for i in range(len(layers) - 1, -1, -1):
+        conv = layers[i]
+        if isinstance(conv, nn.Conv2d | Fused) and not isinstance(conv, Exact):
+            missing = -conv.weight.shape[1] % EIGHT
+            if missing:
+                filled = nn.ConstantPad3d((0, 0, 0, 0, 0, missing), 0.0)  # channels are its depth
+                conv.weight = nn.Parameter(filled(conv.weight), requires_grad=False)
+                layers.insert(i, filled)
 
 
 class Fused(nn.Module):

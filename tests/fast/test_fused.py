@@ -44,9 +44,29 @@ def test_a_relu_behind_a_convolution_becomes_part_of_it(stride: int, bias: bool)
     x = torch.randn(2, 3, H, W)
     expected = layers(x)
     fuse(layers)
-    kinds = [nn.ReLU, Fused, nn.Conv2d, nn.LeakyReLU, ExactConv2d, nn.ReLU]
+    kinds = [nn.ReLU, nn.ConstantPad3d, Fused, nn.Conv2d, nn.LeakyReLU, ExactConv2d, nn.ReLU]
     assert [type(layer) for layer in layers] == kinds
     torch.testing.assert_close(layers(x), expected)
+
+
+@pytest.mark.parametrize("channels", [3, 8, 45, 49])
+@torch.inference_mode()
+def test_inputs_are_filled_up_to_a_multiple_of_eight_channels(channels: int) -> None:
+    layers = nn.Sequential(nn.Conv2d(channels, 8, 3, padding=1), ExactConv2d(8, 2, 3))
+    x = torch.randn(2, channels, H, W).contiguous(memory_format=torch.channels_last)
+    expected = layers(x)
+    fuse(layers)
+    *filled, conv, _ = layers
+    assert len(filled) == (channels != 8)
+    assert conv.weight.shape[1] == -(-channels // 8) * 8
+    assert all(each(x).is_contiguous(memory_format=torch.channels_last) for each in filled)
+    torch.testing.assert_close(layers(x), expected)
+
+
+def test_exact_ones_keep_their_inputs() -> None:
+    layers = nn.Sequential(ExactConv2d(3, 2, 3))
+    fuse(layers)
+    assert layers[0].weight.shape[1] == 3
 
 
 @pytest.mark.parametrize("relu", [True, False])
