@@ -1,4 +1,4 @@
-"""Convolutions as a GPU's tensor cores want them, with the ReLU behind: for what does not learn.
+"""Convolutions as a GPU's tensor cores want them, and what lies between them: for no learning.
 
 cuDNN adds bias and residual and applies the ReLU before it writes; torch's own convolution writes,
 and two or three kernels more read and write all of it again. Tensor cores read eight channels at
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.library import custom_op
 
+from pfafn.fast.correlation import TRITON
 from pfafn.fast.packed import Accumulate
 from pfafn.fast.precision import Exact
 
@@ -45,26 +46,40 @@ def _room(
 
 
 def fuse(net: nn.Module) -> None:
-    """Make the ReLU behind a convolution of a network part of it, and fill its inputs, in place.
+    """Join convolutions, norms and activations of a network, and fill its inputs, in place.
 
     Of convolutions in the precision that autocast computes in; the exact ones are left as they are.
     """
-    join_relus(net)
+    join(net)
     for layers in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
         fill(layers)
 
 
-def join_relus(net: nn.Module) -> None:
+def join(net: nn.Module) -> None:
+    """Make one of what can be one: a convolution or a norm and its ReLU, a bias and a leaky one."""
     for name, child in list(net.named_children()):
         if isinstance(child, Accumulate) and child.relu:
             setattr(net, name, FusedAccumulate(Fused(child.conv), relu=True))
         else:
-            join_relus(child)
+            join(child)
     if isinstance(net, nn.Sequential):
         for i in range(len(net) - 1, 0, -1):
-            if type(net[i - 1]) is nn.Conv2d and isinstance(net[i], nn.ReLU):
-                net[i - 1] = Fused(net[i - 1])
-                del net[i]
+            join_pair(net, i)
+
+
+def join_pair(layers: nn.Sequential, i: int) -> None:
+    """The same of one layer and the one before it."""
+    before, layer = layers[i - 1], layers[i]
+    if type(before) is nn.Conv2d and isinstance(layer, nn.ReLU):
+        layers[i - 1] = Fused(before)
+        del layers[i]
+    elif isinstance(before, nn.BatchNorm2d) and isinstance(layer, nn.ReLU):
+        layers[i - 1] = Affine.norm(before, layers[i + 1].weight.dtype)
+        del layers[i]
+    elif type(before) is nn.Conv2d and isinstance(layer, nn.LeakyReLU) and before.bias is not None:
+        one = torch.ones_like(before.bias)
+        layers[i] = Affine(one, before.bias, layer.negative_slope, before.weight.dtype)
+        before.bias = None
 
 
 def fill(layers: nn.Sequential) -> None:
@@ -99,3 +114,35 @@ class FusedAccumulate(Accumulate):
 
     def forward(self, x: Tensor, total: Tensor) -> Tensor:
         return self.conv(x, total.to(self.conv.weight.dtype))
+
+
+class Affine(nn.Module):
+    """leaky_relu(x * scale + shift) by channels, [B, C, H, W] -> the same, in a precision.
+
+    By a kernel on a GPU, which reads and writes once; of a network that is compiled the compiler
+    makes better ones, which hold more.
+    """
+
+    def __init__(self, scale: Tensor, shift: Tensor, slope: float, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.slope, self.dtype = slope, dtype
+        self.register_buffer("scale", scale.float())
+        self.register_buffer("shift", shift.float())
+
+    @classmethod
+    def norm(cls, norm: nn.BatchNorm2d, dtype: torch.dtype) -> "Affine":
+        """A batch norm that does not learn, and a ReLU."""
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        return cls(scale, norm.bias - norm.running_mean * scale, 0.0, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_cuda and TRITON and not torch.compiler.is_compiling():
+            from pfafn.fast.affine_kernel import affine
+
+            return affine(x, self.scale, self.shift, self.slope, self.dtype)
+        return defined(x, self.scale, self.shift, self.slope, self.dtype)
+
+
+def defined(x: Tensor, scale: Tensor, shift: Tensor, slope: float, dtype: torch.dtype) -> Tensor:
+    """The same in torch's own operators."""
+    return F.leaky_relu(x * scale.view(-1, 1, 1) + shift.view(-1, 1, 1), slope).to(dtype)

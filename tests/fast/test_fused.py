@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pfafn.fast import fused
 from pfafn.fast.deploy import deploy
-from pfafn.fast.fused import Fused, FusedAccumulate, fuse
+from pfafn.fast.fused import Affine, Fused, FusedAccumulate, fuse
 from pfafn.fast.packed import Accumulate
 from pfafn.fast.precision import ExactConv2d
 from pfafn.models.tryon import TryOnNet
@@ -44,8 +44,21 @@ def test_a_relu_behind_a_convolution_becomes_part_of_it(stride: int, bias: bool)
     x = torch.randn(2, 3, H, W)
     expected = layers(x)
     fuse(layers)
-    kinds = [nn.ReLU, nn.ConstantPad3d, Fused, nn.Conv2d, nn.LeakyReLU, ExactConv2d, nn.ReLU]
+    kinds = [nn.ReLU, nn.ConstantPad3d, Fused, nn.Conv2d, Affine, ExactConv2d, nn.ReLU]
     assert [type(layer) for layer in layers] == kinds
+    torch.testing.assert_close(layers(x), expected)
+
+
+@torch.inference_mode()
+def test_a_norm_before_a_relu_becomes_a_scale_and_a_shift() -> None:
+    layers = nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.Conv2d(8, 2, 1)).eval()
+    for values in (layers[0].weight, layers[0].bias, layers[0].running_mean):
+        values.normal_()
+    layers[0].running_var.uniform_(0.5, 2)
+    x = torch.randn(2, 8, H, W)
+    expected = layers(x)
+    fuse(layers)
+    assert [type(layer) for layer in layers] == [Affine, nn.Conv2d]
     torch.testing.assert_close(layers(x), expected)
 
 
