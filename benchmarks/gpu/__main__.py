@@ -4,9 +4,9 @@
 
 It needs a checkout, torch and what a training needs; no network, no installation, and none of DVC,
 Prefect, MLflow and Dask. Each part is a process of its own with a limit: one that fails, crashes or
-hangs hides nothing of the others. Every answer is told when it is there, and OUT/gpu.md and
-OUT/gpu.json hold all answers so far. Exit code 1 if something failed. PFAFN_DEVICE=cpu asks a CPU
-the same, with small networks.
+hangs hides nothing of the others. Beside many cores those that time nothing run side by side. Every
+answer is told when it is there, and OUT/gpu.md and OUT/gpu.json hold all answers so far. Exit code
+1 if something failed. PFAFN_DEVICE=cpu asks a CPU the same, with small networks.
 """
 
 import argparse
@@ -19,7 +19,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from itertools import groupby
 from pathlib import Path
+from queue import Queue
 from typing import NamedTuple
 
 from benchmarks.gpu.findings import Finding, counted, is_finding, markdown
@@ -31,31 +33,37 @@ GRACE = 10  # seconds between the end of a part's time, which it tells, and its 
 
 
 class Part(NamedTuple):
-    """seconds: at most; measures: takes what time is left, of which the others leave some."""
+    """seconds: at most; measures: takes what time is left, of which the others leave some.
+
+    times: must have the device to itself.
+    """
 
     seconds: float
+    times: bool = False
     measures: bool = False
 
 
 PARTS = {
-    "machine": Part(80),  # a machine that has just started reads torch slowly
+    "machine": Part(80, times=True),  # a machine that has just started reads torch slowly
     "parity": Part(100),
     "kernels": Part(70),
     "together": Part(90),
     "trainings": Part(150),
-    "switches": Part(200),
-    "tryon": Part(60, measures=True),
-    "steps": Part(360, measures=True),
+    "steps_switched": Part(200),
+    "switches": Part(100, times=True),
+    "tryon": Part(60, times=True, measures=True),
+    "steps": Part(360, times=True, measures=True),
 }
 LEFT = 80  # seconds that the other parts leave to what measures
+CORES = 8  # from which on parts that time nothing run side by side
 
 
 def command(name: str, seconds: float) -> list[str]:
     return [sys.executable, "-m", "benchmarks.gpu.part", name, str(seconds)]
 
 
-def run(name: str, seconds: float, out: Path) -> Iterator[Finding]:
-    """What a part finds, and how it ended if that was not well."""
+def run(name: str, seconds: float, out: Path, started: list[subprocess.Popen]) -> Iterator[Finding]:
+    """What a part finds, and how it ended if that was not well. started: its process joins it."""
     log, late = out / f"{name}.log", threading.Event()
     with (
         log.open("w") as errors,
@@ -64,6 +72,7 @@ def run(name: str, seconds: float, out: Path) -> Iterator[Finding]:
             cwd=ROOT, env=os.environ | {"PYTHONFAULTHANDLER": "1"}, start_new_session=True,
         ) as process,
     ):  # fmt: skip
+        started.append(process)
         alarm = threading.Timer(seconds, lambda: (late.set(), end(process)))
         alarm.start()
         try:
@@ -87,19 +96,50 @@ def end(process: subprocess.Popen) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def side_by_side(limits: dict[str, float], out: Path) -> Iterator[Finding]:
+    """What parts find that run at once, as it comes; limits: seconds of each."""
+    found: Queue[Finding | None] = Queue()
+    started: list[subprocess.Popen] = []
+
+    def follow(name: str, seconds: float) -> None:
+        try:
+            for finding in run(name, seconds, out, started):
+                found.put(finding)
+        finally:
+            found.put(None)  # it has no more
+
+    try:
+        for limit in limits.items():
+            threading.Thread(target=follow, args=limit, daemon=True).start()
+        for _ in limits:
+            yield from iter(found.get, None)
+    finally:  # asked to stop, the parts end first
+        for process in started:
+            end(process)
+
+
+def turns(names: list[str]) -> list[list[str]]:
+    """The parts that run side by side, one turn after the other."""
+    if (os.cpu_count() or 1) < CORES:
+        return [[name] for name in names]
+    groups = groupby(names, key=lambda name: name if PARTS[name].times else "")
+    return [list(group) for _, group in groups]
+
+
 def ask(names: list[str], seconds: float, out: Path, tell: Callable[[Finding], None]) -> None:
-    """Run parts one after the other; tell: told each finding when it is there."""
-    ends = time.monotonic() + seconds
-    for name in names:
-        part, left = PARTS[name], ends - time.monotonic()
-        if not part.measures and any(PARTS[each].measures for each in names):
-            left -= LEFT
-        if (limit := min(part.seconds, left)) <= GRACE:
-            tell(
-                Finding(name, "its end", "not asked, no time was left: raise --seconds", False, {})
-            )
-            continue
-        with closing(run(name, limit, out)) as findings:  # asked to stop, the part ends first
+    """Run parts in turns; tell: told each finding when it is there."""
+    ends, spare = time.monotonic() + seconds, any(PARTS[name].measures for name in names)
+    for turn in turns(names):
+        left, limits = ends - time.monotonic(), {}
+        for name in turn:
+            part = PARTS[name]
+            limit = min(part.seconds, left - (LEFT if spare and not part.measures else 0))
+            if limit > GRACE:
+                limits[name] = limit
+                continue
+            late = "not asked, no time was left: raise --seconds"
+            tell(Finding(name, "its end", late, False, {}))
+        with closing(side_by_side(limits, out)) as findings:
             for finding in findings:
                 tell(finding)
 

@@ -1,16 +1,11 @@
-"""What a switch turns on computes what it computes when it is off; and what it gives, and costs.
+"""A try-on as it may be computed otherwise is that of eager; what it gives, and costs.
 
-A switch more is a line more: in TRYON, of one try-on; in STEPS, of a step of a training, by what
-the environment says.
+A switch more is a line more in TRYON.
 """
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -19,7 +14,6 @@ from benchmarks.compiled import FIRST_CALLS, empty_cache, image
 from benchmarks.gpu.findings import Check, Found
 from benchmarks.gpu.parity import within
 from benchmarks.gpu.scale import scale_of
-from benchmarks.gpu.trainings import compared, straight, train
 from benchmarks.inference import inputs, whole
 from benchmarks.subject import network
 from benchmarks.timing import Spread, interleaved
@@ -43,22 +37,14 @@ def compiled(nets: Networks, variant: str, given: list[Tensor]) -> Wear:
 
 
 TRYON = {"recorded": recorded, "compiled": compiled}
-STEPS: dict[str, dict[str, str]] = {
-    "recomputed": {"PFAFN_RECOMPUTE": "1"},
-    "not recorded": {"PFAFN_GRAPH": "0"},
-    "compiled": {"PFAFN_COMPILE": "1"},  # the last, as it takes minutes
-}
-GPU_ALONE = {"try-on, recorded", "steps, not recorded", "steps, compiled"}
 
 
 def checks(device: torch.device) -> Iterator[Check]:
-    asked = {f"try-on, {name}": partial(tryon, how, device) for name, how in TRYON.items()}
-    asked |= {f"steps, {name}": partial(steps, environment) for name, environment in STEPS.items()}
-    for case, check in asked.items():
-        if case in GPU_ALONE and device.type != "cuda":
-            yield case, lambda: Found("there is none on a CPU")
+    for name, how in TRYON.items():
+        if how is recorded and device.type != "cuda":
+            yield f"try-on, {name}", lambda: Found("there is none on a CPU")
         else:
-            yield case, check
+            yield f"try-on, {name}", partial(tryon, how, device)
 
 
 def tryon(switch: Switch, device: torch.device) -> Found:
@@ -79,10 +65,3 @@ def tryon(switch: Switch, device: torch.device) -> Found:
     same = within(found, expected, 0.1, 2e-3)
     told = f"; {off:.2f} ms without, {on:.2f} ms with it, ready after {ready:.1f} s"
     return same._replace(told=same.told + told, numbers=same.numbers | {"off_ms": off, "on_ms": on})
-
-
-def steps(environment: dict[str, str]) -> Found:
-    """The losses of a small training with it, against those without."""
-    straight()  # without
-    with tempfile.TemporaryDirectory() as work, patch.dict(os.environ, environment):
-        return compared(train(Path(work)))

@@ -34,11 +34,16 @@ def small(monkeypatch) -> None:
     """Parts of a line each."""
     parts = {name: gpu.Part(0.4 if name == "hangs" else 9) for name in PARTS}
     monkeypatch.setattr(gpu, "PARTS", parts)
+    monkeypatch.setattr(gpu, "CORES", 10**6)
     monkeypatch.setattr(gpu, "GRACE", 0)
     monkeypatch.setattr(gpu, "command", lambda name, _: [sys.executable, "-Sc", PARTS[name]])
 
 
-def test_a_part_that_fails_crashes_or_hangs_hides_no_other(small, tmp_path, capsys) -> None:
+@pytest.mark.parametrize("cores", [1, 10**6])  # side by side, and one after the other
+def test_a_part_that_fails_crashes_or_hangs_hides_no_other(
+    cores: int, small, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(gpu, "CORES", cores)
     assert gpu.main(["--out", str(tmp_path)]) == 1
     kept = {(f["part"], f["case"]): f for f in json.loads((tmp_path / "gpu.json").read_text())}
     assert {name: finding["passed"] for name, finding in kept.items()} == {
@@ -64,6 +69,23 @@ def test_asked_to_stop_it_ends_its_part_and_keeps_what_there_is(
     assert gpu.main(["--only", "right", "crashes", "--out", str(tmp_path)]) == 143
     assert time.monotonic() - began < 5
     assert len(json.loads((tmp_path / "gpu.json").read_text())) == 1
+
+
+def test_beside_many_cores_parts_run_side_by_side_but_for_those_that_time(
+    small, tmp_path, monkeypatch
+) -> None:
+    met = tmp_path / "met"
+    waits = "import pathlib, time\nwhile not pathlib.Path({met!r}).exists(): time.sleep(0.01)"
+    monkeypatch.setitem(PARTS, "hangs", waits.format(met=str(met)))
+    monkeypatch.setitem(PARTS, "right", f"open({str(met)!r}, 'w')")
+    monkeypatch.setitem(gpu.PARTS, "hangs", gpu.Part(9))
+    monkeypatch.setattr(gpu, "CORES", 1)
+    assert gpu.main(["--only", "hangs", "right", "--out", str(tmp_path / "out")]) == 0
+    monkeypatch.setitem(gpu.PARTS, "crashes", gpu.Part(9, times=True))
+    names = ["hangs", "right", "crashes", "raises"]
+    assert gpu.turns(names) == [["hangs", "right"], ["crashes"], ["raises"]]
+    monkeypatch.setattr(gpu, "CORES", 10**6)
+    assert gpu.turns(names) == [[name] for name in names]
 
 
 def test_all_is_well_if_nothing_failed(small, tmp_path) -> None:
