@@ -23,7 +23,7 @@ from pfafn.training.trainer import Trainer
 
 H, W = 64, 96
 TINY = {"channels": [4, 4, 8, 8, 8], "fpn": 8}
-ADAM = Optimizer(beta1=0.5, beta2=0.999)
+ADAM = Optimizer(beta1=0.5, beta2=0.999, muon=0.0)
 LOSSES: Losses = Params.load(Path(__file__).parents[1] / "params.yaml").losses
 
 

@@ -1,5 +1,7 @@
 """Where lower precision must not reach: the layers that say positions and colours."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -26,16 +28,19 @@ class ExactConvTranspose2d(Exact, nn.ConvTranspose2d):
     """Transposed convolution in the precision of its weights."""
 
 
-def keep_exact(net: nn.Module) -> None:
-    """Make those convolutions of all try-on networks in a module exact that say flows and colours.
-
-    In place; their weights and the names of these stay.
-    """
+def exact_layers(net: nn.Module) -> Iterator[nn.Conv2d]:
+    """Those convolutions of all try-on networks in a module that say flows and colours."""
     for module in net.modules():
         if isinstance(module, FlowHead):
-            module[-1].__class__ = ExactConv2d
+            yield module[-1]
         elif isinstance(module, Generator):
-            module.last[-1].__class__ = ExactConv2d
+            yield module.last[1]
+
+
+def keep_exact(net: nn.Module) -> None:
+    """Make these layers exact, in place; their weights and the names of these stay."""
+    for layer in exact_layers(net):
+        layer.__class__ = ExactConv2d
 
 
 def lower(net: nn.Module, dtype: torch.dtype) -> None:

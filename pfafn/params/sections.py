@@ -138,10 +138,11 @@ class Perceptual(Section):
 
 
 class Optimizer(Section):
-    """Adam."""
+    """Adam, and for weights that mix features Muon: see pfafn.training.muon."""
 
     beta1: Fraction
     beta2: Fraction
+    muon: NonNegativeFloat  # Muon's learning rate / the stage's; paper: 0, Adam alone
 
 
 class WarpLoss(Section):

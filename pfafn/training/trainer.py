@@ -14,6 +14,7 @@ from pfafn.kit import machine
 from pfafn.kit.joint import join_batch_norms, joint_terms
 from pfafn.params.sections import Optimizer
 from pfafn.training.health import NotFinite, Sentinel, check_finite, check_gradients
+from pfafn.training.muon import Muon, grouped
 from pfafn.training.recipe import Recipe
 
 
@@ -50,11 +51,13 @@ class Trainer:
             {"params": [p for p in part.parameters() if p.requires_grad], "lr": r, "initial_lr": r}
             for part, r in self.recipe.rates
         ]
+        groups = grouped(self.net, groups, self.adam.muon)
         on, fast = self.fabric.device, records(self.fabric)
         for group in groups if fast else ():  # what a recorded step reads anew is a tensor
             group["lr"] = torch.tensor(group["lr"], device=on)
         betas = self.adam.beta1, self.adam.beta2
-        adam = torch.optim.Adam(groups, betas=betas, fused=True, capturable=on.type == "cuda")
+        kind = Muon if self.adam.muon else torch.optim.Adam
+        adam = kind(groups, betas=betas, fused=True, capturable=on.type == "cuda")
         self.schedule = LambdaLR(adam, self.rate, last_epoch=self.done - 1)
         self.optimizer = self.fabric.setup_optimizers(adam)
         self.sentinel = Sentinel(on, adam) if fast else None

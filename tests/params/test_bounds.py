@@ -32,6 +32,7 @@ BOUNDS = [
     (keys("flip shift scale colour", "augment"), 0, -0.01, 1, 1.01),
     (keys("min_area min_agreement", "fakes") + ["student_tryon.photos"], 0, -0.01, 1, 1.01),
     (["optimizer.beta1", "optimizer.beta2"], 0, -0.01, 1, 1.01),
+    (["optimizer.muon"], 0, -0.01, 999.0, None),
     (keys("l1 vgg mask second_order tv", "losses.warp"), 0, -0.01, 999.0, None),
     (keys("l1 vgg mask occlusion", "losses.generator"), 0, -0.01, 999.0, None),
     (keys("skin_l1 skin_vgg skin_late", "losses.generator"), 0, -0.01, 999.0, None),
