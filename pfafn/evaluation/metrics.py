@@ -64,7 +64,8 @@ METRICS = {
     "ssim_kept": Metric(
         title="SSIM, kept",
         digits=3,
-        definition="SSIM where neither old nor new clothes are, which should stay as it is",
+        definition="SSIM where neither old nor new clothes are or may be, which should stay as it "
+        "is",
     ),
     "psnr_face": Metric(
         title="Face", unit="dB", digits=1, definition="PSNR of the face, as far as it should stay"
@@ -102,8 +103,10 @@ MODELS = {
 }
 ABOUT = {
     "unpaired": (
-        "The person tries on another garment. Scores need the true picture, which only drawn data "
-        "has; where it is unknown, the pictures below are all there is."
+        "The person tries on another garment. What changes is scored by the true picture alone, "
+        "which only drawn data has; where it is unknown, scored is what must not change, by the "
+        "photo itself, so that doing nothing scores perfectly; the rest is for the eye, in the "
+        "pictures below."
     ),
     "paired": (
         "The person tries on the garment of the photo; the truth is the photo. The student sees "

@@ -60,10 +60,12 @@ def scores(made: Outcome, truth: Truth) -> dict[str, float]:
     """Every one of METRICS for one sample."""
     values = dict.fromkeys(METRICS, math.nan)
     if truth.image is not None:
-        values["ssim"] = ssim(made.image, truth.image)
-        values["psnr"] = psnr(made.image, truth.image)
+        if truth.whole:
+            values["ssim"] = ssim(made.image, truth.image)
+            values["psnr"] = psnr(made.image, truth.image)
         if truth.region is not None:
-            values["psnr_clothes"] = psnr_within(made.image, truth.image, truth.region)
+            if truth.whole:
+                values["psnr_clothes"] = psnr_within(made.image, truth.image, truth.region)
             values["ssim_kept"] = ssim_within(made.image, truth.image, ~truth.region)
         if truth.region is not None and truth.parsing is not None:
             for name, part in KEPT.items():

@@ -1,7 +1,8 @@
 """The test split as it is evaluated: who tries on what, and what is known of the result.
 
 paired    the garment the person wears already; the truth is the photo itself
-unpaired  the first other garment of the manifest; only drawn data knows the truth
+unpaired  the first other garment of the manifest; only drawn data knows the truth, of photos it is
+          known what of them stays as it is
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pfafn.evaluation.truth import Truth
+from pfafn.evaluation.truth import Truth, may_change
 from pfafn.kit.errors import UserError
 from pfafn.models.representation import clothes_mask
 from pfafn.photos.flow_files import decode_flow
@@ -133,8 +134,10 @@ def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None
     """The truth for each sample of a batch; None where there is no pair to evaluate.
 
     Where the person's own clothes are is taken from the known flow of the paired garment if there
-    is one, from the parsing otherwise.
+    is one, from the parsing otherwise. Unpaired without a true picture, the photo is the truth
+    beside what may change.
     """
+    may = may_change(batch.annotation).cpu()
     parsed = clothes_mask(batch.annotation.parsing.long(), batch.annotation.category).cpu()
     photos = torch.from_numpy(to_pixels(batch.person)).movedim(-1, 1) / 255
     found: list[Truth | None] = []
@@ -153,5 +156,8 @@ def truths(test: TestSet, batch: TestSample, protocol: str) -> list[Truth | None
             if other.visible is not None:
                 region = other.visible | worn
                 other = other._replace(clothes=other.visible, region=region, **told)
+            if other.image is None:
+                region = may[i] if other.region is None else other.region
+                other = other._replace(image=photo, region=region, whole=False, **told)
             found.append(other)
     return found

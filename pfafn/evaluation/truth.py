@@ -2,10 +2,14 @@
 
 from typing import NamedTuple
 
+import torch.nn.functional as F
 from torch import Tensor
 
-from pfafn.models.parts import ARMS, FOREARMS, HANDS, BodyPart, Parsing
-from pfafn.models.representation import one_of
+from pfafn.models.inputs import Annotation
+from pfafn.models.parts import ARMS, FACE, FOREARMS, HANDS, TRUNK, BodyPart, Parsing
+from pfafn.models.representation import beside_clothes, clothes_mask, one_of, region
+
+REACH = 16  # a picture's height by the pixels that a garment may stand off from body and clothes
 
 GROUPS = {
     "skin": "skin that the old garment hid",
@@ -20,14 +24,15 @@ GROUPS = {
 class Truth(NamedTuple):
     """What it should have been; None where nobody knows."""
 
-    image: Tensor | None = None  # float [3, H, W] in [0, 1]
+    image: Tensor | None = None  # float [3, H, W] in [0, 1]; that of the photo, if not whole
     clothes: Tensor | None = None  # bool [1, H, W]: where the garment is seen on the person
-    region: Tensor | None = None  # bool [1, H, W]: where old or new clothes are, for psnr_clothes
+    region: Tensor | None = None  # bool [1, H, W]: where old or new clothes are, or may be
     flow: Tensor | None = None  # float [2, H, W]: pixels from here to the garment picture
     visible: Tensor | None = None  # bool [1, H, W]: where the flow is known
     parsing: Tensor | None = None  # uint8 [H, W] of Parsing, of the photo
     body_parts: Tensor | None = None  # uint8 [H, W] of BodyPart, of the photo
     shown: Tensor | None = None  # uint8 [H, W] of Parsing, of the true picture
+    whole: bool = True  # the picture is known; else only that the photo stays beside the region
 
     def groups(self) -> dict[str, Tensor]:
         """bool [1, H, W] by the names of GROUPS; {} if the true picture's parsing is not known.
@@ -50,6 +55,21 @@ class Truth(NamedTuple):
             "hands": arms & one_of(parts, HANDS + FOREARMS)[0] & front,
             "hair": (shown == Parsing.HAIR) & front,
         }
+
+
+def may_change(annotation: Annotation) -> Tensor:
+    """bool [B, 1, H, W]: where a photo may change, whatever garment of the category is put on.
+
+    Never face and hair, nor what is not even near clothes, trunk and limbs; always the clothes and
+    their edge, which a parsing tells within some pixels.
+    """
+    parsing, parts = annotation.parsing.long(), annotation.body_parts.long()
+    worn = clothes_mask(parsing, annotation.category)
+    limbs = region(parts, "skin", annotation.category) | one_of(parsing, ARMS)
+    dressed = (worn | limbs | one_of(parts, TRUNK)).float()
+    reach = dressed.shape[-2] // REACH
+    near = F.max_pool2d(dressed, 2 * reach + 1, stride=1, padding=reach) > 0
+    return near & ~one_of(parsing, FACE) | (beside_clothes(worn.float()) == 0)
 
 
 def between(mask: Tensor) -> Tensor:

@@ -126,6 +126,16 @@ def test_a_part_is_scored_where_it_should_stay(name: str, part: Parsing) -> None
     assert scores(made, truth)[name] == pytest.approx(20, abs=1e-4)
 
 
+def test_where_only_the_photo_is_known_what_may_change_is_not_scored() -> None:
+    image, upper = picture() * 0.6, region(slice(9))
+    parsing = torch.full((H, W), int(Parsing.HAIR), dtype=torch.uint8)
+    truth = Truth(image, region=upper, parsing=parsing, whole=False)
+    made = Outcome(torch.where(upper, 1 - image, image + 0.1))
+    found = {name: value for name, value in scores(made, truth).items() if not math.isnan(value)}
+    assert set(found) == {"ssim_kept", "psnr_hair"}
+    assert found["psnr_hair"] == pytest.approx(20, abs=1e-4)
+
+
 def test_what_should_stay_is_compared_as_if_the_clothes_were_right() -> None:
     image, upper = picture(), region(slice(9))
     wrong_clothes = torch.where(upper, 1 - image, image)

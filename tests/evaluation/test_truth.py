@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pfafn.evaluation.truth import GROUPS, Truth, between
-from pfafn.models.parts import BodyPart, Parsing
+from pfafn.evaluation.truth import GROUPS, REACH, Truth, between, may_change
+from pfafn.models.inputs import Annotation
+from pfafn.models.parts import BodyPart, Category, Parsing
 
 H, W = 6, 10
 CLOTH, ARM, BARE, HAIR, TROUSERS = (
@@ -75,3 +76,42 @@ def test_between_is_what_has_something_on_both_sides_in_row_or_column() -> None:
     mask = torch.tensor([[mark == "#" for mark in line] for line in drawn])
     expected = ["####.", "#....", "#####"]
     assert between(mask).tolist() == [[mark == "#" for mark in line] for line in expected]
+
+
+def annotated(parsing: int, part: int = BodyPart.BACKGROUND) -> Annotation:
+    """A wall, four times REACH high; in its middle a spot of a class and a body part."""
+    ids = torch.zeros(2, 1, 4 * REACH, 3 * REACH, dtype=torch.uint8)
+    for sheet, value in zip(ids, (parsing, part), strict=True):
+        sheet[0, 30:34, 20:28] = int(value)
+    return Annotation(*ids, torch.zeros(1, 18, 3), torch.tensor([Category.UPPER]))
+
+
+def box(rows: slice, columns: slice) -> Tensor:
+    where = torch.zeros(1, 1, 4 * REACH, 3 * REACH, dtype=torch.bool)
+    where[..., rows, columns] = True
+    return where
+
+
+@pytest.mark.parametrize(
+    ("parsing", "part"),
+    [(CLOTH, BodyPart.BACKGROUND), (ARM, BodyPart.BACKGROUND), (BARE, TRUNK), (BARE, UPPER)],
+)
+def test_any_garment_may_change_clothes_and_limbs_and_what_is_near_them(parsing, part) -> None:
+    assert torch.equal(may_change(annotated(parsing, part)), box(slice(26, 38), slice(16, 32)))
+
+
+@pytest.mark.parametrize("part", [HAIR, Parsing.FACE])
+def test_no_garment_changes_face_or_hair_in_front_of_the_trunk(part) -> None:
+    assert not may_change(annotated(part, TRUNK))[..., 30:34, 20:28].any()
+
+
+def test_at_the_edge_of_the_worn_clothes_hair_may_change_as_its_parsing_is_uncertain() -> None:
+    person = annotated(CLOTH)
+    person.parsing[0, :, 28:] = int(HAIR)
+    assert torch.equal(may_change(person)[..., 28:], box(slice(29, 35), slice(28, 29))[..., 28:])
+
+
+def test_trousers_may_change_near_the_hem_alone() -> None:
+    person = annotated(CLOTH)
+    person.parsing[0, 34:] = int(TROUSERS)
+    assert torch.equal(may_change(person), box(slice(26, 38), slice(16, 32)))

@@ -108,7 +108,9 @@ def test_the_grid_names_who_wears_what_and_has_the_truth_that_is_known(test_set,
 
 
 @pytest.mark.parametrize("leave", [truth_of_photos, lambda artifacts: None])
-def test_without_truth_unpaired_has_pictures_but_no_scores(tmp_path, monkeypatch, leave):
+def test_without_truth_unpaired_has_pictures_and_scores_of_what_must_not_change(
+    tmp_path, monkeypatch, leave
+):
     artifacts = tinyset.write_all(tmp_path, truth=False)
     leave(artifacts)
     shown, show = [], evaluate.show
@@ -117,7 +119,10 @@ def test_without_truth_unpaired_has_pictures_but_no_scores(tmp_path, monkeypatch
     assert {evaluated.protocol for evaluated in shown} == {"unpaired"}
     told = json.loads((artifacts / "evaluate/provenance.json").read_text())
     assert told["samples"] == 3
-    assert all(scores == {} for scores in metrics["unpaired"].values())
+    kept = {"ssim_kept", "psnr_face", "psnr_hair", "psnr_lower"}
+    assert all(set(scores) == kept for scores in metrics["unpaired"].values())
+    assert metrics["unpaired"]["person"]["psnr_face"] == 100  # nothing is nearer than the photo
+    assert metrics["unpaired"]["student"]["psnr_face"] < 50
     assert metrics["counts"]["unpaired"]["pairs"] == 3
     assert set(metrics["paired"]["student"]) == set(METRICS) - {"epe", "skin", "hands"}
     assert {p.name for p in (artifacts / "evaluate").iterdir()} == FILES
