@@ -1,5 +1,6 @@
 """Where a try-on is hard, of persons drawn with a few strokes."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -7,6 +8,9 @@ from torch import Tensor
 from pfafn.evaluation.truth import GROUPS, REACH, Truth, between, may_change
 from pfafn.models.inputs import Annotation
 from pfafn.models.parts import BodyPart, Category, Parsing
+from pfafn.studio.dataset import draw_sample
+from pfafn.studio.flat import lay_flat
+from pfafn.studio.scene import photograph
 
 H, W = 6, 10
 CLOTH, ARM, BARE, HAIR, TROUSERS = (
@@ -115,3 +119,16 @@ def test_trousers_may_change_near_the_hem_alone() -> None:
     person = annotated(CLOTH)
     person.parsing[0, 34:] = int(TROUSERS)
     assert torch.equal(may_change(person), box(slice(26, 38), slice(16, 32)))
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_whatever_a_drawn_person_puts_on_changes_only_what_may(index: int) -> None:
+    person, worn = draw_sample(7, "test", index)
+    other = draw_sample(7, "train", index).garment
+    photo, tryon = (photograph(person, one, lay_flat(one, 128, 96)) for one in (worn, other))
+    ids = (torch.from_numpy(sheet)[None] for sheet in (photo.parsing, photo.body_parts))
+    upper = torch.tensor([Category.UPPER])
+    stays = ~may_change(Annotation(*ids, torch.zeros(1, 18, 3), upper))[0, 0].numpy()
+    changed = np.abs(tryon.picture.astype(int) - photo.picture).max(axis=-1) > 16
+    assert stays.mean() > 0.4 and changed.mean() > 0.1
+    assert changed[stays].mean() < 1e-3
