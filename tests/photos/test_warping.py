@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from pfafn.models.geometry import grid_of
 from pfafn.photos import warping
 from pfafn.photos.entrance import GarmentPhoto
+from pfafn.photos.fitting import fit
 from pfafn.photos.framing import Frame
 from pfafn.photos.warping import Drawn, Overlay, OwnGarment
 
@@ -68,6 +69,17 @@ def test_a_garment_of_another_shape_lies_where_the_model_saw_it_letterboxed() ->
     found = worn(garment(rgb), grid(), below=7)
     assert np.array_equal(found[:, beside:-beside], rgb)
     assert (found[:, :beside] == 7).all() and (found[:, -beside:] == 7).all()
+
+
+@pytest.mark.parametrize("shape", [(10, TIMES * W), (TIMES * H, 10)], ids=["flat", "narrow"])
+def test_a_garment_that_rounding_has_squeezed_lies_where_the_model_saw_it(
+    shape: tuple[int, int],
+) -> None:
+    """Two and a half of the model's rows or columns have become two, the others are as many."""
+    photo = garment(np.full((*shape, 3), 200, np.uint8))
+    seen = fit(photo.mask, MODEL, interpolation="nearest", fill=0)
+    enlarged = seen.repeat(TIMES, 0).repeat(TIMES, 1)
+    assert np.array_equal(worn(photo, grid())[..., 0], np.where(enlarged, 200, 0))
 
 
 def test_a_photo_of_another_shape_is_that_part_of_the_models_picture() -> None:
