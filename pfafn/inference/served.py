@@ -46,7 +46,7 @@ FAULT = "failed on the server, whose log says why"
 LOG = logging.getLogger("pfafn.served")
 
 Photo = TypeVar("Photo")
-Known = Callable[[Any], tuple[PersonPhoto, Any]]
+Known = Callable[[str], tuple[PersonPhoto, Any]]
 
 
 class Answer(NamedTuple):
@@ -115,7 +115,7 @@ class Served(PythonModel):
             return Answer("", "", FAULT)
 
     def _answer(self, row: "Row", known: Known) -> Answer:
-        person, features = known(row.columns.get("person"))
+        person, features = known(row.text("person"))
         mask = row.optional("garment_mask", decode_gray)
         garment = row.picture("garment", partial(GarmentPhoto.decode, mask=mask))
         if self.is_tutor:
@@ -127,7 +127,7 @@ class Served(PythonModel):
         note = "; ".join(f"{column}: {text}" for column, text in notes(person, garment))
         return Answer(base64.b64encode(encoded(person, worn, "PNG")).decode(), note, "")
 
-    def _known(self, text: Any) -> tuple[PersonPhoto, Any]:
+    def _known(self, text: str) -> tuple[PersonPhoto, Any]:
         """A person's photo and, for a student, what the network knows of it."""
         photo = Row({"person": text}).picture("person", PersonPhoto.decode)
         return photo, None if self.is_tutor else self.model.encode_person(photo)
@@ -153,11 +153,15 @@ class Row:
 
     def picture(self, column: str, decode: Callable[..., Photo]) -> Photo:
         """Decode base64 or a file; raises RequestError, or ImageError for a broken picture."""
+        content = self._content(column, self.text(column))
+        return decode(content, column, most_pixels=MOST_PIXELS)
+
+    def text(self, column: str) -> str:
+        """What is given for a picture; raises RequestError if that is no text."""
         text = self.columns.get(column)
         if not isinstance(text, str) or not text:
             raise self._error(column, "a picture", text)
-        content = self._content(column, text)
-        return decode(content, column, most_pixels=MOST_PIXELS)
+        return text
 
     def optional(self, column: str, decode: Callable[..., Photo]) -> Photo | None:
         """As picture(); None where the column is absent, empty or null."""

@@ -137,6 +137,7 @@ def test_the_tutor_also_gets_parsing_keypoints_and_body_parts(tutor: Any) -> Non
     ("column", "value", "says"),
     [
         ("person", None, "row 0, person: expected a picture, got None"),
+        ("person", ["two"], r"row 0, person: expected a picture, got \['two'\]"),
         ("garment", "no/such/file.png", "row 0, garment: expected base64 of a PNG or JPEG"),
         ("keypoints", "[1, 2, 3]", "row 0, keypoints: expected 54 numbers .* got 3"),
         ("keypoints", "nose", "row 0, keypoints: expected JSON of 54 numbers, got 'nose'"),
