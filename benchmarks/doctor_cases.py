@@ -134,6 +134,10 @@ def of_garments(good: Good, other: Good, rng: np.random.Generator) -> Iterator[C
     yield case("as it is", rgb, None)
     yield case("as it is, with its mask", rgb, mask)
     yield case("noise of 2 shades", noisy(rgb, 2, rng), None)
+    for name, colour in (("any colour", rng.integers(0, 256, 3)), ("light gray", (225, 223, 219))):
+        ground = noisy(np.full_like(rgb, colour), 3, rng)
+        yield case(f"on {name}", np.where(mask[..., None] > 0, rgb, ground), None,
+                   allowed=("mask_doubtful", "white_on_white"))  # fmt: skip
     for sigma in (2, 3):
         yield case(f"blurred by {sigma} of {HEIGHT} pixels", blurred(rgb, sigma), None, "blurred",
                    allowed=("mask_doubtful",))  # fmt: skip
@@ -169,15 +173,20 @@ def whitened(rgb: Pixels, mask: Pixels) -> Pixels:
 
 
 def hung(rgb: Pixels, mask: Pixels) -> Pixels:
-    """The garment, a little smaller, with a hook of one tenth of its height above it."""
+    """The garment, a little smaller, on a hanger whose hook is one tenth of its height."""
     height, width = rgb.shape[:2]
     lower = padded(rgb, 1.15)
-    top = height * 15 // 100 + int(np.flatnonzero(mask.any(axis=1))[0])
-    row = np.flatnonzero(mask[top - height * 15 // 100 + 2])
-    x = (lower.shape[1] - width) // 2 + int(row.mean())
+    left, down = (lower.shape[1] - width) // 2, lower.shape[0] - height
+    rows = np.flatnonzero(mask.any(axis=1))
+    shoulders = np.flatnonzero(mask[rows[0] : rows[len(rows) // 8]].any(axis=0))[[0, -1]] + left
+    base = int(shoulders.mean()), down + int(rows[0])
     thick = max(3, width // 48)  # thinner ones are no part of a mask
-    cv2.line(lower, (x, top - height // 10), (x, top + 2), (90, 90, 90), thick)
-    return lower
+    hanger = lower.copy()
+    cv2.line(hanger, (base[0], base[1] - height // 10), base, (90, 90, 90), thick)
+    for end in shoulders:  # behind the garment, seen where its neck is open
+        cv2.line(hanger, base, (int(end), down + int(rows[len(rows) // 8])), (90, 90, 90), thick)
+    hanger[down:, left : left + width][mask > 0] = rgb[mask > 0]
+    return hanger
 
 
 def trousers(height: int, width: int) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from pfafn.doctor.persons import SOMEBODY
 from pfafn.doctor.pictures import LOOKED_AT, SMALLEST, of_picture
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.fitting import shrunk
+from pfafn.photos.framing import Frame
 from pfafn.photos.images import Pixels
 from pfafn.photos.masks import BORDER, ESTIMATED, MaskSource, border, garment_mask
 
@@ -27,6 +28,11 @@ BESIDE = 2  # pixels of LOOKED_AT from the outline within which it may
 WHITE_ON_WHITE = 0.1  # of the outline that is faint; of nearly all garments 0 is
 ELSEWHERE = 0.9  # overlap of a given mask with what the photo tells: of good ones 0.907 and more
 HOOK, STRAP, HOOK_WIDTH = 0.04, 0.25, 0.08  # a hanger's, of the garment's height and width
+# How much the colours of a photo's middle and border may overlap. Of whole garments before what is
+# not white they do by at most 0.36, but for a white one before a wall that is nearly so.
+ALIKE = 0.4
+RIM = 10  # pixels of LOOKED_AT that a photo's border is wide
+SHADES = 32  # of 256 that count as one when colours are compared
 LEGS = 0.5  # of a garment's height, from below, that is two legs
 LONG = 2.2  # height per width; of VITON's tops at most 2.11
 TOLD_BY: dict[MaskSource, str] = {
@@ -92,6 +98,9 @@ def of_mask(photo: GarmentPhoto) -> list[Finding]:
     if (covered := border(photo.mask)) > BORDER:
         text = f"it is a detail: the garment covers {covered:.0%} of the photo's border"
         findings.append(found("close_up", Severity.WARN, text, covered, BORDER))
+    elif photo.mask_source == "grabcut" and (alike := likeness(rgb)) > ALIKE:
+        text = f"it is a detail: {alike:.0%} of the photo's middle has the colours of its border"
+        findings.append(found("close_up", Severity.WARN, text, alike, ALIKE))
     elif (parts := len(large_parts(mask))) > 1:
         text = f"{parts} garments: the mask is in {parts} large parts"
         findings.append(found("several_garments", Severity.WARN, text, parts, 1))
@@ -136,6 +145,19 @@ def faint(rgb: Pixels, mask: Region) -> float:
     inside = mask.astype(np.uint8)
     outline = (inside > 0) & (cv2.erode(inside, np.ones((3, 3)), borderValue=1) == 0)
     return float((near[outline] * STEP < FAINT).mean()) if outline.any() else 0.0
+
+
+def likeness(rgb: Pixels) -> float:
+    """How much the colours in the middle of a photo and along its border overlap, from 0 to 1."""
+    height, width = rgb.shape[:2]
+    middle = Frame(height // 4, width // 4, height // 2, width // 2).slices
+    beside = np.ones((height, width), np.uint8)
+    beside[RIM:-RIM, RIM:-RIM] = 0
+    soft = cv2.GaussianBlur(rgb, (0, 0), 1)
+    bins, reach = [256 // SHADES] * 3, [0, 256] * 3
+    inner = cv2.calcHist([soft[middle]], [0, 1, 2], None, bins, reach)
+    outer = cv2.calcHist([soft], [0, 1, 2], beside, bins, reach)
+    return float(np.minimum(inner / inner.sum(), outer / outer.sum()).sum())
 
 
 def large_parts(mask: Region) -> list[int]:

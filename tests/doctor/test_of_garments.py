@@ -65,6 +65,17 @@ def test_two_garments_are_counted_and_a_button_is_none() -> None:
     assert names(cloth(box(40, 200, 40, 150) | box(100, 104, 170, 174))) == []
 
 
+def test_where_the_middle_has_the_colours_of_the_border_it_is_a_detail() -> None:
+    """Dots all over the photo, and a shirt of them on something of another colour."""
+    ys, xs = np.indices(SIZE)
+    dots = np.hypot(ys % 48 - 24, xs % 32 - 10) < 9
+    cloth = np.where(dots[..., None], np.uint8([190, 40, 40]), np.uint8([70, 70, 90]))
+    [finding] = found(cloth)
+    assert (finding.name, finding.severity) == ("close_up", Severity.WARN)
+    assert finding.value > 0.8
+    assert names(np.where(box(40, 210, 40, 150)[..., None], cloth, np.uint8([90, 160, 90]))) == []
+
+
 def test_a_garment_hardly_darker_than_its_background_is_white_on_white() -> None:
     soft = np.where(box(40, 200, 40, 150)[..., None], 250, 255).repeat(3, axis=2).astype(np.uint8)
     [finding] = found(soft)
