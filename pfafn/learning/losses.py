@@ -84,14 +84,16 @@ def cross_entropy(said: Tensor, true: Tensor) -> Tensor:
     return -(true * yes.log() + (1 - true) * no.log())
 
 
-def misplaced(composition: Tensor, warped: Tensor, clothes: Tensor) -> Tensor:
+def misplaced(composition: Tensor, warped: Tensor, clothes: Tensor, in_front: float) -> Tensor:
     """Cross entropy of the composition mask and the clothes' mask where the warped garment is.
 
     All [B, 1, H, W] in [0, 1]; the mean over all pixels. Not in the paper, whose terms say nothing
     of the mask where something is in front of the garment, such as an arm; there it alone shows
-    that at inference. Teaches the generator, not the warp.
+    that at inference. Such places are few: each counts as `in_front` others. Teaches the generator,
+    not the warp.
     """
-    return (warped.detach() * cross_entropy(composition, clothes)).mean()
+    counts = warped.detach() * (clothes + in_front * (1 - clothes))
+    return (counts * cross_entropy(composition, clothes)).mean()
 
 
 def misjudged(keep: Tensor, true: Tensor, garment: Tensor) -> Tensor:

@@ -70,8 +70,10 @@ class Objective(nn.Module):
         mask = worn.mask * clothes_mask
         image = composite(behind, worn.warped.garment, mask)
         terms = generator_terms(image, worn.rendered, mask, person, self.vgg)
-        occlusion = misplaced(worn.composition, worn.warped.mask, clothes_mask)
         weight = self.losses.generator
+        occlusion = misplaced(
+            worn.composition, worn.warped.mask, clothes_mask, in_front=weight.in_front
+        )
         total = (
             weight.l1 * (terms.l1 + terms.rendered_l1)
             + weight.vgg * (terms.vgg + terms.rendered_vgg)

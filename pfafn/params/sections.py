@@ -162,6 +162,7 @@ class GeneratorLoss(Section):
     vgg: NonNegativeFloat
     mask: NonNegativeFloat
     occlusion: NonNegativeFloat  # composition mask against the clothes' mask; ours, paper: 0
+    in_front: NonNegativeFloat  # in it, weight of a pixel where no clothes are seen / of another
     skin_l1: NonNegativeFloat
     skin_vgg: NonNegativeFloat
     skin_late: NonNegativeFloat  # factor on both skin weights once the learning rate decays

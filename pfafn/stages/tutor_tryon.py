@@ -15,7 +15,7 @@ from pfafn.stages.train import COMMON, load_model, new_network, perceptual, trai
 from pfafn.training.recipe import Recipe
 
 STAGE = "tutor_tryon"
-GENERATOR = [f"losses.generator.{term}" for term in ("l1", "vgg", "mask", "occlusion")]
+GENERATOR = [f"losses.generator.{term}" for term in ("l1", "vgg", "mask", "occlusion", "in_front")]
 PARAMS = (*COMMON, "model", "losses.warp", *GENERATOR, STAGE)
 
 

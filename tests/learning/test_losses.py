@@ -109,15 +109,22 @@ def test_the_loss_does_not_depend_on_the_batch_size(batch: int) -> None:
 def test_a_misplaced_composition_costs_its_cross_entropy_where_the_warped_garment_is() -> None:
     clothes = torch.tensor([1.0, 1.0, 0.0, 0.0]).view(1, 1, 2, 2)
     warped = torch.tensor([1.0, 0.0, 1.0, 0.5]).view(1, 1, 2, 2)
-    undecided = misplaced(torch.full_like(clothes, 0.5), warped, clothes)
+    undecided = misplaced(torch.full_like(clothes, 0.5), warped, clothes, in_front=1)
     torch.testing.assert_close(undecided, torch.tensor(2.5 / 4 * math.log(2)), rtol=1e-3, atol=0)
-    right = misplaced(clothes, warped, clothes)
+    right = misplaced(clothes, warped, clothes, in_front=1)
     torch.testing.assert_close(right, torch.tensor(0.0), rtol=0, atol=1e-4)
+
+
+def test_where_something_is_in_front_of_the_garment_a_misplaced_composition_costs_more() -> None:
+    clothes = torch.tensor([1.0, 1.0, 1.0, 0.0]).view(1, 1, 2, 2)
+    undecided, warped = torch.full_like(clothes, 0.5), torch.ones_like(clothes)
+    costs = [misplaced(undecided, warped, clothes, in_front=count) for count in (1, 4)]
+    torch.testing.assert_close(costs[1], (3 + 4) / 4 * costs[0])
 
 
 def test_a_mask_that_hides_an_arm_for_sure_is_still_drawn_back_and_the_warp_is_not() -> None:
     composition = torch.full((1, 1, 2, 3), 1.0, requires_grad=True)
     warped = torch.ones(1, 1, 2, 3, requires_grad=True)
-    misplaced(composition, warped, torch.zeros(1, 1, 2, 3)).backward()
+    misplaced(composition, warped, torch.zeros(1, 1, 2, 3), in_front=1).backward()
     assert (composition.grad > 100).all()
     assert warped.grad is None

@@ -108,8 +108,8 @@ def test_with_the_rates_decay_both_parts_of_the_skin_count_more() -> None:
 def test_the_composition_is_judged_where_the_warped_garment_is_by_where_the_clothes_are() -> None:
     clothes = torch.zeros(1, 1, H, W)
     clothes[..., *CLOTHES] = 1
-    found = objective("tutor", losses("generator", occlusion=1.0))(batch())
-    expected = misplaced(torch.full_like(clothes, KEPT), left(clothes), clothes)
+    found = objective("tutor", losses("generator", occlusion=1.0, in_front=3.0))(batch())
+    expected = misplaced(torch.full_like(clothes, KEPT), left(clothes), clothes, in_front=3.0)
     torch.testing.assert_close(found["total"], expected)
 
 

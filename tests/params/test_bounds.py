@@ -34,7 +34,7 @@ BOUNDS = [
     (["optimizer.beta1", "optimizer.beta2"], 0, -0.01, 1, 1.01),
     (["optimizer.muon"], 0, -0.01, 999.0, None),
     (keys("l1 vgg mask second_order tv", "losses.warp"), 0, -0.01, 999.0, None),
-    (keys("l1 vgg mask occlusion", "losses.generator"), 0, -0.01, 999.0, None),
+    (keys("l1 vgg mask occlusion in_front", "losses.generator"), 0, -0.01, 999.0, None),
     (keys("skin_l1 skin_vgg skin_late", "losses.generator"), 0, -0.01, 999.0, None),
     (["tutor_warp.hem", *keys("keep tone", "student_tryon")], 0, -0.01, 999.0, None),
     (keys("features flow", "losses.distillation"), 0, -0.01, 999.0, None),

@@ -40,6 +40,7 @@ PARAMS = {
     "losses.generator.vgg": TUTOR_TRYON,
     "losses.generator.mask": TUTOR_TRYON,
     "losses.generator.occlusion": TUTOR_TRYON,
+    "losses.generator.in_front": TUTOR_TRYON,
     "losses.generator.skin_l1": STUDENT_TRYON,
     "losses.generator.skin_vgg": STUDENT_TRYON,
     "losses.generator.skin_late": STUDENT_TRYON,
