@@ -1,5 +1,8 @@
 """One training step of each regime gives the published losses and gradients, in float64."""
 
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,8 @@ from tinytrain import mapped
 from pfafn.learning.student import StudentObjective
 from pfafn.learning.tutor import TutorObjective
 from pfafn.models.redress import redress
+from pfafn.models.tryon import TryOnNet
+from pfafn.models.vgg import VGG19
 from pfafn.params.file import Params
 from pfafn.samples.sample import Fake, StudentSample
 from pfafn.weights.official import WARP_NAMES, generator_names, rename
@@ -26,6 +31,26 @@ LONG = ("pfafn_e2e_half2",)  # as pfafn_e2e, under other weights of two losses
 RTOL = 1e-5
 
 
+@pytest.fixture(scope="module", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """Tens of millions of weights take a third of the time; they go when the last test is done."""
+    yield
+    for drawn in (network, vgg19):
+        drawn.cache_clear()
+
+
+@cache
+def network(role: str, folder: Path) -> TryOnNet:
+    """To be copied only."""
+    return parity.network(role, folder, TRAINING)
+
+
+@cache
+def vgg19(folder: Path) -> VGG19:
+    """Nothing in it is learnt, or counts."""
+    return parity.vgg19(folder).double()
+
+
 def step(regime: str, folder: Path, size: str) -> tuple[dict, torch.nn.Module]:
     """Terms and the network after one backward pass under the fixture's weights."""
     role, whole = REGIMES[regime]
@@ -35,12 +60,12 @@ def step(regime: str, folder: Path, size: str) -> tuple[dict, torch.nn.Module]:
     seed = parity.seeds(folder)["inputs"][f"train_{size}"]
     arrays = parity.helper("inputs").make_batch(seed, 2, height, width)
     batch = mapped(parity.double, parity.batch(arrays))
-    net = parity.network(role, folder, TRAINING).double()
+    net = deepcopy(network(role, folder)).double()
     if not whole:
         net.generator = None
-    vgg = parity.vgg19(folder).double()
+    vgg = vgg19(folder)
     if role == "student":
-        tutor = parity.network("tutor", folder, TRAINING).double()
+        tutor = deepcopy(network("tutor", folder)).double()
         other = mapped(parity.double, parity.unpaired(arrays))
         worn = redress(tutor, batch.person, batch.annotation, other)
         batch = StudentSample(*batch, Fake(worn.image, worn.warped.mask))
