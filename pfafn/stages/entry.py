@@ -11,7 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from pfafn.kit import lock, threads
-from pfafn.kit.errors import UserError
+from pfafn.kit.errors import UserError, permitted
 from pfafn.kit.progress import tell
 from pfafn.kit.signals import Stopped, stopping
 from pfafn.params.file import Params
@@ -33,7 +33,7 @@ def main(run: Callable[[Params, Path], object], *, trains: bool = False) -> None
     try:
         check_folder()
         tuning = tuned() if trains else nullcontext()
-        with stopping(), lock.shared(lock.LOCK), threads.choosing(), tuning:
+        with stopping(), permitted(Path.cwd()), lock.shared(lock.LOCK), threads.choosing(), tuning:
             run(Params.load(), ARTIFACTS)
     except Stopped as stopped:
         kept = f", {stopped.kept} is kept" if stopped.kept else ""

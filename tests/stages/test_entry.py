@@ -50,7 +50,6 @@ RIGHT = "set it right and run the same again"
         (OSError(errno.EDQUOT, "x"), f"{os.strerror(errno.EDQUOT)}: {ROOM}"),
         (OSError(errno.EFBIG, "x"), f"{os.strerror(errno.EFBIG)}: {ROOM}"),
         (OSError(errno.EIO, "x", "a.arrow"), f"a.arrow: {os.strerror(errno.EIO)}: {RIGHT}"),
-        (PermissionError(errno.EACCES, "x", "m"), f"m: {os.strerror(errno.EACCES)}: {RIGHT}"),
         (
             SafetensorError("I/O error: No space left on device (os error 28)"),
             f"{os.strerror(28)}: {ROOM}",
@@ -62,6 +61,16 @@ def test_a_fault_of_the_disk_or_the_input_ends_in_one_line_that_says_what_to_do(
     error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     assert ended(error, monkeypatch, tmp_path) == f"error: {said}"
+
+
+def test_what_this_user_may_not_touch_is_told_with_whose_it_is_and_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    (file := tmp_path / "retrain.lock").touch()
+    refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+    told = ended(refused, monkeypatch, tmp_path)
+    assert told.startswith(f"error: {file}: Permission denied: {file} belongs to {file.owner()}, ")
+    assert f"sudo chown -R {file.owner()} {Path.cwd()}" in told
 
 
 @pytest.mark.parametrize("error", [OSError("strange"), SafetensorError("strange"), KeyError("x")])
