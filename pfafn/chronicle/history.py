@@ -28,6 +28,7 @@ class Version(NamedTuple):
     number: int  # as it was registered; MLflow may have had to give another one
     sha256: str  # of its weights
     at: datetime  # when it was registered
+    origin: dict[str, str]  # what kind of run registered it
 
     def __str__(self) -> str:
         return f"{self.name} {self.number}"
@@ -101,7 +102,8 @@ class History:
         shas = {name: ref["sha256"] for name, ref in fact.content["versions"].items()}
         for name, sha in shas.items():
             number = int(fact.content["versions"][name]["version"])
-            self.versions.setdefault((name, sha), Version(name, number, sha, fact.at))
+            made = Version(name, number, sha, fact.at, fact.content["origin"])
+            self.versions.setdefault((name, sha), made)
         if len(shas) == len(MODELS):
             self.tutors.setdefault(shas[STUDENT], shas[TUTOR])
         if evaluate := fact.content["stages"].get("evaluate"):

@@ -128,7 +128,7 @@ def _versions(
             continue
         stage = retraining.stages[stage_name]
         wanted = history.versions[name, fact.content["versions"][name]["sha256"]]
-        tags = fact.content["origin"] | retraining.lineage(stage) | taught
+        tags = wanted.origin | retraining.lineage(stage) | taught
         weights = stage.folder / versions.WEIGHTS
         version = versions.ensure(store, wanted, weights, runs[stage_name], tags)
         models[versions.role(version)] = versions.model_id(version)

@@ -111,6 +111,20 @@ def test_an_experiment_in_a_temporary_copy_moves_no_alias(
     assert (outcome.student, outcome.champion) == ("2", "1")
 
 
+def test_a_tutor_that_an_experiment_uses_again_stays_that_of_the_run_that_made_it(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.retrain("a", 20)
+    registry.sync()
+    project.retrain_in_copy(tmp_path / "copy", monkeypatch, "b", 30)
+    monkeypatch.setenv("DVC_EXP_NAME", "rusty-ibis")
+    registry.sync()
+    student, tutor = (registry.describe(f"models:/pfafn-{n}") for n in ("student/2", "tutor/1"))
+    assert student["lineage"]["tutor.version"] == "1"
+    assert student["lineage"]["dvc.experiment"] == "rusty-ibis"
+    assert "dvc.experiment" not in tutor["lineage"]
+
+
 def test_a_retraining_in_a_copy_is_judged_and_written_down_in_the_project(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
