@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO
 
 from rich.console import Console
-from rich.table import Table
 
 from flows import dvc, lockfile, owner
 from flows.process import GRACE
@@ -147,12 +146,9 @@ def deployments(root: Path, where: Mapping[str, str]) -> Service:
 
 def show(where: dict[str, str], console: Console) -> None:
     """Print where everything is."""
-    table = Table.grid(padding=(0, 2))
-    table.add_row("Prefect", where["Prefect"], "schedules, runs, buttons")
-    table.add_row(
-        "MLflow", f"{where['MLflow']}/#/experiments{store.VIEW}", "models, metrics, pictures"
-    )
-    console.print(table)
+    console.print(f"Prefect  {where['Prefect']}  (schedules, runs, buttons)")
+    models = f"{where['MLflow']}/#/experiments{store.VIEW}"  # whole, however narrow the terminal
+    console.print(f"MLflow   {models}  (models, metrics, pictures)")
     console.print("A run in another terminal shows there too:")
     console.print(f"  PREFECT_API_URL={where['Prefect']}/api python -m flows.retrain")
     console.print(f"Logs are in {FOLDER}. Ctrl-C ends all of it.")

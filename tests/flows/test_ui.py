@@ -7,13 +7,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import clone
 import pytest
+from rich.console import Console
 from verbs import refused
 
 from flows import ui
+from pfafn.registry.store import VIEW
 
 TAKEN = "this port of 127.0.0.1 is taken"
 WHERE = {"Prefect": "http://127.0.0.1:1", "MLflow": "http://127.0.0.1:2"}
@@ -119,6 +122,12 @@ def test_no_page_of_another_site_starts_runs_and_nothing_else_is_started(tmp_pat
     assert pages.environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
     for service, port in ((server, "1"), (pages, "2")):
         assert service.command[service.command.index("--port") + 1] == port
+
+
+def test_the_address_of_the_pages_is_whole_in_a_narrow_terminal() -> None:
+    said = StringIO()
+    ui.show(WHERE, Console(file=said, width=40, soft_wrap=True))
+    assert f"MLflow   {WHERE['MLflow']}/#/experiments{VIEW}  " in said.getvalue()
 
 
 def test_runs_get_their_grace_before_their_server_is_stopped(tmp_path: Path) -> None:
