@@ -37,7 +37,11 @@ def list_versions(
         return _print_json(versions)
     titles = [METRICS[name.rpartition(".")[2]].title.split(",")[0] for name in DECISIVE]
     columns = ("version", "registered", "is", *titles, "on")
-    table = Table(*(Column(name, no_wrap=True) for name in columns), "made from", box=SIMPLE)
+    table = Table(
+        *(Column(name, no_wrap=True) for name in columns),
+        Column("made from", overflow="fold"),
+        box=SIMPLE,
+    )
     for version in versions:
         made_from = (version["lineage"].get(name, "") for name in ("profile", "git.commit"))
         table.add_row(
