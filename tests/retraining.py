@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from pfafn.kit.versions import PACKAGE
+from pfafn.registry import stored
 from pfafn.registry.store import connect
 
 ROOT = Path(__file__).parents[1]
@@ -169,11 +171,21 @@ def scores_of(folder: Path, quality: float, photos: str, broken: int = 0) -> Non
 def new_project(folder: Path, empty_store: Path, patch: pytest.MonkeyPatch) -> Project:
     made = Project(folder / "project")
     shutil.copy(empty_store, made.root / "mlflow.db")
+    patch.setattr(stored, "PACKAGE", lean_package(folder))
+    patch.setattr(stored, "REQUIREMENTS", ("mlflow",))  # each is looked up among all there are
     patch.chdir(made.root)
     ours = ("PFAFN_FLOW_RUN_ID", "PFAFN_PROMOTE", "DVC_ROOT", "DVC_EXP_NAME")
     for name in (*ours, "MLFLOW_TRACKING_URI", "PREFECT__FLOW_RUN_ID"):
         patch.delenv(name, raising=False)
     return made
+
+
+def lean_package(folder: Path) -> Path:
+    """Of our code only what MLflow looks at: copies of all of it would take most of the time."""
+    served = folder / PACKAGE.name / "inference/served.py"
+    served.parent.mkdir(parents=True)
+    shutil.copy(PACKAGE / "inference/served.py", served)
+    return folder / PACKAGE.name
 
 
 def close(project: Project) -> None:

@@ -23,6 +23,7 @@ from retraining import Project, new_project
 
 from pfafn import registry
 from pfafn.inference import TryOn
+from pfafn.kit.versions import PACKAGE
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.images import decode_rgb, read_rgb
 from pfafn.registry import stored
@@ -55,6 +56,7 @@ def shop(
     """A project with tiny networks and two photos, its champion served as the page says."""
     with pytest.MonkeyPatch.context() as patch:
         project = new_project(tmp_path_factory.mktemp("shop"), empty_store, patch)
+        patch.setattr(stored, "PACKAGE", PACKAGE)  # this one is served
         project.retrain()
         project.put_networks(*SIZE)
         registry.sync()
