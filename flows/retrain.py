@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 from httpx import HTTPError
 from prefect import flow, get_run_logger, runtime
@@ -111,7 +111,7 @@ def bring_up_to_date(
         for one in run_stages(wanted, project, environment, force, limit):
             done.append(one)
         if news := new_in(done):
-            verify(chosen, project)
+            unless_cancelled(verify(chosen, project))
     finally:
         show_stages(done, wanted)
     return news, show_result(project, dvc.ROOT) if news else ""
@@ -139,13 +139,20 @@ def run_stages(
         place = dvc.ROOT if photos else project
         if state := server.suspended():
             raise Pause(state=state)
-        done = limited(stage, place, environment, force and not photos, stage not in stale)
-        if isinstance(done, State):
-            server.stopped(done.message or "")
-            raise TerminationSignal(signal.SIGTERM)
+        done = unless_cancelled(
+            limited(stage, place, environment, force and not photos, stage not in stale)
+        )
         if done.outcome != UP_TO_DATE:
             stale = set(wanted)  # what it wrote may concern all that follow
         yield done
+
+
+def unless_cancelled(done: Any) -> Any:
+    """What a task gave; one that was cancelled ends the run, with what it said of what is kept."""
+    if isinstance(done, State):
+        server.stopped(done.message or "")
+        raise TerminationSignal(signal.SIGTERM)
+    return done
 
 
 def stale_stages(wanted: list[str]) -> set[str]:

@@ -96,15 +96,19 @@ def reproduce(
 
 
 @task(task_run_name="verify", cache_policy=NO_CACHE, persist_result=False)
-def verify(stages: list[str], project: Path) -> None:
+def verify(stages: list[str], project: Path) -> State[None] | None:
     """Prove that the run ended where `dvc repro` does: of these stages, none is stale.
 
-    Raises NotUpToDate saying what DVC still finds changed.
+    Raises NotUpToDate saying what DVC still finds changed. Cancelled, it ends as such.
     """
-    changed = dvc.status(stages, project)
+    try:
+        changed = dvc.status(stages, project)
+    except TerminationSignal:
+        return Cancelled(message="verify: stopped; all stages are done")
     stale = {name: why for name, why in changed.items() if why != [ALWAYS_CHANGED]}
     if stale:
         raise NotUpToDate(f"stale after the run: {json.dumps(stale)}; run it again")
+    return None
 
 
 def is_hint(line: str) -> bool:

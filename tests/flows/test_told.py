@@ -165,6 +165,19 @@ def test_a_cancelled_stage_says_what_is_kept(monkeypatch: Patch, tmp_path: Path)
     assert state.is_cancelled() and state.message == f"student_tryon: {kept}"
 
 
+def test_cancelled_while_all_is_verified_a_run_says_that_all_is_done(monkeypatch: Patch) -> None:
+    def stopped(*_: object) -> None:
+        raise TerminationSignal(signal.SIGTERM)
+
+    monkeypatch.setattr(tasks.dvc, "status", stopped)
+    state = tasks.verify.fn(["first"], Path("copy"))
+    assert state.is_cancelled() and "all stages are done" in state.message
+    known(monkeypatch, client := Client())
+    with pytest.raises(TerminationSignal):
+        retrain.unless_cancelled(state)
+    assert client.names == [(UUID(ID), "verify: stopped; all stages are done")]
+
+
 FAILED = "step 3\nerror: the disk is full: make room\nERROR: failed to reproduce 'first'"
 
 
