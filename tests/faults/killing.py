@@ -109,7 +109,8 @@ def run(
     os.chdir(root)
     multiprocessing.set_start_method("fork", force=True)  # as where a stage is not forked itself
     os.environ |= {"PFAFN_CHECKPOINT_STEPS": "1"} | (environment or {})
-    told = os.open("stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    # Appending, as two at once would overwrite what the other says.
+    told = os.open("stderr", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     os.dup2(told, 2)
     sys.stderr = os.fdopen(2, "w", buffering=1)
     if largest_file is not None:
