@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pfafn.fast.doubling import Planes, doubled
 from pfafn.fast.flow import FastFlowNet
-from pfafn.fast.fused import fuse
+from pfafn.fast.fused import fuse, scale_and_shift
 from pfafn.fast.packed import Accumulate, can_pack, pack
 from pfafn.fast.precision import Exact, ExactConvTranspose2d, keep_exact, lower
 from pfafn.fast.sampling import sample
@@ -76,9 +76,9 @@ def fold_norms(layers: nn.Sequential) -> None:
     for i in range(len(layers) - 1, 0, -1):
         conv, norm = layers[i - 1], layers[i]
         if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d):
-            scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+            scale, shift = scale_and_shift(norm)
             conv.weight.mul_(scale.view(-1, 1, 1, 1))
-            conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+            conv.bias = nn.Parameter(shift)
             del layers[i]
 
 

@@ -74,12 +74,18 @@ def join_pair(layers: nn.Sequential, i: int) -> None:
         layers[i - 1] = Fused(before)
         del layers[i]
     elif isinstance(before, nn.BatchNorm2d) and isinstance(layer, nn.ReLU):
-        layers[i - 1] = Affine.norm(before, layers[i + 1].weight.dtype)
+        layers[i - 1] = Affine(*scale_and_shift(before), 0.0, layers[i + 1].weight.dtype)
         del layers[i]
     elif type(before) is nn.Conv2d and isinstance(layer, nn.LeakyReLU) and before.bias is not None:
         one = torch.ones_like(before.bias)
         layers[i] = Affine(one, before.bias, layer.negative_slope, before.weight.dtype)
         before.bias = None
+
+
+def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What a batch norm that does not learn multiplies each channel by, and adds: both [C]."""
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return scale, norm.bias - norm.running_mean * scale
 
 
 def fill(layers: nn.Sequential) -> None:
@@ -128,12 +134,6 @@ class Affine(nn.Module):
         self.slope, self.dtype = slope, dtype
         self.register_buffer("scale", scale.float())
         self.register_buffer("shift", shift.float())
-
-    @classmethod
-    def norm(cls, norm: nn.BatchNorm2d, dtype: torch.dtype) -> "Affine":
-        """A batch norm that does not learn, and a ReLU."""
-        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-        return cls(scale, norm.bias - norm.running_mean * scale, 0.0, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.is_cuda and TRITON and not torch.compiler.is_compiling():

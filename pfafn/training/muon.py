@@ -123,10 +123,12 @@ def grouped(net: nn.Module, groups: list[dict], muon: float) -> list[dict]:
     0: as they are, Adam alone.
     """
     apart = mixing(net) if muon else set()
+    if not apart:
+        return groups
     made = []
     for group in groups:
         for orthogonal in (False, True):
             those = [p for p in group["params"] if (p in apart) == orthogonal]
             rate = group["lr"] * (muon if orthogonal else 1)
             made.append({"params": those, "lr": rate, "initial_lr": rate, "orthogonal": orthogonal})
-    return made if apart else groups
+    return made

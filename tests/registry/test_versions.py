@@ -101,22 +101,24 @@ def test_a_champion_that_is_evaluated_anew_has_the_new_scores_alone_and_no_chall
     assert found["scored"]["pairs"] == "of p2"
 
 
-def test_an_experiment_in_a_temporary_copy_moves_no_alias(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _experiment(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retraining that is registered, and an experiment in a temporary copy that is not yet."""
     project.retrain("a", 20)
     registry.sync()
     project.retrain_in_copy(tmp_path / "copy", monkeypatch, "b", 30)
+
+
+@pytest.mark.usefixtures("_experiment")
+def test_an_experiment_in_a_temporary_copy_moves_no_alias() -> None:
     outcome = registry.sync()
     assert (outcome.student, outcome.champion) == ("2", "1")
 
 
+@pytest.mark.usefixtures("_experiment")
 def test_a_tutor_that_an_experiment_uses_again_stays_that_of_the_run_that_made_it(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    project.retrain("a", 20)
-    registry.sync()
-    project.retrain_in_copy(tmp_path / "copy", monkeypatch, "b", 30)
     monkeypatch.setenv("DVC_EXP_NAME", "rusty-ibis")
     registry.sync()
     student, tutor = (registry.describe(f"models:/pfafn-{n}") for n in ("student/2", "tutor/1"))
