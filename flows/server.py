@@ -1,6 +1,7 @@
 """The Prefect server at PREFECT_API_URL: whether it answers, and what it has of this run."""
 
 import contextlib
+import re
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -24,6 +25,12 @@ from pfafn.kit.errors import UserError
 
 PATIENCE = 10.0  # seconds for an answer that need not come
 ONCE = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: PATIENCE}
+# How the form of a *Custom run* draws a name: Greek letter, number, stars or people. One in nine
+# lacks the number, and could be a person's own: beta-test.
+STARS = re.compile(
+    r"(alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma"
+    r"|tau|upsilon|phi|chi|psi|omega)\d{1,3}(-[a-z]+)+"
+)
 WORDS = {word for of in coolname_data.config.values() for word in of.get("words", ())}
 OUTAGE = (
     "the Prefect server at {} stopped answering ({}), so it does not know how this run ended. What "
@@ -75,8 +82,9 @@ def rename(name: str) -> None:
 
 
 def by_prefect(name: str) -> bool:
-    """Whether a run's name is one that Prefect draws: an adjective and an animal, hyphenated."""
-    return len(words := name.split("-")) == 2 and WORDS.issuperset(words)
+    """Whether Prefect drew this name: `quixotic-narwhal`, or `phi436-doradus-band` in its form."""
+    animals = len(words := name.split("-")) == 2 and WORDS.issuperset(words)
+    return animals or STARS.fullmatch(name) is not None
 
 
 def stopped(kept: str) -> None:

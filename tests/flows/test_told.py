@@ -74,7 +74,15 @@ def known(
 
 
 @pytest.mark.parametrize(
-    ("name", "renamed"), [("amber-heron", True), ("by-hand", False), ("my own try", False)]
+    ("name", "renamed"),
+    [
+        ("amber-heron", True),
+        ("phi436-doradus-band", True),  # of the form for a custom run
+        ("xi2-canis-majoris", True),
+        ("by-hand", False),
+        ("beta-test", False),
+        ("my own try", False),
+    ],
 )
 def test_a_name_of_prefects_is_replaced_and_a_persons_stays(
     monkeypatch: Patch, name: str, renamed: bool
