@@ -30,6 +30,7 @@ from pfafn.photos.images import encode_shown
 from pfafn.weights import model_file
 
 GARMENTS = 12  # of a shop
+MARKS = (5, 15, 30, 60, 90, 120)  # seconds at which the server's memory is looked at
 STRIP = 3  # garments that a visitor tries at once
 VISITORS = ("strip", "shop", "strangers")
 
@@ -47,7 +48,7 @@ class Load(NamedTuple):
 
     answers: list[Answered]
     seconds: float
-    megabytes: tuple[float, float]  # of the server, before and after
+    megabytes: list[float]  # of the server: before, then after each of MARKS that was reached
     working: float  # seconds of a core that the server took
 
     def row(self, name: str) -> str:
@@ -58,14 +59,14 @@ class Load(NamedTuple):
         return (
             f"| {name} | {len(good) / self.seconds:.2f} "
             f"| {self.working / max(1, len(good)):.3f} | {p50:.2f} | {p95:.2f} | {p99:.2f} "
-            f"| {others or 'none'} | {self.megabytes[0]:.0f} | {self.megabytes[1]:.0f} |"
+            f"| {others or 'none'} | {', '.join(f'{held:.0f}' for held in self.megabytes)} |"
         )
 
 
 HEADER = (
-    "| server | per second | core s each | p50, s | p95 | p99 | other answers | MB before "
-    "| MB after |\n"
-    "|---|---:|---:|---:|---:|---:|---|---:|---:|"
+    "| server | per second | core s each | p50, s | p95 | p99 | other answers "
+    f"| MB before, then after {', '.join(map(str, MARKS))} s |\n"
+    "|---|---:|---:|---:|---:|---:|---|---|"
 )
 
 
@@ -103,14 +104,18 @@ def load(server: Server, clients: int, seconds: float, visitors: str,
                 time.sleep(0.5)
 
     post(f"{server.url}/v1/tryon", body(photo("person", 0, size), photo("garment", 0, size)))
-    before, worked, began = server.megabytes, server.working, time.monotonic()
+    megabytes, worked, began = [server.megabytes], server.working, time.monotonic()
+
+    def look() -> None:
+        megabytes.append(server.megabytes)
+
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
-    for thread in threads:
+    looks = [threading.Timer(mark, look) for mark in MARKS if mark <= seconds]
+    for thread in threads + looks:
         thread.start()
-    for thread in threads:
+    for thread in threads + looks:
         thread.join()
-    return Load(answers, time.monotonic() - began, (before, server.megabytes),
-                server.working - worked)  # fmt: skip
+    return Load(answers, time.monotonic() - began, megabytes, server.working - worked)
 
 
 def first(server: Server, size: tuple[int, int]) -> str:

@@ -10,7 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock
+from threading import Barrier, Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from pfafn.serving.champion import Loaded
 
 DRAWN_AT_ONCE = {"cuda": 8}  # else 1
 SIDE_BY_SIDE = 4  # threads at most, as each needs memory; more cores are shared among them
+HELD = 12  # encoded photos kept for later pairs: of published widths up to 25 MB each
 
 
 class Pair(NamedTuple):
@@ -63,7 +64,7 @@ class Batch:
         """
         self.by, self.pairs, self.pose = by, pairs, pose
         self.most = DRAWN_AT_ONCE.get(by.model.device.type, 1)
-        self.todo = deque(range(len(pairs)))
+        self.todo = deque(in_order(pairs))
         self.holders = Counter(key for pair in pairs for key in (pair.person_key, pair.garment_key))
         self.known: dict[str, Future[Any]] = {}
         self.turn = Lock()
@@ -95,7 +96,7 @@ class Batch:
     def _encoded(self, pair: Pair) -> Known:
         """Both photos: what nobody has begun is encoded here, then what others have is awaited.
 
-        A photo is forgotten with the last of its pairs.
+        A photo is forgotten with the last of its pairs, or if HELD others were asked for since.
         """
         model, pose = self.by.model, self.pose
         encode: dict[str, Callable[[], Any]] = {
@@ -106,12 +107,11 @@ class Batch:
         }
         with self.turn:
             mine = [key for key in encode if key not in self.known]
-            self.known |= {key: Future() for key in mine}
-            coming = {key: self.known[key] for key in encode}
+            coming = {key: self.known.pop(key, None) or Future() for key in encode}
             self.holders.subtract(encode.keys())
-            for key in encode:
-                if not self.holders[key]:
-                    del self.known[key]
+            self.known |= {key: coming[key] for key in encode if self.holders[key]}
+            for key in list(self.known)[:-HELD]:  # asked for longest ago
+                del self.known[key]
         for key in mine:
             try:
                 coming[key].set_result(encode[key]())
@@ -134,6 +134,16 @@ class Batch:
         for number, known in ready:
             if self.pairs[number].explain:
                 yield number, explanation(model, *known).pictures
+
+
+def in_order(pairs: list[Pair]) -> list[int]:
+    """Their numbers, those that have a photo in common one after the other: few are held at a time.
+
+    By persons or by garments, of which there are fewer.
+    """
+    keys = [pair.person_key for pair in pairs], [pair.garment_key for pair in pairs]
+    fewer = min(keys, key=lambda kind: len(set(kind)))
+    return sorted(range(len(pairs)), key=lambda number: fewer.index(fewer[number]))
 
 
 class Batcher:
@@ -161,6 +171,16 @@ class Batcher:
         self.lanes = min(cores, SIDE_BY_SIDE) if machine.device().type == "cpu" else 1
         self.whole = lane(1, cores)
         self.beside = lane(self.lanes, cores // self.lanes) if self.lanes > 1 else self.whole
+
+    async def warm(self, work: Callable[[], object]) -> None:
+        """Let the work be done once in every thread, in those of one lane at the same time.
+
+        The first time takes longer, and each thread keeps the memory that it then asks for.
+        """
+        loop = asyncio.get_running_loop()
+        for lane, count in {self.whole: 1, self.beside: self.lanes}.items():
+            met = by_each(count, work)
+            await asyncio.gather(*(loop.run_in_executor(lane, met) for _ in range(count)))
 
     async def wear(self, pair: Pair) -> Done:
         """What comes of the pair; raises what a pair can be refused for."""
@@ -199,6 +219,12 @@ def lane(count: int, cores: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(
         count, thread_name_prefix="networks", initializer=torch.set_num_threads, initargs=(cores,)
     )
+
+
+def by_each(count: int, work: Callable[[], object]) -> Callable[[], object]:
+    """The work, begun when so many threads are there to do it: none does it twice."""
+    meeting = Barrier(count)
+    return lambda: (meeting.wait(), work())
 
 
 def settle(future: "asyncio.Future[Done]", outcome: Outcome) -> None:

@@ -62,8 +62,7 @@ class Service:
         """Load the model and begin; raises UserError if that model cannot be used."""
         await asyncio.to_thread(self.champion.renew)
         self._reloaded("loaded")
-        # A thread's first try-on takes longer than the next: let nobody wait for that.
-        await asyncio.get_running_loop().run_in_executor(self.batcher.whole, self.champion.warm)
+        await self.batcher.warm(self.champion.warm)
         self._task(self.batcher.run())
         self._task(self.champion.watch(self.seconds))
 

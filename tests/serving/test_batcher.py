@@ -105,7 +105,32 @@ def test_a_photo_is_forgotten_once_no_later_pair_holds_it(
     monkeypatch.setattr(TryOn, "encode_person", encode)
     pairs = [pair(0, 0), pair(1, 0), pair(0, 1), pair(2, 0), pair(2, 1)]
     alive = [[ref() is not None for ref in held] for _ in Batch(loaded, pairs).outcomes()]
-    assert alive[3:] == [[False, False, True], [False, False, True]]
+    assert alive[3:] == [[True, False, True], [False, False, True]]
+
+
+def test_pairs_that_have_a_photo_in_common_follow_each_other() -> None:
+    strip = [pair(0, 0), pair(1, 1), pair(0, 2), pair(1, 0)]
+    shop = [pair(0, 0), pair(1, 1), pair(2, 0), pair(0, 1)]
+    assert batcher.in_order(strip) == [0, 2, 1, 3]
+    assert batcher.in_order(shop) == [0, 2, 1, 3]
+
+
+def test_no_more_photos_are_held_than_a_bound_however_many_are_shared(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher, "HELD", 1)
+    held: list[int] = []
+    real = Batch._encoded
+
+    def encode(self: Batch, given: Pair) -> Any:
+        known = real(self, given)
+        held.append(len(self.known))
+        return known
+
+    monkeypatch.setattr(Batch, "_encoded", encode)
+    made = computed(loaded, [pair(0, 0), pair(0, 1), pair(1, 1), pair(1, 0)], threads=2)
+    assert all(isinstance(outcome, Done) for outcome in made.values())
+    assert max(held) == 1
 
 
 def test_a_pair_that_cannot_be_used_stops_no_other(loaded: Loaded) -> None:
@@ -163,6 +188,17 @@ def test_on_several_cores_pairs_that_wait_are_computed_side_by_side(
         return done
 
     assert [type(done) for done in asyncio.run(worn())] == [Done, Done]
+
+
+@pytest.mark.skipif(machine.device().type != "cpu", reason="a GPU has one thread")
+def test_before_the_first_request_every_thread_has_done_the_work_once(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+    running, seen = Batcher(lambda: loaded, 8), []
+    asyncio.run(running.warm(lambda: seen.append(threading.get_ident())))
+    running.shutdown()
+    assert len(seen) == len(set(seen)) == 1 + 3
 
 
 async def sizes(loaded: Loaded, count: int, most: int, gone: int = 0) -> list[int]:
