@@ -53,11 +53,20 @@ export function arrange(list, items) {
   });
 }
 
-/** Say a sentence in the live region. */
+/** Say a sentence to those who listen to the page. */
 export function announce(text) {
-  const line = make("p", { text });
+  say(text, "unseen", 5000);
+}
+
+/** Say a sentence, and show it for a while: what came of something that cannot be seen elsewhere. */
+export function notice(text) {
+  say(text, "notice", 8000);
+}
+
+function say(text, look, milliseconds) {
+  const line = make("p", { text, class: look });
   find("live").append(line);
-  setTimeout(() => line.remove(), 5000);
+  setTimeout(() => line.remove(), milliseconds);
 }
 
 /** A message as a sentence of the page, which has no fields: "person_image: blank" is "Blank". */

@@ -1,6 +1,6 @@
 /* Ways in for photos: a file, a drop, the clipboard, a camera. */
 
-import { announce, button, fileField, find, problemText } from "./dom.js";
+import { button, fileField, find, notice, problemText } from "./dom.js";
 
 const FILES = "image/*,.heic,.heif,.avif";
 const BY_TOUCH = "(hover: none) and (pointer: coarse)"; // a phone, whose own camera takes the photo
@@ -39,7 +39,7 @@ export function openPage(elsewhere) {
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length) elsewhere(files);
-    else announce("There is no picture in the clipboard.");
+    else notice("There is no picture in the clipboard.");
   });
 }
 
@@ -58,7 +58,7 @@ function droppable(area, taken) {
     event.preventDefault();
     const files = [...event.dataTransfer.files];
     if (files.length) taken(files);
-    else announce("What was dropped is no file; save the picture first.");
+    else notice("What was dropped is no file; save the picture first.");
   });
 }
 

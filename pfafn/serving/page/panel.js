@@ -1,9 +1,9 @@
 /* One side of the choice, the person or the garments: its gallery, and what is chosen with verdicts. */
 
 import * as api from "./api.js";
-import { announce, arrange, button, fileField, find, findingLines, icon, make } from "./dom.js";
+import { announce, arrange, button, fileField, find, findingLines, icon, make, notice } from "./dom.js";
 import * as intake from "./intake.js";
-import { Photo, WORDS } from "./photo.js";
+import { Photo } from "./photo.js";
 
 const MOST = 24; // garments at once
 
@@ -32,7 +32,7 @@ export class Panel {
     for (const file of files.slice(0, Math.max(room, 0)))
       this.#add(new Photo(this.kind, file, file.name));
     if (left.length)
-      announce(
+      notice(
         `${this.several ? `At most ${MOST} garments` : "One person"} at a time: ${left.length} left out.`,
       );
   }
@@ -65,7 +65,7 @@ export class Panel {
       return;
     }
     if (this.several && this.photos.length >= MOST) {
-      announce(`At most ${MOST} garments at a time: remove one first.`);
+      notice(`At most ${MOST} garments at a time: remove one first.`);
       return;
     }
     if (!this.#taken.has(item.url))
@@ -79,6 +79,7 @@ export class Panel {
   #add(photo) {
     this.photos = this.several ? [...this.photos, photo] : [photo];
     this.#follow(photo);
+    this.list.scrollTop = this.list.scrollHeight;
   }
 
   #follow(photo) {
@@ -86,7 +87,7 @@ export class Panel {
     photo.examined.then(() => {
       if (!this.photos.includes(photo)) return;
       if (photo.status === "refused") this.#taken.delete(photo.origin); // it may have been the network
-      announce(`${photo.name}: ${photo.status === "refused" ? photo.reason : WORDS[photo.status]}`);
+      announce(`${photo.name}: ${photo.status === "refused" ? photo.reason : photo.verdict}`);
       this.#draw();
     });
   }
@@ -139,15 +140,16 @@ export class Panel {
       make("div", { class: "face" }, picture),
       make(
         "div",
-        {},
-        make("p", { class: "name", text: photo.name }),
+        { class: "told" },
+        make("p", { class: "name", text: photo.name, title: photo.name }),
         make(
           "p",
           { class: `verdict ${photo.status}` },
           sign,
-          make("span", { text: WORDS[photo.status] }),
+          make("span", { text: photo.verdict }),
         ),
-        make("ul", { class: "findings" }, ...findingLines(photo.findings)),
+        make("ul", { class: "findings" }, ...findingLines(photo.doubts)),
+        photo.notes.length ? folded(photo) : null,
         photo.transient ? this.#again(photo) : null,
         this.kind === "garment" && !photo.origin && !busy ? this.#masking(photo) : null,
       ),
@@ -205,4 +207,15 @@ export class Panel {
     next.tabIndex = 0;
     next.focus();
   }
+}
+
+/** What is only good to know, to be opened. */
+function folded({ name, notes }) {
+  const text = notes.length > 1 ? `${notes.length} notes` : "1 note";
+  return make(
+    "details",
+    { class: "notes" },
+    make("summary", { text, "aria-label": `${text} on ${name}` }),
+    make("ul", { class: "findings" }, ...findingLines(notes)),
+  );
 }

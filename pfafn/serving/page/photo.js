@@ -10,7 +10,7 @@ const TRANSIENT = ["NoAnswer", "RateLimitExceeded", "Unavailable"]; // reasons t
 const SHRUNK = 4096; // pixels along the longer side of what is shrunk here
 const QUALITY = 0.92;
 
-export const WORDS = {
+const WORDS = {
   checking: "Looking at it …",
   good: "Good to use",
   doubtful: "Usable, with a doubt",
@@ -47,6 +47,22 @@ export class Photo {
 
   get usable() {
     return this.status === "good" || this.status === "doubtful";
+  }
+
+  /** The verdict; good is only what was looked at. */
+  get verdict() {
+    const unknown = this.findings.some((finding) => finding.name === "person_unknown");
+    return WORDS[this.status] + (unknown && this.status === "good" ? ", if a person is in it" : "");
+  }
+
+  /** The findings to see at once. */
+  get doubts() {
+    return this.findings.filter((finding) => finding.severity !== "note");
+  }
+
+  /** Those that are only good to know. */
+  get notes() {
+    return this.findings.filter((finding) => finding.severity === "note");
   }
 
   /** Why it cannot be used, and what to do, as sentences. */
