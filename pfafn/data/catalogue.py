@@ -196,11 +196,11 @@ def _add(catalogue: Catalogue, sample: Sample, split: str, category: Category) -
             name=sample.id + layout.roles["person"].suffix,
             split=split,
             category=category,
-            image=files["person"] or sample.expected["person"],
+            image=files["person"] or sample.expected("person"),
             garment=garment,
             parsing=files["parsing"],
             keypoints=files["keypoints"],
             body_parts=files.get("body_parts"),
-            absent=tuple(sample.expected[name] for name in needed if not files[name]),
+            absent=tuple(sample.expected(name) for name in needed if not files[name]),
         )
     )

@@ -224,7 +224,7 @@ def _drop_lonely(result: Review) -> None:
         kept = []
         for person in result.persons[split]:
             worn = result.garments[split].get(person.files.garment)
-            if digests[person.files.category] - {worn and worn.report.digest}:
+            if not digests[person.files.category] <= {worn and worn.report.digest}:
                 kept.append(person)
             else:
                 value = f"no other {person.files.category.name.lower()} garment in {split}"

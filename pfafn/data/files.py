@@ -16,13 +16,19 @@ NAME = attrgetter("name")  # to sort a folder by: paths would be compared part b
 class Sample(NamedTuple):
     """All files of one id; a role maps to None if the file is not there.
 
-    `expected` says for every role where the file would be, `kinds` which roles have a folder.
+    `homes` says for every role in which folder the file would be and how its name would end,
+    `kinds` which roles have a folder.
     """
 
     id: str
     files: dict[str, Path | None]
-    expected: dict[str, Path]
+    homes: dict[str, tuple[Path, str]]
     kinds: set[str]
+
+    def expected(self, role: str) -> Path:
+        """Where the file of a role would be."""
+        folder, ending = self.homes[role]
+        return folder / f"{self.id}{ending}"
 
 
 def samples(place: Place, roles: dict[str, Role], strays: list[Path]) -> Iterator[Sample]:
@@ -34,14 +40,14 @@ def samples(place: Place, roles: dict[str, Role], strays: list[Path]) -> Iterato
     ids = found["person"].keys() | found["garment"].keys()
     strays += [path for index in found.values() for id, path in index.items() if id not in ids]
     kinds = {name for name, role in roles.items() if any(map(place.folders, role.folders))}
-    homes = {name: place.folder(role.folders[0]) for name, role in roles.items() if role.folders}
+    homes = {
+        name: (place.folder(role.folders[0]), role.suffix + role.extensions[0])
+        for name, role in roles.items()
+        if role.folders
+    }
     for id in sorted(ids):
         files = {name: index.get(id) for name, index in found.items()}
-        expected = {
-            name: home / f"{id}{roles[name].suffix}{roles[name].extensions[0]}"
-            for name, home in homes.items()
-        }
-        yield Sample(id, files, expected, kinds)
+        yield Sample(id, files, homes, kinds)
 
 
 def _index(place: Place, role: Role) -> dict[str, Path]:
@@ -68,12 +74,12 @@ def strays(layout: Layout, place: Place) -> list[Path]:
     found = []
     for folder in sorted({f for name in layout.folders for f in place.folders(name)}):
         roles, taken = layout.roles_at(folder.relative_to(place.root).as_posix()), set()
-        for path in sorted(folder.iterdir(), key=NAME) if roles else []:
-            fits = any(role.fits(path.name) for role in roles)
-            if fits and path.stem not in taken:
-                taken.add(path.stem)
-            elif not path.name.startswith("."):
-                found.append(path)
+        for name in sorted(os.listdir(folder)) if roles else []:  # noqa: PTH208
+            fits, stem = any(role.fits(name) for role in roles), name.rpartition(".")[0]
+            if fits and stem not in taken:
+                taken.add(stem)
+            elif not name.startswith("."):
+                found.append(folder / name)
     beside = sorted(path for path in place.root.glob("[!.]*") if path.is_file())
     return found + [p for p in beside if "pair" in spelt(p.name) and not layout.pairs_of(p.name)]
 

@@ -25,9 +25,10 @@ def nearest_thumbs(queries: list[bytes], others: list[bytes]) -> Iterator[tuple[
     for start in range(0, len(queries), BLOCK):
         block = _thumbs(queries[start : start + BLOCK])
         squared = (block**2).sum(axis=1)[:, None] - 2 * block @ reference.T + norms
-        for query, index in zip(block, squared.argmin(axis=1), strict=True):
-            # Once more by difference: the expanded square is not exact near zero.
-            yield int(index), float(np.sqrt(np.mean((query - reference[index]) ** 2)))
+        nearest = squared.argmin(axis=1)
+        # Once more by difference: the expanded square is not exact near zero.
+        rms = np.sqrt(np.mean((block - reference[nearest]) ** 2, axis=1))
+        yield from zip(nearest.tolist(), rms.tolist(), strict=True)
 
 
 def _thumbs(thumbs: list[bytes]) -> NDArray[np.float32]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from pfafn.kit.errors import UserError
 
+BUFFER = 2**16  # bytes read at once
+
 
 def scratch_of(path: Path) -> Path:
     """Where `path` is written before it has its name; what a killed process left is overwritten."""
@@ -68,8 +70,12 @@ def file_hash(path: Path) -> str:
 
 def content_hash(file: str) -> str:
     """SHA-256 of what is in a file."""
+    digest = hashlib.sha256()
     with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        # hashlib.file_digest clears this much memory before it reads, of however small a file.
+        while part := stream.read(BUFFER):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def files_hash(files: Iterable[Path], root: Path) -> str:
