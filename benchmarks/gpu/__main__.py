@@ -62,14 +62,17 @@ def command(name: str, seconds: float) -> list[str]:
     return [sys.executable, "-m", "benchmarks.gpu.part", name, str(seconds)]
 
 
-def run(name: str, seconds: float, out: Path, started: list[subprocess.Popen]) -> Iterator[Finding]:
+def run(
+    name: str, seconds: float, out: Path, setting: dict[str, str], started: list[subprocess.Popen]
+) -> Iterator[Finding]:
     """What a part finds, and how it ended if that was not well. started: its process joins it."""
     log, late = out / f"{name}.log", threading.Event()
+    environment = {"PYTHONFAULTHANDLER": "1"} | setting | os.environ
     with (
         log.open("w") as errors,
         subprocess.Popen(
             command(name, seconds - GRACE), stdout=subprocess.PIPE, stderr=errors, text=True,
-            cwd=ROOT, env=os.environ | {"PYTHONFAULTHANDLER": "1"}, start_new_session=True,
+            cwd=ROOT, env=environment, start_new_session=True,
         ) as process,
     ):  # fmt: skip
         started.append(process)
@@ -97,25 +100,34 @@ def end(process: subprocess.Popen) -> None:
 
 
 def side_by_side(limits: dict[str, float], out: Path) -> Iterator[Finding]:
-    """What parts find that run at once, as it comes; limits: seconds of each."""
+    """What parts find that run at once, as it comes; limits: seconds of each.
+
+    They share the cores: threads of more than there are would wait for each other, spinning.
+    """
     found: Queue[Finding | None] = Queue()
     started: list[subprocess.Popen] = []
+    share = max(1, (os.cpu_count() or 1) // max(1, len(limits)))
+    setting = {"OMP_NUM_THREADS": str(share)} if len(limits) > 1 else {}
 
     def follow(name: str, seconds: float) -> None:
         try:
-            for finding in run(name, seconds, out, started):
+            for finding in run(name, seconds, out, setting, started):
                 found.put(finding)
         finally:
             found.put(None)  # it has no more
 
+    threads = [threading.Thread(target=follow, args=one, daemon=True) for one in limits.items()]
     try:
-        for limit in limits.items():
-            threading.Thread(target=follow, args=limit, daemon=True).start()
+        for thread in threads:
+            thread.start()
         for _ in limits:
             yield from iter(found.get, None)
-    finally:  # asked to stop, the parts end first
-        for process in started:
-            end(process)
+    finally:  # asked to stop, the parts end first, one that is just being started, too
+        limit = time.monotonic() + GRACE
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < limit:
+            for process in started:
+                end(process)
+            time.sleep(0.05)
 
 
 def turns(names: list[str]) -> list[list[str]]:
@@ -159,6 +171,7 @@ def main(given: list[str] | None = None) -> int:
     def tell(finding: Finding) -> None:
         print(finding, flush=True)
         found.append(finding)
+        found.sort(key=lambda one: list(PARTS).index(one.part))  # side by side they come as they do
         write_text(asked.out / "gpu.md", markdown("What the device answered", found))
         write_text(asked.out / "gpu.json", json.dumps([f._asdict() for f in found], indent=1))
 

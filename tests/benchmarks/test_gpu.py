@@ -35,7 +35,7 @@ def small(monkeypatch) -> None:
     parts = {name: gpu.Part(0.4 if name == "hangs" else 9) for name in PARTS}
     monkeypatch.setattr(gpu, "PARTS", parts)
     monkeypatch.setattr(gpu, "CORES", 10**6)
-    monkeypatch.setattr(gpu, "GRACE", 0)
+    monkeypatch.setattr(gpu, "GRACE", 0.2)
     monkeypatch.setattr(gpu, "command", lambda name, _: [sys.executable, "-Sc", PARTS[name]])
 
 
@@ -45,7 +45,9 @@ def test_a_part_that_fails_crashes_or_hangs_hides_no_other(
 ) -> None:
     monkeypatch.setattr(gpu, "CORES", cores)
     assert gpu.main(["--out", str(tmp_path)]) == 1
-    kept = {(f["part"], f["case"]): f for f in json.loads((tmp_path / "gpu.json").read_text())}
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert list(dict.fromkeys(f["part"] for f in found)) == list(PARTS)  # whoever is first
+    kept = {(f["part"], f["case"]): f for f in found}
     assert {name: finding["passed"] for name, finding in kept.items()} == {
         ("right", "a sum"): True,
         ("crashes", "its end"): False,
@@ -60,15 +62,39 @@ def test_a_part_that_fails_crashes_or_hangs_hides_no_other(
     assert "ok     right: a sum: 2" in capsys.readouterr().out
 
 
-def test_asked_to_stop_it_ends_its_part_and_keeps_what_there_is(
-    small, tmp_path, monkeypatch
+@pytest.mark.parametrize("cores", [1, 10**6])  # side by side, and one after the other
+def test_asked_to_stop_it_ends_its_parts_and_keeps_what_there_is(
+    cores: int, small, tmp_path, monkeypatch
 ) -> None:
-    asks = "import os, signal, time; time.sleep(0.2); os.kill(os.getppid(), signal.SIGTERM)"
-    monkeypatch.setitem(PARTS, "right", f"print({ANSWER!r}, flush=True); {asks}; {WAIT}")
+    monkeypatch.setattr(gpu, "CORES", cores)
+    monkeypatch.setitem(gpu.PARTS, "hangs", gpu.Part(9))
+    here = f"import os; open({str(tmp_path)!r} + f'/pid{{os.getpid()}}', 'w')"
+    asks = "import signal, time; time.sleep(0.2); os.kill(os.getppid(), signal.SIGTERM)"
+    monkeypatch.setitem(PARTS, "right", f"{here}; print({ANSWER!r}, flush=True); {asks}; {WAIT}")
+    monkeypatch.setitem(PARTS, "hangs", f"{here}; {WAIT}")
     began = time.monotonic()
-    assert gpu.main(["--only", "right", "crashes", "--out", str(tmp_path)]) == 143
+    assert gpu.main(["--only", "right", "hangs", "--out", str(tmp_path)]) == 143
     assert time.monotonic() - began < 5
     assert len(json.loads((tmp_path / "gpu.json").read_text())) == 1
+    for one in tmp_path.glob("pid*"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(one.name.removeprefix("pid")), 0)
+
+
+def test_parts_that_run_side_by_side_share_the_cores(small, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 9)
+    monkeypatch.setattr(gpu, "CORES", 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    tells = "import json, os; told = str(os.environ.get('OMP_NUM_THREADS')); " + (
+        "print(json.dumps(dict(part={name!r}, case='', told=told, passed=None, numbers={{}})))"
+    )
+    for name in ("right", "hangs"):
+        monkeypatch.setitem(PARTS, name, tells.format(name=name))
+    monkeypatch.setitem(gpu.PARTS, "hangs", gpu.Part(9))
+    for names, threads in ((["right", "hangs"], ["4", "4"]), (["right"], ["None"])):
+        assert gpu.main(["--only", *names, "--out", str(tmp_path)]) == 0
+        kept = json.loads((tmp_path / "gpu.json").read_text())
+        assert [finding["told"] for finding in kept] == threads
 
 
 def test_beside_many_cores_parts_run_side_by_side_but_for_those_that_time(
