@@ -1,9 +1,11 @@
 """Run a command in its own process group, log its lines, leave nothing of it after a cancel."""
 
 import contextlib
+import contextvars
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ import psutil
 
 GRACE = 60.0  # seconds a stage gets to save its resume point
 POLL = 0.05
+LOOK = 5.0  # seconds between two questions whether a command is wanted still
 
 
 class CommandFailed(RuntimeError):
@@ -29,12 +32,14 @@ def run_logged(
     cwd: Path,
     env: Mapping[str, str] | None = None,
     grace: float = GRACE,
+    unwanted: Callable[[], object] = lambda: None,
 ) -> str:
     """Run a command, pass each line of its output to log, return the last 40 lines.
 
     Raises CommandFailed if it fails. Whatever interrupts the waiting (a cancel, a timeout, Ctrl-C)
-    first ends the command and all it started, and logs what that says at its end. A child that
-    outlives the command is waited for.
+    first ends the command and all it started, and logs what that says at its end; so it is ended
+    when it is unwanted, which is asked every LOOK seconds. A child that outlives the command is
+    waited for.
     """
     process = subprocess.Popen(
         command,
@@ -49,6 +54,9 @@ def run_logged(
     )
     assert process.stdout
     lines: list[str] = []
+    ended = threading.Event()
+    look = (stop_if, unwanted, ended, process, grace)
+    threading.Thread(target=contextvars.copy_context().run, args=look, daemon=True).start()
     try:
         for line in process.stdout:
             lines = [*lines[-39:], line.rstrip()]
@@ -60,11 +68,25 @@ def run_logged(
             log(line.rstrip())
         raise
     finally:
+        ended.set()
         process.stdout.close()
     output = "\n".join(lines)
     if code:
         raise CommandFailed(command, code, output)
     return output
+
+
+def stop_if(
+    unwanted: Callable[[], object],
+    ended: threading.Event,
+    process: subprocess.Popen[str],
+    grace: float,
+) -> None:
+    """Until it has ended, ask every LOOK seconds whether a process is unwanted, and end it then."""
+    while not ended.wait(LOOK):
+        if unwanted():
+            stop_group(process, grace)
+            return
 
 
 def stop_group(process: subprocess.Popen[str], grace: float) -> None:

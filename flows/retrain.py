@@ -137,8 +137,7 @@ def run_stages(
     for stage in wanted:
         photos = stage == DATA  # which are never forced, and the project's own
         place = dvc.ROOT if photos else project
-        if state := server.suspended():
-            raise Pause(state=state)
+        unless_suspended()
         done = unless_cancelled(
             limited(stage, place, environment, force and not photos, stage not in stale)
         )
@@ -147,9 +146,16 @@ def run_stages(
         yield done
 
 
+def unless_suspended() -> None:
+    """End here if somebody suspended this run: resumed, it begins anew and finds what is done."""
+    if state := server.suspended():
+        raise Pause(state=state)
+
+
 def unless_cancelled(done: Any) -> Any:
     """What a task gave; one that was cancelled ends the run, with what it said of what is kept."""
     if isinstance(done, State):
+        unless_suspended()
         server.stopped(done.message or "")
         raise TerminationSignal(signal.SIGTERM)
     return done

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled
 
-from flows import dvc, lockfile
+from flows import dvc, lockfile, server
 from flows.process import CommandFailed, run_logged
 
 UP_TO_DATE = "up to date"
@@ -62,7 +62,8 @@ def reproduce(
     """Bring one stage up to date; a no-op when nothing it reads has changed.
 
     project: the project's folder, or its copy. clean: DVC was asked already, and said so.
-    A stage that is cancelled ends as such, with what it said of what is kept.
+    A stage that is cancelled, or whose run is suspended, ends as cancelled, with what it said of
+    what is kept.
     """
     log = get_run_logger().info
     outcome = UP_TO_DATE
@@ -89,8 +90,10 @@ def reproduce(
     command = [*dvc.DVC, "repro", "--single-item", *(["--force"] if force else []), stage]
     start = time.monotonic()
     try:
-        run_logged(command, follow, project, environment)
-    except TerminationSignal:
+        run_logged(command, follow, project, environment, unwanted=server.suspended)
+    except (TerminationSignal, CommandFailed) as error:
+        if isinstance(error, CommandFailed) and not server.suspended():
+            raise
         return Cancelled(message=f"{stage}: {kept}")
     return StageRun(stage, outcome, round(time.monotonic() - start, 1))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from flows import process
 from flows.process import CommandFailed, run_logged, stop_marked
 
 PARENT = """
@@ -105,6 +106,17 @@ def test_a_stage_that_does_not_listen_is_killed_after_its_grace(tmp_path: Path) 
         run_logged(python(PARENT.format(child=DEAF), str(tmp_path)), print, tmp_path, grace=0.3)
     time.sleep(0.1)
     assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_command_that_is_no_longer_wanted_may_still_save_and_then_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOOK", 0.02)
+    command = python(PARENT.format(child=SAVES_ON_SIGTERM), str(tmp_path))
+    with pytest.raises(CommandFailed) as caught:
+        run_logged(command, print, tmp_path, unwanted=(tmp_path / "pid").is_file)
+    assert caught.value.code == -signal.SIGTERM
+    assert (tmp_path / "saved").exists()
 
 
 def test_a_child_that_outlives_a_killed_command_is_waited_for(tmp_path: Path) -> None:

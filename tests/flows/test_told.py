@@ -20,6 +20,7 @@ from flows.process import CommandFailed
 from pfafn.params.section import ParamsError
 
 ID = "00000000-0000-0000-0000-000000000007"
+KEPT = "stopped by SIGTERM, step 7 of 9 is kept: run the same again, it goes on from ..."
 Patch = pytest.MonkeyPatch
 
 
@@ -124,6 +125,13 @@ def test_a_cancelled_stage_ends_the_run(monkeypatch: Patch) -> None:
         list(retrain.run_stages(["first"], Path("copy"), {}, False, None))
 
 
+def test_a_stage_stopped_by_a_suspension_leaves_its_run_suspended(monkeypatch: Patch) -> None:
+    known(monkeypatch, client := Client(Suspended()))
+    with pytest.raises(Pause):
+        retrain.unless_cancelled(Cancelled(message="7 is kept"))
+    assert client.names == []  # resumed, it goes on
+
+
 def test_a_stopped_run_is_called_by_what_is_kept(monkeypatch: Patch) -> None:
     known(monkeypatch, client := Client())
     server.stopped("fakes: stopped by SIGTERM, step 7 of 9 is kept: run the same again, it goes on")
@@ -142,7 +150,7 @@ def stage_says(patch: Patch, *lines: str, error: BaseException | None = None) ->
     """DVC says these lines of a stage, and the error comes; what gets into the log."""
     logged: list[str] = []
 
-    def run_logged(_: object, log: Callable[[str], None], *__: object) -> None:
+    def run_logged(_: object, log: Callable[[str], None], *__: object, **___: object) -> None:
         for line in lines:
             log(line)
         if error:
@@ -167,10 +175,19 @@ def test_dvcs_hints_for_terminals_are_left_out_of_the_log(
 
 
 def test_a_cancelled_stage_says_what_is_kept(monkeypatch: Patch, tmp_path: Path) -> None:
-    kept = "stopped by SIGTERM, step 7 of 9 is kept: run the same again, it goes on from ..."
-    stage_says(monkeypatch, "7/9 steps", kept, "ERROR", error=TerminationSignal(signal.SIGTERM))
+    stage_says(monkeypatch, "7/9 steps", KEPT, "ERROR", error=TerminationSignal(signal.SIGTERM))
     state = tasks.reproduce.fn("student_tryon", tmp_path, {})
-    assert state.is_cancelled() and state.message == f"student_tryon: {kept}"
+    assert state.is_cancelled() and state.message == f"student_tryon: {KEPT}"
+
+
+def test_a_suspended_stage_has_not_failed(monkeypatch: Patch, tmp_path: Path) -> None:
+    known(monkeypatch, Client(Suspended()))
+    stage_says(monkeypatch, KEPT, error=CommandFailed(["dvc"], -15, KEPT))
+    ended = tasks.reproduce.fn("student_tryon", tmp_path, {})
+    assert ended.is_cancelled() and ended.message == f"student_tryon: {KEPT}"
+    known(monkeypatch, Client(Running()))
+    with pytest.raises(CommandFailed):
+        tasks.reproduce.fn("student_tryon", tmp_path, {})
 
 
 def test_cancelled_while_all_is_verified_a_run_says_that_all_is_done(monkeypatch: Patch) -> None:
