@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+import httpx
 from rich.console import Console
 
 from flows import dvc, lockfile, owner
@@ -26,6 +27,13 @@ HOST = "127.0.0.1"
 FOLDER = Path(".work/ui")  # in the project's root: the logs, and what is running where
 MARK = "PFAFN_UI"  # environment: the service and project that a process belongs to
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000  # where people look first
+SCORES = "scores"  # a view of MLflow's list of runs
+COLUMNS = {
+    "selectedColumns": [
+        *(f"metrics.`{name}`" for name in ("unpaired.psnr_clothes", "unpaired.iou")),
+        *("metrics.`paired.ssim`", "tags.`profile`", "attributes.`Models`"),
+    ],
+}
 # For Prefect, prefect.toml says the rest.
 SILENT = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
 
@@ -147,11 +155,28 @@ def deployments(root: Path, where: Mapping[str, str]) -> Service:
 def show(where: dict[str, str], console: Console) -> None:
     """Print where everything is."""
     console.print(f"Prefect  {where['Prefect']}  (schedules, runs, buttons)")
-    models = f"{where['MLflow']}/#/experiments{store.VIEW}"  # whole, however narrow the terminal
+    models = retrainings(where["MLflow"])  # whole, however narrow the terminal
     console.print(f"MLflow   {models}  (models, metrics, pictures)")
     console.print("A run in another terminal shows there too:")
     console.print(f"  PREFECT_API_URL={where['Prefect']}/api python -m flows.retrain")
     console.print(f"Logs are in {FOLDER}. Ctrl-C ends all of it.")
+
+
+def retrainings(server: str) -> str:
+    """The page of an MLflow server with each retraining's scores; of all experiments before one.
+
+    Left to itself MLflow lists runs without any score. A view that is shared says which columns it
+    has, and also keeps people out of MLflow's pages for chatbots.
+    """
+    api = f"{server}/api/2.0/mlflow/experiments"
+    with contextlib.suppress(httpx.HTTPError), httpx.Client(trust_env=False) as client:
+        given = client.get(f"{api}/get-by-name", params={"experiment_name": store.EXPERIMENT})
+        if given.is_success:
+            number = given.json()["experiment"]["experiment_id"]
+            tag = {"key": f"mlflow.sharedViewState.{SCORES}", "value": json.dumps(COLUMNS)}
+            client.post(f"{api}/set-experiment-tag", json=tag | {"experiment_id": number})
+            return f"{server}/#/experiments/{number}/runs{store.VIEW}&viewStateShareKey={SCORES}"
+    return f"{server}/#/experiments{store.VIEW}"
 
 
 def _python(*words: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import clone
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from flows.ui import retrainings
 from pfafn.registry.store import VIEW
 
 pytestmark = pytest.mark.slow
@@ -169,13 +170,11 @@ def test_its_artifacts_tell_what_came_of_it(
 
 
 def test_mlflow_shows_the_champion_and_why_it_is_one(page: Page, ui: clone.Ui, shots: Path) -> None:
-    page.goto(f"{ui.mlflow}/#/experiments{VIEW}")
-    experiment = page.get_by_role("link", name="pfafn", exact=True)
-    number = experiment.get_attribute("href").partition("experiments/")[2].partition("/")[0]
-    # The link itself leads to MLflow's view for chatbots.
-    page.goto(f"{ui.mlflow}/#/experiments/{number}/runs{VIEW}")
+    page.goto(retrainings(ui.mlflow))  # as `pfafn ui` prints it at its next start
     expect(page.get_by_role("link", name="smoke").first).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Close").last.click()  # MLflow's assistant
+    expect(page.get_by_role("columnheader", name="unpaired.psnr_clothes").first).to_be_visible()
     shoot(page, shots / "6-runs.png")
     page.goto(f"{ui.mlflow}/#/models/pfafn-student{VIEW}")
     expect(page.get_by_role("row", name="Version 1")).to_contain_text("champion")

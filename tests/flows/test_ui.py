@@ -1,5 +1,6 @@
 """`pfafn ui` gets everything up on this machine alone, and down again without a trace."""
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 
 import clone
+import httpx
 import pytest
 from rich.console import Console
 from verbs import refused
@@ -128,6 +130,26 @@ def test_the_address_of_the_pages_is_whole_in_a_narrow_terminal() -> None:
     said = StringIO()
     ui.show(WHERE, Console(file=said, width=40, soft_wrap=True))
     assert f"MLflow   {WHERE['MLflow']}/#/experiments{VIEW}  " in said.getvalue()
+
+
+def test_the_page_of_retrainings_has_their_scores_as_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            asked.append(json.loads(request.content))
+            return httpx.Response(200)
+        return httpx.Response(200, json={"experiment": {"experiment_id": "7"}})
+
+    server = httpx.Client(transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(ui.httpx, "Client", lambda **_: server)
+    page = ui.retrainings(WHERE["MLflow"])
+    assert page == f"{WHERE['MLflow']}/#/experiments/7/runs{VIEW}&viewStateShareKey=scores"
+    [tag] = asked
+    assert (tag["experiment_id"], tag["key"]) == ("7", "mlflow.sharedViewState.scores")
+    assert "metrics.`unpaired.psnr_clothes`" in json.loads(tag["value"])["selectedColumns"]
 
 
 def test_runs_get_their_grace_before_their_server_is_stopped(tmp_path: Path) -> None:
