@@ -64,7 +64,7 @@ def train_parser(
 def _annotated(params: "Params", data: Path) -> Path:
     """Prepare and annotate the data set as the stages do, once; the folder of their artifacts."""
     from pfafn.kit.files import content_key, file_hash
-    from pfafn.params.sections import Annotate
+    from pfafn.params.photos import Annotate
     from pfafn.stages import annotate, prepare
 
     own = Annotate(source="dataset", parser=None, sha256=None, pose=None, body_parts="derived")

@@ -15,7 +15,7 @@ from pfafn.data.reports import reports
 from pfafn.data.thumbs import SAME_THUMB, nearest_thumbs
 from pfafn.kit.spelling import spelt
 from pfafn.models.parts import Category
-from pfafn.params.sections import Limit, Prepare
+from pfafn.params.photos import Limit, Prepare
 
 # The rules of `check` where there is no params file; a test holds them equal to params.yaml.
 DEFAULTS = Prepare(

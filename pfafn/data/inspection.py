@@ -18,7 +18,7 @@ from pfafn.data.catalogue import GarmentFiles, PersonFiles
 from pfafn.data.findings import Finding, Problem, Reason, Report, Value
 from pfafn.data.layouts import Layout
 from pfafn.models.parts import BodyPart
-from pfafn.params.sections import Prepare
+from pfafn.params.photos import Prepare
 from pfafn.photos.checks import is_photo_size
 from pfafn.photos.entrance import GarmentPhoto
 from pfafn.photos.images import Picture, decode_gray, decode_ids, decode_picture

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
-from pfafn.params import sections
+from pfafn.params import photos, sections
 from pfafn.params.section import ParamsError, Section
 
 FILE = Path("params.yaml")
@@ -20,10 +20,10 @@ class Params(Section):
     """The whole of params.yaml."""
 
     seed: NonNegativeInt
-    image: sections.Image
+    image: photos.Image
     model: sections.Model
-    prepare: sections.Prepare
-    annotate: sections.Annotate
+    prepare: photos.Prepare
+    annotate: photos.Annotate
     augment: sections.Augment
     perceptual: sections.Perceptual
     optimizer: sections.Optimizer

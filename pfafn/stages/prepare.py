@@ -10,20 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from pfafn.data.check import DEDUPLICATION, Garment, Person, Review, review
 from pfafn.data.files import number_of_files
 from pfafn.data.findings import Reason
 from pfafn.data.layouts import SPLITS, detect
-from pfafn.data.pairing import Offer, Wearer, draw_test, draw_train
-from pfafn.data.truth import NO_GARMENT, pairs_of_test, write_truth
+from pfafn.data.manifest import tables
+from pfafn.data.truth import pairs_of_test, write_truth
 from pfafn.kit.errors import UserError
 from pfafn.kit.files import write_json
-from pfafn.models.parts import Category
 from pfafn.params.file import Params
-from pfafn.params.sections import Prepare
+from pfafn.params.photos import Prepare
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto, stored
 from pfafn.photos.fitting import PNG_SHARE
 from pfafn.photos.images import encode_png
@@ -100,12 +98,9 @@ def _write(output: StageOutput, reviewed: Review, params: Params) -> None:
     """Write the tables and the shards."""
     size, data = params.image.size, reviewed.catalogue.root
     persons = [person for split in SPLITS for person in reviewed.persons[split]]
-    garments = {split: reviewed.offered(split) for split in SPLITS}
-    offers = _number(garments)
-    manifest = _manifest(reviewed, offers, params)
+    listed = [garment for split in SPLITS for garment in reviewed.offered(split)]
+    manifest, table = tables(reviewed, params.prepare, params.seed)
     manifest.to_parquet(output / "manifest.parquet", index=False)
-    listed = [garment for split in SPLITS for garment in garments[split]]
-    table = _garment_table(garments, offers)
     table.to_parquet(output / "garments.parquet", index=False)
     pixels = size[0] * size[1]
     need(output.folder, (3 * len(persons) + 4 * len(listed)) * pixels * PNG_SHARE, "the pictures")
@@ -122,74 +117,6 @@ def _write(output: StageOutput, reviewed: Review, params: Params) -> None:
     output.take("persons", "garments")
     sizes = [garment.report.size for garment in listed]
     write_truth(output.folder, data / "truth", pairs_of_test(manifest, table), sizes, size)
-
-
-def _number(garments: dict[str, list[Garment]]) -> dict[str, list[Offer]]:
-    """Give every garment its row, train first."""
-    offers: dict[str, list[Offer]] = {}
-    row = 0
-    for split in SPLITS:
-        offers[split] = []
-        for files, report, *_ in garments[split]:
-            offers[split].append(Offer(row, files.name, files.category, report.digest))
-            row += 1
-    return offers
-
-
-def _manifest(reviewed: Review, offers: dict[str, list[Offer]], params: Params) -> pd.DataFrame:
-    """One row per person: who it is, what it wears, what it tries on, where its files are."""
-    root = reviewed.catalogue.root
-    scheme = params.prepare.scheme(reviewed.catalogue.layout.scheme)
-    rows: list[dict[str, Any]] = []
-    for split in SPLITS:
-        people = [p.files for p in reviewed.persons[split]]
-        wearers = [Wearer(p.name, p.category, p.garment) for p in people]
-        if split == "train":
-            unpaired = draw_train(wearers, offers[split], params.prepare.unpaired, params.seed)
-        else:
-            pairs = reviewed.catalogue.splits[split].pairs
-            unpaired = draw_test(wearers, offers[split], pairs, params.seed)
-        worn = {offer.name: offer.row for offer in offers[split]}
-        for person, others in zip(reviewed.persons[split], unpaired, strict=True):
-            files, (height, width) = person.files, person.report.size
-            rows.append(
-                {
-                    "item": len(rows),
-                    "split": split,
-                    "person": files.name,
-                    "category": files.category.name.lower(),
-                    "garment": worn.get(files.garment, NO_GARMENT),
-                    "unpaired": others,
-                    "parsing_file": _relative(files.parsing, root),
-                    "keypoints_file": _relative(files.keypoints, root),
-                    "body_parts_file": _relative(files.body_parts, root),
-                    "scheme": scheme,
-                    "width": width,
-                    "height": height,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _relative(path: Path | None, root: Path) -> str | None:
-    return None if path is None else path.relative_to(root).as_posix()
-
-
-def _garment_table(
-    garments: dict[str, list[Garment]], offers: dict[str, list[Offer]]
-) -> pd.DataFrame:
-    rows = [
-        {
-            "garment": offer.row,
-            "name": offer.name,
-            "split": split,
-            "category": Category(offer.category).name.lower(),
-            "mask_source": garment.report.mask_source,
-        }
-        for split in SPLITS
-        for garment, offer in zip(garments[split], offers[split], strict=True)
-    ]
-    return pd.DataFrame(rows)
 
 
 def photo_row(one: Person | Garment, size: Size) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ from pfafn.annotations.parsing import (
     canonical,
 )
 from pfafn.models.parts import Parsing
-from pfafn.params.sections import Prepare
+from pfafn.params.photos import Prepare
 
 H, W = 3, 8
 # VITON's own maps were made from LIP's like this (exact on its photos); all others are background.
