@@ -41,14 +41,13 @@ def train_parser(
     from pfafn.kit.files import file_hash, whole
     from pfafn.kit.signals import stopping
     from pfafn.params.file import FILE, Params
-    from pfafn.params.sections import WarpStage
     from pfafn.stages.entry import tuned
     from pfafn.weights import model_file
 
     if out.suffix != ".safetensors":
         raise UserError(f"{out}: a model file's name ends in .safetensors")
     rules = Params.load(params or FILE)
-    schedule = WarpStage(epochs=epochs, decay=decay, batch=batch, accumulate=1, lr=lr)
+    schedule = _schedule(epochs=epochs, decay=decay, batch=batch, lr=lr)
     with stopping(), threads.choosing(), tuned():
         artifacts = _annotated(rules, data)
         _train(rules, artifacts, schedule, width, licence)
@@ -59,6 +58,20 @@ def train_parser(
     for name, value in model_file.read_card(out)["held_out"].items():
         typer.echo(f"{name}: {value}")
     typer.echo(f"{out}: annotate.sha256 of params.yaml is {file_hash(out)}")
+
+
+def _schedule(**options: float) -> "WarpStage":
+    """How long and how fast it is trained. Raises UserError naming an option that is impossible."""
+    from pydantic import ValidationError
+
+    from pfafn.params.sections import WarpStage
+
+    try:
+        return WarpStage(accumulate=1, **options)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        option = "".join(f"--{name}: " for name in wrong["loc"])
+        raise UserError(option + wrong["msg"].removeprefix("Value error, ")) from error
 
 
 def _annotated(params: "Params", data: Path) -> Path:
