@@ -21,8 +21,7 @@ def git_commit() -> str | None:
     """Commit of the code, with "+dirty" if the tree differs; None outside a repository.
 
     What DVC itself writes (dvc.lock, data.dvc, an experiment's params.yaml) is no difference: it is
-    told beside the commit. A repository that
-    git will not read is told on standard error.
+    told beside the commit. A repository that git will not read is told on standard error.
     """
     try:
         head = _git("rev-parse", "HEAD")
