@@ -91,8 +91,8 @@ def check(
 ) -> list[Finding]:
     """What `prepare` would find in a data folder, without writing anything.
 
-    A finding rejects if `prepare` would stop or leave something out. Raises
-    MissingInput if there is no data and LayoutError if it is in no known layout.
+    A finding rejects if `prepare` would stop or leave something out. Raises MissingInput if there
+    is no data and LayoutError if it is in no known layout.
     """
     result = review(data, rules, seed, annotated=annotated)
     if any(result.persons.values()):

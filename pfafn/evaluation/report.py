@@ -51,8 +51,8 @@ def models_of(inputs: Mapping[str, str]) -> dict[str, str]:
 def markdown(folder: Path, decided: str, link: str = "") -> str:
     """Tables, the gate's decision and the pictures of an evaluation folder.
 
-    decided: what the registry made of it, in words; link: where the pictures were uploaded
-    to, else they are shown by their paths. Raises MissingInput if the evaluation has not run.
+    decided: what the registry made of it, in words; link: where the pictures were uploaded to, else
+    they are shown by their paths. Raises MissingInput if the evaluation has not run.
     """
     pictures = rendered("pictures.md", pictures=there(folder, PICTURES | PAGE), link=link)
     return f"{evaluation(folder, decided)}\n\n{pictures}"

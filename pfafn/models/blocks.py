@@ -22,4 +22,5 @@ class ConvResidual(nn.Module):
 
 
 def conv(channels: int, out: int, stride: int = 1) -> nn.Conv2d:
+    """3x3 without a bias: [B, channels, H, W] -> [B, out, H / stride, W / stride]."""
     return nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False)

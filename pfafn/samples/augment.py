@@ -65,8 +65,8 @@ class Augment:
     def __call__(self, sample: Arrays, rng: np.random.Generator) -> Arrays:
         """Return the changed sample; rng alone decides what happens.
 
-        Arrays, the person and any of: fake, garment uint8 [H, W, 3]; masks,
-        parsing, body_parts uint8 [H, W]; keypoints float32 [18, 3] in pixels.
+        Arrays, the person and any of: fake, garment uint8 [H, W, 3]; masks, parsing, body_parts
+        uint8 [H, W]; keypoints float32 [18, 3] in pixels.
         """
         mirrored = rng.random() < self.flip
         seeds = [int(seed) for seed in rng.integers(2**31, size=2)]
