@@ -1,6 +1,6 @@
 """Photos with something wrong, made of good ones: each with what the doctor is to find of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from typing import NamedTuple
 
@@ -214,6 +214,3 @@ def cut(rgb: Pixels, mask: NDArray[np.bool_]) -> tuple[Pixels, Pixels]:
     cloth = cv2.resize(rgb[h : 2 * h, w : 2 * w], (width, height))
     cloth = np.minimum(cloth, 225)
     return np.where(mask[..., None], cloth, 255).astype(np.uint8), mask.astype(np.uint8) * 255
-
-
-Maker = Callable[[Good, Good, np.random.Generator], Iterator[Case]]
