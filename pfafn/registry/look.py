@@ -45,7 +45,7 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
     source = versions.place(store, version)
     files = local_path(source)
     run = evaluation_of(store, version)
-    scored = _scored(run) if run else {}
+    scored = _scored(run) if run and run.data.tags.get(mirror.SCORED_BY) else {}
     parent = _parent(store, version)
     return {
         "name": version.name,
@@ -102,7 +102,7 @@ def evaluation_of(store: Store, version: ModelVersion) -> Run | None:
 
 def _scored(run: Run) -> dict[str, Any]:
     """When an evaluation ended and on what; `on` is equal for scores that compare."""
-    on = run.data.tags.get(mirror.SCORED_BY, "")
+    on = run.data.tags[mirror.SCORED_BY]
     code = _file(run, "provenance.json").get("code") or ""
     return {"at": _iso(run.info.end_time), "on": on, "code": code, **_file(run, "protocol.json")}
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from retraining import Project, new_project
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from pfafn import registry
 from pfafn.cli.registry import app
+from pfafn.registry import look
 from pfafn.registry.store import RegistryError
 
 # MLflow warns of itself and of what its libraries call deprecated; the rest stays errors.
@@ -53,6 +55,15 @@ def test_only_what_differs_of_the_lineage_is_shown(three: Project) -> None:
     assert differs["git.commit"] == {"a": "bbb2", "b": "aaa1"}
     assert "dvc.stage.student_tryon" in differs
     assert not {"data.md5", "fakes.md5", "params.student_tryon.batch"} & set(differs)
+
+
+def test_of_an_evaluation_that_is_not_here_it_is_not_said_what_it_was_made_on(
+    three: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = SimpleNamespace(data=SimpleNamespace(tags={}, metrics={}))
+    monkeypatch.setattr(look, "evaluation_of", lambda *_: absent)
+    found = registry.describe(f"{STUDENT}/1")
+    assert (found["scores"], found["scored"]) == ({}, {})
 
 
 def test_other_photos_are_named_as_such(three: Project) -> None:
