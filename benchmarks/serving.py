@@ -1,6 +1,6 @@
 """How a server bears many people at once: requests per second, how long they wait, what it needs.
 
-    python -m benchmarks.serving [--seconds 60] [--clients 50] [--visitors KIND] [--quick]
+    python -m benchmarks.serving [--seconds 60] [--clients 50] [--visitors KIND] [--only PART]
 
 Each client asks again as soon as it is answered, over HTTP on this machine, where it takes of it
 what a client takes; `core s each` is what the server alone takes for a try-on. The same server is
@@ -33,6 +33,7 @@ GARMENTS = 12  # of a shop
 MARKS = (5, 15, 30, 60, 90, 120)  # seconds at which the server's memory is looked at
 STRIP = 3  # garments that a visitor tries at once
 VISITORS = ("strip", "shop", "strangers")
+PARTS = ("alone", "together", "swapped", "stopped")
 
 
 class Answered(NamedTuple):
@@ -172,6 +173,8 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--visitors", choices=VISITORS, nargs="+", default=VISITORS)
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, metavar="PART",
+                        help=f"of {', '.join(PARTS)}")  # fmt: skip
     parser.add_argument("--jobs", type=int, default=20, help="when it is asked to stop")
     parser.add_argument("--quick", action="store_true", help="a tiny network: does it all run?")
     return parser.parse_args(given)
@@ -187,18 +190,22 @@ def main(given: list[str] | None = None) -> int:
         with served(model) as server:
             print(f"ready in {server.ready:.1f} s; {first(server, size)}\n\n{HEADER}", flush=True)
         for visitors in asked.visitors:
-            for name, options in (("each by itself", ["--together", "1"]), ("together", [])):
+            for part, options in (("alone", ["--together", "1"]), ("together", [])):
+                if part not in asked.only:
+                    continue
                 with served(model, *options) as server:
                     found = load(server, asked.clients, asked.seconds, visitors, size)
                 lost += sum(answer.code not in (200, 429) for answer in found.answers)
-                print(found.row(f"{visitors}, {name}"), flush=True)
-        found = swapped_under_load(model, asked.clients, asked.seconds, asked.visitors[0], size)
-        lost += sum(answer.code not in (200, 429) for answer in found.answers)
-        print(found.row("another model comes"))
-        print(f"\nmodels that answered: {len({a.model for a in found.answers if a.model})}")
-        accepted, done = stopped_in_the_middle(model, asked.jobs, size)
-        lost += accepted - done
-        print(f"asked to stop with {accepted} jobs accepted: {done} answered")
+                print(found.row(f"{visitors}, {part}"), flush=True)
+        if "swapped" in asked.only:
+            found = swapped_under_load(model, asked.clients, asked.seconds, asked.visitors[0], size)
+            lost += sum(answer.code not in (200, 429) for answer in found.answers)
+            print(found.row("another model comes"))
+            print(f"\nmodels that answered: {len({a.model for a in found.answers if a.model})}")
+        if "stopped" in asked.only:
+            accepted, done = stopped_in_the_middle(model, asked.jobs, size)
+            lost += accepted - done
+            print(f"asked to stop with {accepted} jobs accepted: {done} answered")
     return 1 if lost else 0
 
 

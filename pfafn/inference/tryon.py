@@ -58,6 +58,32 @@ class EncodedGarment(NamedTuple):
     own: OwnGarment
 
 
+class Parts(NamedTuple):
+    """The parts of a network's work, as it reads."""
+
+    net: TryOnNet
+    device: torch.device
+    precision: torch.dtype
+
+    def of_person(self, image: Tensor) -> list[PersonLevel]:
+        """[B, 3, H, W] in [-1, 1] -> what the network knows of persons, coarse to fine."""
+        with autocast(self.device, self.precision):
+            return self.net.warp.flow.ahead(self.net.warp.encode_person(image))
+
+    def of_garment(self, image: Tensor) -> list[Tensor]:
+        """[B, 3, H, W] in [-1, 1] -> what the network knows of garments, coarse to fine."""
+        with autocast(self.device, self.precision):
+            return self.net.warp.encode_garment(image)
+
+    def draw(
+        self, image: Tensor, person: list[PersonLevel], garment: Garment, features: list[Tensor]
+    ) -> Drawn:
+        """The try-ons of a batch, of what is known of both: tensors [B, ...] on the device."""
+        with autocast(self.device, self.precision):
+            warped = self.net.warp.align(person, features, *garment)
+            return told(self.net.render(image, warped))
+
+
 class TryOn(DeployedTryOn):
     """The parser-free student: a photo and a garment are enough."""
 
@@ -74,17 +100,21 @@ class TryOn(DeployedTryOn):
         return onnx_instead(source) or super().load(source)
 
     def settle_parts(self) -> None:
-        """How the parts of the work are done: as the network reads, compiled, recorded."""
-        of_person, of_garment, of_both = (
-            self.quick(part) for part in (self.person_features, self.garment_features, self.draw)
+        """How the parts of the work are done: as the network reads, compiled, recorded.
+
+        None of them holds the model, which so goes, with its memory, as soon as nobody has it.
+        """
+        parts, device = Parts(self.net, self.device, self.precision), self.device
+        of_person, of_garment, of_both = map(
+            self.quick, (parts.of_person, parts.of_garment, parts.draw)
         )
 
-        def alone(image: Tensor, garment: Garment) -> Tensor:
-            known = both(self.device, lambda: of_person(image), lambda: of_garment(garment.image))
+        def alone(image: Tensor, garment: Garment) -> Drawn:
+            known = both(device, lambda: of_person(image), lambda: of_garment(garment.image))
             return of_both(image, known[0], garment, known[1])
 
         self._of_person, self._of_garment, self._of_both, self._alone = (
-            recorded(part, self.device) for part in (of_person, of_garment, of_both, alone)
+            recorded(part, device) for part in (of_person, of_garment, of_both, alone)
         )
 
     def wear(
@@ -168,24 +198,6 @@ class TryOn(DeployedTryOn):
             warped = self.net.warp.align(person.features, garment.features, *flat)
             return self.net.render(person.image, warped)
 
-    def person_features(self, image: Tensor) -> list[PersonLevel]:
-        """[B, 3, H, W] in [-1, 1] -> what the network knows of persons, coarse to fine."""
-        with autocast(self.device, self.precision):
-            return self.net.warp.flow.ahead(self.net.warp.encode_person(image))
-
-    def garment_features(self, image: Tensor) -> list[Tensor]:
-        """[B, 3, H, W] in [-1, 1] -> what the network knows of garments, coarse to fine."""
-        with autocast(self.device, self.precision):
-            return self.net.warp.encode_garment(image)
-
-    def draw(
-        self, image: Tensor, person: list[PersonLevel], garment: Garment, features: list[Tensor]
-    ) -> Drawn:
-        """The try-ons of a batch, of what is known of both: tensors [B, ...] on the device."""
-        with autocast(self.device, self.precision):
-            warped = self.net.warp.align(person, features, *garment)
-            return told(self.net.render(image, warped))
-
     def finished(
         self,
         drawn: Drawn,
@@ -193,7 +205,7 @@ class TryOn(DeployedTryOn):
         garments: Iterable[OwnGarment],
         preserve: bool | None,
     ) -> list[Pixels]:
-        """What `draw` made, each brought back into its photo; preserve as of `try_on`."""
+        """What was drawn, each brought back into its photo; preserve as of `try_on`."""
         batch = zip(*(part.cpu().numpy() for part in drawn), seen, garments, strict=True)
         return [photo.worn(Drawn(*of_one), own, preserve) for *of_one, photo, own in batch]
 

@@ -9,10 +9,14 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # parameters of mallopt(
 PAGES_FROM, HEAP_UP_TO = 128 * 2**10, 32 * 2**20  # bytes; glibc's first and its largest threshold
 
 
-def _tune(parameter: int, value: int) -> None:
+def _ask(name: str, *given: int) -> None:
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if mallopt := getattr(library, "mallopt", None):
-        mallopt(parameter, value)
+    if function := getattr(library, name, None):
+        function(*given)
+
+
+def _tune(parameter: int, value: int) -> None:
+    _ask("mallopt", parameter, value)
 
 
 def shared() -> None:
@@ -21,6 +25,11 @@ def shared() -> None:
     Else each keeps the most that it has ever needed. To be called before there are threads.
     """
     _tune(ARENA_MAX, 1)
+
+
+def give_back() -> None:
+    """What is free goes back to the system, between what is held as well."""
+    _ask("malloc_trim", 0)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pfafn import registry
 from pfafn.inference import TryOn
 from pfafn.inference.deployed import REGISTERED
 from pfafn.kit.errors import UserError
-from pfafn.kit.heap import weights_apart
+from pfafn.kit.heap import give_back, weights_apart
 from pfafn.photos.images import Pixels
 from pfafn.studio.pair import drawn_pair
 from pfafn.weights.model_file import ModelError
@@ -106,6 +106,7 @@ class Champion:
             except Exception:
                 self.refused = found
                 raise
+            give_back()  # the holes that the old one leaves
             self.trouble = self.refused = None
 
     async def watch(self, seconds: float) -> None:

@@ -1,5 +1,8 @@
 """Dressing people whose pictures have any size, and saying what cannot be used."""
 
+import gc
+import weakref
+
 import numpy as np
 import photoset
 import pytest
@@ -99,6 +102,17 @@ def test_views_with_negative_strides_are_fine(model) -> None:
     mirrored = model.wear(person[:, ::-1], garment[:, ::-1], mask[:, ::-1])
     copied = model.wear(*(np.ascontiguousarray(a[:, ::-1]) for a in (person, garment, mask)))
     assert np.array_equal(mirrored, copied)
+
+
+def test_a_model_that_nobody_holds_any_more_is_gone_at_once() -> None:
+    gone = TryOn(network("student"), SIZE)
+    weights = weakref.ref(next(gone.net.parameters()))
+    gone.wear(*pictures())
+    gc.disable()
+    del gone
+    found = weights()
+    gc.enable()
+    assert found is None
 
 
 def test_a_saved_model_wears_like_the_one_in_memory(model, tmp_path) -> None:
