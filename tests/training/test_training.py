@@ -26,7 +26,6 @@ from pfafn.kit.signals import Stopped
 from pfafn.learning.student import (
     StudentObjective,
     inherit_generator,
-    inherit_warp,
     student_recipe,
 )
 from pfafn.learning.tutor import TutorObjective
@@ -156,24 +155,6 @@ def test_the_tutor_and_its_batch_norms_stay_as_they_are(tmp_path: Path) -> None:
     train(objective, schedule(epochs=1, decay=0), tmp_path)
     for name, value in before.items():
         assert torch.equal(value, tutor.state_dict()[name]), name
-
-
-def test_a_student_begins_with_what_does_not_see_the_person() -> None:
-    torch.manual_seed(0)
-    tutor, student = (
-        TryOnNet("tutor", **TINY, generator=4),
-        TryOnNet("student", **TINY, generator=4),
-    )
-    inherit_warp(student, tutor)
-    equal = {
-        name for name, value in student.named_parameters()
-        if value.shape == tutor.get_parameter(name).shape
-        and value.ndim == 4 and torch.equal(value, tutor.get_parameter(name))
-    }  # fmt: skip
-    assert equal
-    assert equal == {
-        n for n, v in student.named_parameters() if n.startswith(SHARED) and v.ndim == 4
-    }
 
 
 def test_a_student_may_begin_with_the_generator_of_the_tutor_but_for_its_limbs() -> None:
