@@ -102,6 +102,22 @@ def test_a_given_mask_that_covers_most_of_the_border_is_doubted():
     assert masks.doubt(half, "file") is None
 
 
+@pytest.mark.parametrize(
+    ("gap", "height", "pieces"), [(6, 20, 2), (4, 20, None), (6, 10, 2), (6, 9, None)]
+)
+def test_a_given_mask_with_a_large_piece_far_from_the_rest_is_doubted(
+    gap: int, height: int, pieces: int | None
+) -> None:
+    mask = np.zeros((256, 192), np.uint8)
+    mask[20:120, 40:80] = 255
+    mask[20 : 20 + height, 80 + gap - 1 : 120 + gap - 1] = 255  # from the last pixel to the first
+    said = masks.doubt(mask, "file")
+    assert said == (pieces and f"the mask is in {pieces} pieces far apart: does it lack a part of "
+                    "the garment?")  # fmt: skip
+    doubled = np.kron(mask, np.ones((2, 2), np.uint8))
+    assert masks.doubt(doubled, "file") == said
+
+
 def test_what_others_drew_from_opencvs_generator_does_not_change_a_mask():
     colours = np.random.default_rng(0).integers(0, 256, (12, 8, 3))
     patchwork = np.kron(colours, np.ones((8, 8, 1))).astype(np.uint8)
