@@ -59,7 +59,7 @@ CORES = 8  # from which on parts that time nothing run side by side
 
 
 def command(name: str, seconds: float) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.gpu.part", name, str(seconds)]
+    return [sys.executable, "-m", "benchmarks.gpu.part", name, str(time.time() + seconds)]
 
 
 def run(

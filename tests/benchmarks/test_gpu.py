@@ -126,7 +126,7 @@ def test_what_no_time_is_left_for_is_told_as_failed(small, tmp_path) -> None:
 def told_by_part(name: str, monkeypatch, capsys, *checks: tuple) -> list[dict]:
     module = SimpleNamespace(checks=lambda device: iter(checks))
     monkeypatch.setattr(part, "import_module", lambda _: module)
-    part.main(name, 9)
+    part.main(name, time.time() + 9)
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
