@@ -3,7 +3,7 @@
 import numpy as np
 import photoset
 import pytest
-from lookers import ABSENT, SIZE, H, Looker, W
+from lookers import ABSENT, SEEN, SIZE, H, Looker, W
 
 from pfafn.doctor.findings import Severity
 from pfafn.doctor.garments import of_garment
@@ -58,11 +58,26 @@ def test_whether_somebody_wears_it_is_asked_who_looks_for_people() -> None:
     assert names(RGB, MASK, Looker(ABSENT)) == []
 
 
+@pytest.mark.parametrize(("score", "said"), [(7.2, []), (7.4, ["worn"])])
+def test_a_few_points_that_might_be_somebodys_are_nobody(score: float, said: list[str]) -> None:
+    points = SEEN.copy()
+    points[:, 2] = score / len(points)
+    assert names(RGB, MASK, Looker(points)) == said
+
+
 def test_two_garments_are_counted_and_a_button_is_none() -> None:
     pair = box(40, 200, 10, 80) | box(40, 200, 110, 180)
     [finding] = found(cloth(pair))
     assert (finding.name, finding.value) == ("several_garments", 2)
     assert names(cloth(box(40, 200, 40, 150) | box(100, 104, 170, 174))) == []
+
+
+@pytest.mark.parametrize(("height", "said"), [(32, []), (48, ["several_garments"])])
+def test_a_part_is_a_garment_of_its_own_from_a_quarter_of_the_largest_on(
+    height: int, said: list[str]
+) -> None:
+    mask = box(40, 200, 10, 80) | box(40, 40 + height, 110, 180)
+    assert names(cloth(mask), np.uint8(255) * mask) == said
 
 
 def test_where_the_middle_has_the_colours_of_the_border_it_is_a_detail() -> None:
@@ -76,11 +91,27 @@ def test_where_the_middle_has_the_colours_of_the_border_it_is_a_detail() -> None
     assert names(np.where(box(40, 210, 40, 150)[..., None], cloth, np.uint8([90, 160, 90]))) == []
 
 
+@pytest.mark.parametrize(("left", "said"), [(70, []), (96, ["close_up"])])
+def test_a_garment_leaves_room_for_its_background_in_the_middle(left: int, said: list[str]) -> None:
+    """Of the middle, from column 48 to 144, a quarter is background, or a half."""
+    shirt = np.where(box(40, 210, left, 170)[..., None], np.uint8([190, 40, 40]), np.uint8(90))
+    assert names(shirt) == said
+
+
 def test_a_garment_hardly_darker_than_its_background_is_white_on_white() -> None:
     soft = np.where(box(40, 200, 40, 150)[..., None], 250, 255).repeat(3, axis=2).astype(np.uint8)
     [finding] = found(soft)
     assert (finding.name, finding.severity) == ("white_on_white", Severity.WARN)
     assert finding.value == pytest.approx(1, abs=0.05)
+    assert names(np.where(soft < 255, np.uint8(247), soft)) == []
+
+
+@pytest.mark.parametrize(("width", "said"), [(25, []), (70, ["white_on_white"])])
+def test_a_tenth_of_the_outline_may_hardly_show(width: int, said: list[str]) -> None:
+    """Of an outline of 540 pixels some 30 hardly do, or some 75."""
+    shirt = cloth(box(40, 200, 40, 150))
+    shirt[188:200, 40 : 40 + width] = 250
+    assert names(shirt) == said
 
 
 def test_a_mask_that_is_shifted_or_of_another_photo_does_not_fit() -> None:
@@ -105,6 +136,10 @@ SHAPES = {
     "a top with long sleeves": (box(20, 200, 20, 172) & ~box(60, 200, 50, 60)
                                 & ~box(60, 200, 132, 142), []),
     "a hook above a top": (box(60, 200, 40, 150) | box(40, 60, 94, 98), ["hanger"]),
+    "a label": (box(60, 200, 40, 150) | box(55, 60, 94, 98), []),
+    "a low hook": (box(60, 200, 40, 150) | box(52, 60, 94, 98), ["hanger"]),
+    "a wide hook": (box(60, 200, 40, 150) | box(40, 60, 92, 100), ["hanger"]),
+    "a collar": (box(60, 200, 40, 150) | box(40, 60, 90, 102), []),
     "a strap": (box(120, 240, 40, 150) | box(20, 120, 94, 98), []),
 }  # fmt: skip
 

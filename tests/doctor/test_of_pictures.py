@@ -26,7 +26,7 @@ def test_every_change_at_the_entrance_is_a_finding_with_what_was_done(change: Ch
     assert change in REMEDIES
 
 
-@pytest.mark.parametrize(("spread", "found"), [(0, ["blank"]), (30, [])])
+@pytest.mark.parametrize(("spread", "found"), [(0, ["blank"]), (1, ["blank"]), (3, [])])
 def test_a_photo_of_one_shade_is_blank(spread: int, found: list) -> None:
     rgb = np.full((*SIZE, 3), 200, np.uint8)
     rgb[: H // 2] -= spread
@@ -47,6 +47,12 @@ def test_the_width_of_an_edge_grows_with_its_blur_whatever_its_contrast(sigma: f
     # Of a Gaussian edge slope / curvature is sigma * sqrt(e); SMOOTH blurs once more.
     assert edge_width(one) == pytest.approx(np.sqrt((sigma**2 + 1) * np.e), rel=0.1)
     assert edge_width(faint) == pytest.approx(edge_width(one), rel=0.01)
+
+
+@pytest.mark.parametrize(("sigma", "found"), [(0.4, []), (0.8, ["blurred"])])
+def test_edges_may_take_hardly_more_pixels_than_sharp_ones(sigma: float, found: list) -> None:
+    step = np.where(np.arange(W) < W // 2, 20, 220).astype(np.uint8)[None, :, None]
+    assert names(cv2.GaussianBlur(np.tile(step, (H, 1, 3)), (0, 0), sigma)) == found
 
 
 @pytest.mark.parametrize("sigma", [2, 3])
