@@ -1,10 +1,15 @@
 """The same picture twice, and pictures in both splits."""
 
+from unittest.mock import Mock
+
 import cv2
 import photoset
 from prepared import copy, manifest, reasons, report, run
 
+from pfafn.data.check import Garment, Person, Review
+from pfafn.data.findings import Report
 from pfafn.photos import images
+from pfafn.stages import prepare
 
 
 def test_the_same_picture_twice_is_taken_once(data):
@@ -67,3 +72,12 @@ def test_what_was_found_is_counted_by_its_kind(tmp_path):
     }  # fmt: skip
     assert told["reasons"] == {"undecodable": 1, "duplicate": 1, "leak": 1, "garment_leak": 1}
     assert [note["reason"] for note in told["notes"]] == ["garment_leak"]
+
+
+def test_a_test_person_without_a_garment_of_her_own_is_counted():
+    """As in pairs files that name people and garments apart."""
+    own, none = (Person(Mock(garment=name), Report(())) for name in ("shirt", None))
+    reviewed = Review(Mock(), examined=4)
+    reviewed.persons |= {"train": [own], "test": [own, none, none]}
+    reviewed.garments["train"]["shirt"] = Garment(Mock(), Report(()))
+    assert prepare._metrics(reviewed)["persons_without_garment"] == 2

@@ -84,6 +84,20 @@ def test_every_network_is_quickened_and_recomputes_where_it_is_wished(
     assert ("recompute" in loop.called) is (wish == "1")
 
 
+@pytest.mark.parametrize("pays", [True, False])
+def test_it_is_compiled_if_that_pays_for_its_steps(
+    artifacts: Path, loop: Loop, monkeypatch: Patch, pays: bool
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(train.machine, "compiles", lambda steps: asked.append(steps) or pays)
+    monkeypatch.setattr(train, "compile_parts", lambda net: loop.called.update(compiled=net))
+    own = params()
+    tutor_warp.run(own, artifacts)
+    told = loop.called
+    assert told.get("compiled") is (told["recipe"].objective if pays else None)
+    assert asked == [told["recipe"].epochs * (len(told["dataset"]) // own.tutor_warp.batch)]
+
+
 def test_there_has_to_be_room_for_the_model_and_three_resume_points_with_adams_moments(
     artifacts: Path, loop: Loop
 ) -> None:
