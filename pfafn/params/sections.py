@@ -128,6 +128,8 @@ class TutorWarpStage(WarpStage):
 
 
 class StudentWarpStage(WarpStage):
+    """Stage `student_warp`."""
+
     frozen_epochs: NonNegativeInt  # epochs in which the parts copied from the tutor stand still
 
 

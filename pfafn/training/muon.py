@@ -127,8 +127,8 @@ def grouped(net: nn.Module, groups: list[dict], muon: float) -> list[dict]:
         return groups
     made = []
     for group in groups:
-        for orthogonal in (False, True):
-            those = [p for p in group["params"] if (p in apart) == orthogonal]
-            rate = group["lr"] * (muon if orthogonal else 1)
-            made.append({"params": those, "lr": rate, "initial_lr": rate, "orthogonal": orthogonal})
+        for mixes in (False, True):
+            those = [p for p in group["params"] if (p in apart) == mixes]
+            rate = group["lr"] * (muon if mixes else 1)
+            made.append({"params": those, "lr": rate, "initial_lr": rate, "orthogonal": mixes})
     return made

@@ -14,7 +14,7 @@ from pfafn.models.tryon import TryOnNet
 from pfafn.params.sections import Optimizer
 from pfafn.training import resume
 from pfafn.training.loop import fit
-from pfafn.training.muon import MOMENTUM, QUINTIC, STEPS, Muon, grouped, mixing, orthogonal
+from pfafn.training.muon import MOMENTUM, QUINTIC, Muon, grouped, mixing, orthogonal
 from pfafn.training.processes import start_fabric
 from pfafn.training.resume import ResumePoint
 from pfafn.training.trainer import Trainer
@@ -28,7 +28,7 @@ def by_singular_values(matrix: Tensor) -> Tensor:
     u, s, v = torch.linalg.svd(matrix.double(), full_matrices=False)
     s = s / matrix.norm()
     a, b, c = QUINTIC
-    for _ in range(STEPS):
+    for _ in range(5):  # as published
         s = a * s + b * s**3 + c * s**5
     return (u @ torch.diag(s) @ v).float()
 
