@@ -11,7 +11,7 @@ import pytest
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import disable_run_logger
 
-from flows import dvc, lockfile, retrain, tasks
+from flows import dvc, lockfile, retrain, server, tasks
 from flows.dvc import DATA, UnknownStage
 from flows.process import CommandFailed
 from flows.tasks import NotUpToDate, StageRun
@@ -100,7 +100,9 @@ def test_dvc_lock_is_looked_after_before_dvc_is_asked_and_before_each_stage(
         work.setdefault("mended", []).append((root, "stages" in work, "lock" in work))
 
     monkeypatch.setattr(lockfile, "mend", mend)
-    monkeypatch.setattr(tasks, "run_logged", lambda *_: work.setdefault("ran", work["mended"]))
+    monkeypatch.setattr(
+        tasks, "run_logged", lambda *_, **__: work.setdefault("ran", work["mended"])
+    )
     retrain.retrain.fn()
     assert work["mended"] == [(tmp_path, False, False), (tmp_path, True, True)]
     tasks.reproduce.fn("first", COPY, {})
@@ -209,10 +211,11 @@ def test_a_stage_alone_is_run_where_it_is_wanted(
 ) -> None:
     monkeypatch.setattr(tasks, "run_logged", seen.note("ran"))
     tasks.reproduce.fn("first", COPY, {"A": "1"}, force)
-    [(command, _, project, environment)] = seen["ran"]
+    [(command, _, project, environment, unwanted)] = seen["ran"]
     words = ["repro", "--single-item", *(["--force"] if force else []), "first"]
     assert command == [*dvc.DVC, *words]
     assert (project, environment) == (COPY, {"A": "1"})
+    assert unwanted is server.suspended
 
 
 def test_a_dvc_that_is_broken_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
