@@ -1,6 +1,5 @@
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +52,24 @@ def networks(tiny_artifacts) -> list[TryOnNet]:
 def workers() -> Iterator[Any]:
     """A Dask cluster of two workers, as somebody starts one elsewhere."""
     import dask
-    from distributed import LocalCluster
+    from distributed import LocalCluster, Status
 
-    with (
-        # A worker that was taken away may still be looked up while the cluster closes.
-        suppress(KeyError),
-        dask.config.set(
-            {
-                "distributed.worker.multiprocessing-method": "forkserver",
-                "distributed.comm.timeouts.connect": "5s",
-            }
-        ),
-        LocalCluster(
+    setting = {
+        "distributed.worker.multiprocessing-method": "forkserver",
+        "distributed.comm.timeouts.connect": "5s",
+    }
+    with dask.config.set(setting):
+        started = LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False}, memory_limit=0, silence_logs=50,
-        ) as started,
-    ):  # fmt: skip
+        )  # fmt: skip
         yield started
+        try:
+            started.close()
+        except KeyError:  # its watcher ended on a worker unknown to it; once more, without that one
+            started._watch_worker_status_task = None
+            started.status = Status.failed
+            started.close()
 
 
 @pytest.fixture
