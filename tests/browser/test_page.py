@@ -154,12 +154,17 @@ def test_of_a_chair_the_page_says_what_the_api_says(page: Page, showroom: Showro
         expect(entry).to_contain_text(bare[1:])
 
 
-def test_three_garments_become_a_strip_and_each_can_be_looked_at(
-    page: Page, look: tuple[str, str]
-) -> None:
+def choose_three(page: Page) -> None:
+    """The gallery's first person in its first three garments."""
     tiles(page, "person").first.click()
     for number in range(3):
         tiles(page, "garment").nth(number).click()
+
+
+def test_three_garments_become_a_strip_and_each_can_be_looked_at(
+    page: Page, look: tuple[str, str]
+) -> None:
+    choose_three(page)
     expect(page.locator("#strip button[data-status=done]")).to_have_count(3)
     page.locator("#strip button").nth(1).click()
     tried_on(page, "000000_0.jpg in 000001_1.jpg")
@@ -176,9 +181,7 @@ def test_three_garments_become_a_strip_and_each_can_be_looked_at(
 def test_beside_three_garments_the_gallery_is_in_view_and_notes_open_on_demand(
     page: Page, look: tuple[str, str]
 ) -> None:
-    tiles(page, "person").first.click()
-    for number in range(3):
-        tiles(page, "garment").nth(number).click()
+    choose_three(page)
     last = settled(page, "garment", "000002_1.jpg")
     for seen in (last, tiles(page, "garment").first):
         expect(seen).to_be_in_viewport(ratio=1)
