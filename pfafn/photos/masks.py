@@ -92,7 +92,7 @@ def _pieces(mask: Pixels) -> int:
     away = cv2.distanceTransform((labels != sizes.argmax()).astype(np.uint8), cv2.DIST_L2, 3)
     large = np.flatnonzero(sizes >= PIECE * sizes.max())
     apart = sum(away[labels == part].min() >= APART * max(small.shape) for part in large)
-    return apart and int(apart) + 1
+    return int(apart) + 1 if apart else 0
 
 
 def garment_mask(rgb: Pixels, alpha: Pixels | None = None) -> tuple[Pixels, MaskSource]:
