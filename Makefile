@@ -10,6 +10,10 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export NO_ALBUMENTATIONS_UPDATE := 1
 
+# Tests side by side, those of a file in one process: what they share is made once. With one thread
+# each: what else runs on the machine slows two that wait for each other several times.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help repro test slow kills gpu lint audit install data
 
@@ -24,12 +28,11 @@ repro: install data ## photos to champion: set up, draw sample photos if there a
 	python -m pfafn report --html artifacts/report.html
 	@echo "scores, decision, pictures: $(CURDIR)/artifacts/report.html"
 
-# With one thread: what else runs on the machine slows two that wait for each other several times.
 test: install ## the fast tests
-	OMP_NUM_THREADS=1 pytest
+	OMP_NUM_THREADS=1 pytest $(SPREAD)
 
 slow: install ## the end-to-end tests: the whole DAG on a small set, some minutes
-	pytest -m slow
+	OMP_NUM_THREADS=1 pytest -m slow $(SPREAD)
 
 kills: install ## 200 SIGKILLs in all stages, each at another moment: six minutes
 	PFAFN_KILLS=200 pytest -m slow -s tests/faults/test_kills.py

@@ -79,6 +79,17 @@ def address(workers: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     return workers.scheduler_address
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What this process judged is told to the one that started it, if tests run side by side."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["outcomes"] = dict(fuzz.outcomes)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    fuzz.outcomes.update(getattr(node, "workeroutput", {}).get("outcomes", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if line := fuzz.told():
         terminalreporter.write_line(line)
