@@ -60,6 +60,7 @@ def uri(root: Path) -> str:
 
 
 def database(root: Path) -> Path:
+    """The project's own MLflow store, whether or not it is the one in use."""
     return root / "mlflow.db"
 
 

@@ -58,6 +58,7 @@ def place(store: Store, version: ModelVersion) -> str:
 
 
 def files_there(store: Store, version: ModelVersion) -> bool:
+    """Whether a version's files are where MLflow looks for them, told by the one it reads first."""
     return intact(f"{place(store, version)}/MLmodel")
 
 

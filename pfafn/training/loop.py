@@ -98,6 +98,7 @@ def keep(step: int, saver: Saver, trainer: Trainer, curve: Curve, clock: Clock) 
 
 
 def steps_per_epoch(dataset: Dataset, schedule: Schedule, name: str) -> int:
+    """Whole batches in a data set; TooFewSamples, naming the stage, if there is none."""
     steps = len(dataset) // schedule.batch
     if not steps:
         raise TooFewSamples(
