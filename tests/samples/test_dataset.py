@@ -12,7 +12,7 @@ from pfafn.models.parts import Category
 from pfafn.photos import images
 from pfafn.samples.augment import Augment
 from pfafn.samples.dataset import StudentSamples, TestSamples, TutorSamples, UnpairedSamples
-from pfafn.samples.loading import epoch_keys
+from pfafn.samples.loading import epoch_keys, read
 from pfafn.samples.shards import ShardError, ShardWriter
 
 H, W = SIZE = (64, 96)
@@ -230,7 +230,7 @@ def test_loader_workers_give_batches_of_the_same_samples(stages):
     dataset = StudentSamples(*stages, augment=Augment(flip=0.5, shift=0.2))
     sampler = epoch_keys(2, seed=1, epoch=4)
     loader = torch.utils.data.DataLoader(dataset, batch_size=2, sampler=sampler, num_workers=1)
-    same(next(iter(loader)), torch.utils.data.default_collate([dataset[key] for key in sampler]))
+    same(next(read(loader)), torch.utils.data.default_collate([dataset[key] for key in sampler]))
 
 
 @pytest.mark.parametrize(("place", "stage"), [(0, "prepare"), (1, "annotate"), (2, "fakes")])
