@@ -9,6 +9,7 @@ from pfafn.models.inputs import Annotation
 from pfafn.models.parts import ARMS, FACE, FOREARMS, HANDS, TRUNK, BodyPart, Parsing
 from pfafn.models.representation import beside_clothes, clothes_mask, one_of, region
 
+NEAR = 64  # a picture's height by the pixels that a parsing may miss the edge of clothes
 REACH = 16  # a picture's height by the pixels that a garment may stand off from body and clothes
 
 GROUPS = {
@@ -69,7 +70,8 @@ def may_change(annotation: Annotation) -> Tensor:
     dressed = (worn | limbs | one_of(parts, TRUNK)).float()
     reach = dressed.shape[-2] // REACH
     near = F.max_pool2d(dressed, 2 * reach + 1, stride=1, padding=reach) > 0
-    return near & ~one_of(parsing, FACE) | (beside_clothes(worn.float()) == 0)
+    edge = beside_clothes(worn.float(), max(1, dressed.shape[-2] // NEAR)) == 0
+    return near & ~one_of(parsing, FACE) | edge
 
 
 def between(mask: Tensor) -> Tensor:

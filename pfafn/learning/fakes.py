@@ -151,8 +151,9 @@ def dressed(
     batch: on the tutor's device, where all of it stays.
     """
     wearer = batch.wearer if how.arms_in_front else None
+    keep = how.edge if how.keep else None
     with autocast(batch.person.device):
-        worn = redress(tutor, batch.person, batch.annotation, batch.garment, wearer, keep=how.keep)
+        worn = redress(tutor, batch.person, batch.annotation, batch.garment, wearer, keep=keep)
     return quality(worn), to_bytes(worn.image), to_bytes(worn.warped.mask * 2 - 1)
 
 

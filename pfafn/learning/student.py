@@ -23,10 +23,11 @@ def student_recipe(
     losses: Losses,
     vgg: VGG19 | None,
     schedule: StudentWarpStage | StudentTryOnStage,
+    edge: int = 1,
 ) -> Recipe:
     """How a student is trained under a frozen tutor, and what it starts with of the tutor's.
 
-    Its warp stage, or end to end if it has a generator.
+    Its warp stage, or end to end if it has a generator. edge: as of the fakes.
     """
     if net.generator is None:
         shared = inherit_warp(net, tutor)
@@ -35,7 +36,7 @@ def student_recipe(
     if schedule.generator == "tutor":
         inherit_generator(net, tutor)
     objective = StudentObjective(
-        net, tutor, losses, vgg, schedule.warp_weight, schedule.keep, schedule.tone
+        net, tutor, losses, vgg, schedule.warp_weight, schedule.keep, schedule.tone, edge
     )
     return Recipe(objective, schedule, rates(net, schedule))
 
@@ -52,10 +53,14 @@ class StudentObjective(Objective):
         warp_weight: float = 1.0,
         keep: float = 0.0,
         tone: float = 0.0,
+        edge: int = 1,
     ) -> None:
-        """Weights of two costs: of keeping too much or too little of the photo, of unlike skin."""
+        """keep, tone: weights of keeping too much or too little of the photo, of unlike skin.
+
+        edge: pixels by which a parsing may miss the edge of clothes.
+        """
         super().__init__(net, losses, vgg, warp_weight)
-        self.keep, self.tone = keep, tone
+        self.keep, self.tone, self.edge = keep, tone, edge
         self.tutor = tutor.eval().requires_grad_(False)
 
     def forward(self, batch: StudentSample, late: bool = False) -> Terms:
@@ -91,7 +96,7 @@ class StudentObjective(Objective):
         if worn.keep is None:
             return worn.behind, {}
         # The garment that is tried on comes from its own picture, also if it is worn already.
-        true = unchanged(batch.fake.image, batch.person) * beside_clothes(clothes)
+        true = unchanged(batch.fake.image, batch.person) * beside_clothes(clothes, self.edge)
         # As the garment, in training the photo may only show where it should.
         behind = composite(worn.rendered, batch.fake.image, worn.keep * true)
         return behind, {

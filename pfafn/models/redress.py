@@ -17,15 +17,15 @@ def redress(
     garment: Garment,
     wearer: Wearer | None = None,
     *,
-    keep: bool = False,
+    keep: int | None = None,
 ) -> Worn:
     """Put a garment on each person [B, 3, H, W] in [-1, 1]: the fake image (paper section 3.1).
 
     With a wearer of the garment, hands and arms that it leaves bare stay in front of it. Without,
     the garment hides them, as in the paper, and a student that never sees an arm in front of a
     fake's garment draws none at inference. With keep, what of the photo lies neither under its own
-    clothes nor under the garment is the photo's, to the bit (not in the paper): nobody draws a face
-    as well as it is known.
+    clothes, nor as near to them as these pixels, nor under the garment is the photo's, to the bit
+    (not in the paper): nobody draws a face as well as it is known.
     """
     told = represent(person, *annotation, hem=tutor.hem)
     warped = tutor.warp(told.condition, *garment)
@@ -37,7 +37,7 @@ def redress(
         worn = tutor.render(told.preserved, warped, torch.maximum(limbs, told.limbs * front))
         # As in training, the garment may only show where it is worn.
         worn = worn._replace(mask=worn.mask * (1 - front))
-    if keep:
-        known = beside_clothes(told.clothes_mask)
+    if keep is not None:
+        known = beside_clothes(told.clothes_mask, keep)
         worn = worn._replace(behind=composite(worn.rendered, person, known), keep=known)
     return worn._replace(image=composite(worn.behind, warped.garment, worn.mask))

@@ -28,7 +28,6 @@ from pfafn.models.parts import (
 POINTS, PARTS = len(Keypoint), len(BodyPart)
 # Of each category, in their order.
 GROUPS = {name: tuple(getattr(REGIONS[c], name) for c in Category) for name in Regions._fields}
-NEAR = 64  # a picture's height by the pixels that are near an edge of a parsing
 POSE_RADIUS = 5  # pixels; half the side of a keypoint's square, at any image size
 
 
@@ -70,13 +69,12 @@ def bare_skin(parsing: Tensor, body_parts: Tensor) -> Tensor:
     return one_of(parsing, SKIN) | trunk
 
 
-def beside_clothes(clothes_mask: Tensor) -> Tensor:
+def beside_clothes(clothes_mask: Tensor, edge: int) -> Tensor:
     """Where a person's own clothes are not even near: both [B, 1, H, W] in {0, 1}.
 
-    A parsing's edge is uncertain by some pixels, more in larger pictures.
+    edge: pixels by which a parsing may miss the edge of clothes.
     """
-    reach = max(1, clothes_mask.shape[-2] // NEAR)
-    return 1 - F.max_pool2d(clothes_mask, 2 * reach + 1, stride=1, padding=reach)
+    return 1 - F.max_pool2d(clothes_mask, 2 * edge + 1, stride=1, padding=edge)
 
 
 def one_of(ids: Tensor, classes: tuple[int, ...]) -> Tensor:

@@ -158,6 +158,7 @@ class Fakes(Section):
     min_area: Fraction  # warped mask area / image area below which a fake is rejected
     arms_in_front: bool  # keep hands and arms that the garment leaves bare; paper: false
     keep: bool  # the photo itself shows where neither old nor new clothes are; paper: false
+    edge: NonNegativeInt  # pixels by which a parsing may miss the edge of the old clothes
     min_agreement: Fraction  # least share of the warped garment that the fake really shows
 
 

@@ -16,7 +16,7 @@ from pfafn.stages.train import COMMON, load_model, new_network, perceptual, trai
 from pfafn.training.recipe import Recipe
 
 STAGE = "student_tryon"
-PARAMS = (*COMMON, "model", "losses", STAGE)
+PARAMS = (*COMMON, "model", "losses", "fakes.edge", STAGE)
 
 
 def recipe(params: Params, artifacts: Path) -> Recipe:
@@ -25,7 +25,8 @@ def recipe(params: Params, artifacts: Path) -> Recipe:
     schedule = params.student_tryon
     beyond = {"keep": schedule.keep > 0, "tone": schedule.tone > 0}
     net = new_network(params, "student", STAGE, warp, **beyond)
-    return student_recipe(net, tutor, params.losses, perceptual(params), schedule)
+    vgg, edge = perceptual(params), params.fakes.edge
+    return student_recipe(net, tutor, params.losses, vgg, schedule, edge)
 
 
 run = partial(

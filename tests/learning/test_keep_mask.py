@@ -14,18 +14,20 @@ from pfafn.models.inputs import Garment
 from pfafn.samples.sample import StudentSample
 
 
-def keeping(kept: Tensor, section: str = "", *, keep: float = 0.0, **weights: float) -> Objective:
-    student = objective("student", losses(section, **weights), keep=keep)
+def keeping(
+    kept: Tensor, section: str = "", *, keep: float = 0.0, edge: int = 1, **weights: float
+) -> Objective:
+    student = objective("student", losses(section, **weights), keep=keep, edge=edge)
     student.net.generator = Told(keep=kept)
     return student
 
 
-def beside(rows: int) -> Tensor:
-    """The uppermost rows, but for the clothes and the pixel around them: [2, 1, H, W] in {0, 1}."""
+def beside(rows: int, edge: int = 1) -> Tensor:
+    """The uppermost rows, but for the clothes and their edge: [2, 1, H, W] in {0, 1}."""
     true = torch.zeros(2, 1, H, W)
     true[..., :rows, :] = 1
-    true[..., CLOTHES[0].start - 1 : CLOTHES[0].stop + 1,
-         CLOTHES[1].start - 1 : CLOTHES[1].stop + 1] = 0  # fmt: skip
+    near = (slice(part.start - edge, part.stop + edge) for part in CLOTHES)
+    true[..., *near] = 0
     return true
 
 
@@ -36,14 +38,18 @@ def faked_below(rows: int) -> StudentSample:
     return given._replace(fake=given.fake._replace(image=image))
 
 
+@pytest.mark.parametrize("edge", [0, 1, 2])
 @pytest.mark.parametrize("rows", [H // 2, H])  # at last a photo stands for the fake
-def test_the_photo_is_to_be_kept_where_the_fake_shows_it_beside_the_clothes(rows: int) -> None:
-    given, true = faked_below(rows), beside(rows)
-    assert keeping(true, keep=1.0)(given)["total"].item() == pytest.approx(0, abs=1e-3)
+def test_the_photo_is_to_be_kept_where_the_fake_shows_it_beside_the_clothes(
+    rows: int, edge: int
+) -> None:
+    given, true = faked_below(rows), beside(rows, edge)
+    told = {"keep": 1.0, "edge": edge}
+    assert keeping(true, **told)(given)["total"].item() == pytest.approx(0, abs=1e-3)
     for wrong in (20, slice(40, 60)), (5, slice(W)):  # within the clothes, beside them
         kept = true.clone()
         kept[:, 0, *wrong] = 1 - kept[:, 0, *wrong]
-        assert keeping(kept, keep=1.0)(given)["total"].item() > 2e-3, wrong
+        assert keeping(kept, **told)(given)["total"].item() > 2e-3, wrong
 
 
 def test_the_weight_multiplies_what_it_costs_to_keep_too_much_or_too_little() -> None:

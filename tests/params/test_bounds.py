@@ -21,7 +21,8 @@ def keys(names: str, *sections: str) -> list[str]:
 
 # Keys, the least that is taken, what is just too little, the most, what is just too much.
 BOUNDS = [
-    (["seed", "student_warp.frozen_epochs", *keys("epochs decay", *TRAININGS)], 0, -1, 9999, None),
+    (["seed", "fakes.edge", "student_warp.frozen_epochs"], 0, -1, 9999, None),
+    (keys("epochs decay", *TRAININGS), 0, -1, 9999, None),
     (keys("batch accumulate", *TRAININGS), 1, 0, 4, None),
     (keys("per_person batch", "fakes") + keys("batch grid_rows", "evaluate"), 1, 0, 1, None),
     (keys("unpaired limit.train limit.test", "prepare"), 1, 0, 9999, None),
