@@ -5,7 +5,9 @@ Device, precision and workers are no params (they must not change a hash): see `
 """
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import Field, NonNegativeInt, ValidationError, model_validator
@@ -69,12 +71,17 @@ class Params(Section):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            lines = (
-                f"{'.'.join(map(str, e['loc'])) or '(file)'} = {e['input']!r:.80}: "
-                + (cls._unknown(e["loc"]) or e["msg"].removeprefix("Value error, "))
-                for e in error.errors()
-            )
-            raise ParamsError(f"{name}: cannot be used: " + "; ".join(lines)) from error
+            lines = "; ".join(map(cls._said, error.errors()))
+            raise ParamsError(f"{name}: cannot be used: {lines}") from error
+
+    @classmethod
+    def _said(cls, error: Mapping[str, Any]) -> str:
+        """One thing that is wrong, in words."""
+        key = ".".join(map(str, error["loc"])) or "(file)"
+        if error["type"] == "missing":
+            return f"{key} is missing; docs/settings.md says what it is, and profiles/ have values"
+        why = cls._unknown(error["loc"]) or error["msg"].removeprefix("Value error, ")
+        return f"{key} = {error['input']!r:.80}: {why}"
 
     @classmethod
     def _unknown(cls, place: tuple[int | str, ...]) -> str:

@@ -70,6 +70,17 @@ def test_a_bad_value_names_file_key_and_value(
         Params.load(path)
 
 
+@pytest.mark.parametrize("key", ["fakes.edge", "register"])
+def test_a_missing_key_is_named_alone(key: str) -> None:
+    content = section = yaml.safe_load((ROOT / "params.yaml").read_text())
+    *path, name = key.split(".")
+    for part in path:
+        section = section[part]
+    del section[name]
+    with pytest.raises(ParamsError, match=f"^old: cannot be used: {key} is missing; docs/sett"):
+        Params.check(content, "old")
+
+
 def test_a_missing_file_and_broken_yaml_say_so(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="no such file"):
         Params.load(tmp_path / "params.yaml")
