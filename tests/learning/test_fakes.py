@@ -22,10 +22,10 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def made(artifacts: Path, persons: range, batch: int = 2) -> list[StoredFake]:
+def made(artifacts: Path, persons: range, batch: int = 2, **how: bool | int) -> list[StoredFake]:
     raw = tinyset.params().model_dump(by_alias=True)
     raw["prepare"]["unpaired"] = 2
-    raw["fakes"] |= {"per_person": 2, "batch": batch}
+    raw["fakes"] |= {"per_person": 2, "batch": batch, **how}
     return list(Dresser(Params.model_validate(raw), artifacts).fakes(persons, 0))
 
 
@@ -44,6 +44,17 @@ def test_from_whole_batches_on_the_fakes_are_the_same(
     fakes: list[StoredFake], artifacts: Path
 ) -> None:
     assert made(artifacts, range(2, 4)) == fakes[4:]
+
+
+def test_the_photo_shows_beside_the_old_clothes_edge_and_nowhere_if_nothing_is_kept(
+    artifacts: Path,
+) -> None:
+    ways = {"narrow": (True, 0), "whole": (True, max(tinyset.SIZE)), "none": (False, 0)}
+    shown = {
+        name: [fake.pictures for fake in made(artifacts, range(2), keep=keep, edge=edge)]
+        for name, (keep, edge) in ways.items()
+    }
+    assert shown["whole"] == shown["none"] != shown["narrow"]
 
 
 def test_the_mask_is_that_of_the_scores(fakes: list[StoredFake]) -> None:

@@ -8,8 +8,9 @@ from unittest.mock import Mock
 import pytest
 import tinyset
 
+from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
-from pfafn.stages import train, tutor_warp
+from pfafn.stages import student_tryon, train, tutor_warp
 from pfafn.training.loop import Trained
 
 Patch = pytest.MonkeyPatch
@@ -128,6 +129,16 @@ def test_a_students_samples_are_fakes_and_as_many_photos_as_its_params_say(
     assert folders == tuple(tmp_path / name for name in ("prepare", "annotate", "fakes"))
     strengths = own.augment.model_dump()
     assert how == {"photos": photos, "augment": strengths, "seed": own.seed}
+
+
+def test_a_student_trusts_a_parsing_as_its_fakes_do(monkeypatch: Patch, tmp_path: Path) -> None:
+    def network(own: Params, _folder: Path, stage: str, role: str) -> TryOnNet:
+        generator = own.model.generator if stage.endswith("_tryon") else None
+        return TryOnNet(role, list(own.model.channels), own.model.fpn, generator)
+
+    monkeypatch.setattr(student_tryon, "load_model", network)
+    told = student_tryon.recipe(params(fakes={"edge": 5}), tmp_path).objective
+    assert told.edge == 5
 
 
 def test_the_vgg_is_the_one_of_the_params_and_checked_by_their_hash(monkeypatch: Patch) -> None:
