@@ -37,14 +37,22 @@ def stage(first: list[nn.Module], out: int, norm: bool) -> nn.Sequential:
 class Generator(nn.Module):
     """Res-UNet: [B, channels, H, W], H and W multiples of 32 -> Rendered.
 
-    width: channels of the first level; the five levels have width * (1, 2, 4, 8, 8). Neither is in
-    the paper: keep: it also says what of the photo, its first three channels, to keep; tone: it
-    looks for the person's skin there, and draws in its mean colour.
+    width: channels of the first level; the five levels have width * (1, 2, 4, 8, 8). None of the
+    rest is in the paper. keep: it also says what of the photo, its first three channels, to keep;
+    tone: it looks for the person's skin there, and draws in its mean colour; tone_above: above what
+    it keeps, so that nothing is kept where skin is bared.
     """
 
-    def __init__(self, channels: int, width: int, keep: bool = False, tone: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        keep: bool = False,
+        tone: bool = False,
+        tone_above: bool = False,
+    ) -> None:
         super().__init__()
-        self.keep, self.tone = keep, tone
+        self.keep, self.tone, self.tone_above = keep, tone, tone_above
         widths = [width * k for k in (1, 2, 4, 8, 8)]
         self.downs = nn.ModuleList(
             stage([conv(before, out, stride=2)], out, norm=0 < level < DOWNS - 1)
@@ -75,6 +83,8 @@ class Generator(nn.Module):
             return Rendered(image, mask, keep)
         share, skin = told
         tone = Tone(mean_colour(photo, skin), share.sigmoid())
+        if self.keep and self.tone_above:
+            keep = keep * (1 - tone.share)
         return Rendered(composite(image, tone.colour, tone.share), mask, keep, tone)
 
 

@@ -30,7 +30,8 @@ class TryOnNet(nn.Module):
 
     channels, fpn: widths of the warp network; generator: width of the generator. generator=None
     makes a warp network alone. None of the rest is in the paper. keep: the generator also says what
-    of the photo stays as it is; tone: it draws skin in the tone of the photo's; both only for a
+    of the photo stays as it is; tone: it draws skin in the tone of the photo's; tone_above: also
+    where the photo would stay, which networks of earlier files do not; all three only for a
     student, as a tutor is told. hem: a tutor is not told of other clothes within this reach of the
     hips, see `represent`.
     """
@@ -43,17 +44,19 @@ class TryOnNet(nn.Module):
         generator: int | None,
         keep: bool = False,
         tone: bool = False,
+        tone_above: bool = False,
         hem: float = 0.0,
     ) -> None:
         super().__init__()
         if role not in CONDITION:
             raise ValueError(f"role must be one of {sorted(CONDITION)}, got {role!r}")
-        beyond = {"keep": keep, "tone": tone, "hem": hem}
+        told = {"keep": keep, "tone": tone, "tone_above": tone_above}
+        beyond = told | {"hem": hem}
         self.architecture = dict(role=role, channels=list(channels), fpn=fpn, generator=generator)
         self.architecture |= {name: value for name, value in beyond.items() if value}
         self.role, self.hem = role, hem
         self.warp = WarpNet(CONDITION[role], channels, fpn)
-        self.generator = Generator(GENERATOR[role], generator, keep, tone) if generator else None
+        self.generator = Generator(GENERATOR[role], generator, **told) if generator else None
 
     def render(self, shown: Tensor, warped: Warped, *extra: Tensor) -> Worn:
         """Draw the try-on. shown [B, 3, H, W]: what of the person the generator may look at.

@@ -23,7 +23,8 @@ def recipe(params: Params, artifacts: Path) -> Recipe:
     tutor = load_model(params, artifacts, "tutor_tryon", "tutor")
     warp = load_model(params, artifacts, "student_warp", "student")
     schedule = params.student_tryon
-    beyond = {"keep": schedule.keep > 0, "tone": schedule.tone > 0}
+    keep, tone = schedule.keep > 0, schedule.tone > 0
+    beyond = {"keep": keep, "tone": tone, "tone_above": keep and tone}
     net = new_network(params, "student", STAGE, warp, **beyond)
     vgg, edge = perceptual(params), params.fakes.edge
     return student_recipe(net, tutor, params.losses, vgg, schedule, edge)

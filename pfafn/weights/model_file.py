@@ -64,5 +64,5 @@ def load(
 def network_of(card: dict[str, Any]) -> TryOnNet:
     """A network of the architecture that a card tells, with weights of its own."""
     widths = card["channels"], card["fpn"], card["generator"]
-    beyond = {name: card[name] for name in ("keep", "tone", "hem") if name in card}
+    beyond = {name: card[name] for name in ("keep", "tone", "tone_above", "hem") if name in card}
     return TryOnNet(card["role"], *widths, **beyond)

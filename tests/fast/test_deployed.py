@@ -55,7 +55,7 @@ def test_a_deployed_student_dresses_as_before() -> None:
 
 @torch.inference_mode()
 def test_deployed_it_keeps_as_much_and_finds_the_same_skin() -> None:
-    net = lively(keep=True, tone=True)
+    net = lively(keep=True, tone=True, tone_above=True)
     before, after = net.wear(*inputs()), deploy(copy.deepcopy(net)).wear(*inputs())
     for name in ("image", "rendered", "keep"):
         torch.testing.assert_close(getattr(after, name), getattr(before, name), **NEAR)

@@ -94,6 +94,18 @@ def test_the_tone_is_above_the_rest_of_the_drawing() -> None:
     torch.testing.assert_close(toned(seen).image, expected)
 
 
+def test_nothing_is_kept_where_skin_is_bared_but_by_networks_of_earlier_files() -> None:
+    earlier, now = (
+        TryOnNet("student", **TINY, keep=True, tone=True, tone_above=above).eval().generator
+        for above in (False, True)
+    )
+    now.load_state_dict(earlier.state_dict())
+    before, after = earlier(seen := torch.rand(1, 7, 64, 96)), now(seen)
+    torch.testing.assert_close(after.keep, before.keep * (1 - before.tone.share))
+    for name in ("image", "mask"):
+        torch.testing.assert_close(getattr(after, name), getattr(before, name), atol=0, rtol=0)
+
+
 def test_the_mean_colour_is_that_of_the_pixels_that_weigh() -> None:
     photo, logits = torch.rand(2, 3, 4, 6), torch.full((2, 1, 4, 6), -100.0)
     logits[0, 0, 1, 2] = logits[1, 0, 3, 4:] = 0
@@ -147,7 +159,7 @@ def test_a_loaded_model_is_its_own_and_drawing_its_first_weights_is_spared(tmp_p
     assert all(p.requires_grad and not p.is_meta for p in loaded.parameters())
 
 
-@pytest.mark.parametrize(("beyond", "outputs"), [("keep", 5), ("tone", 6)])
+@pytest.mark.parametrize(("beyond", "outputs"), [("keep", 5), ("tone", 6), ("tone_above", 4)])
 def test_what_a_model_says_beyond_the_paper_is_written_into_its_file(
     beyond: str, outputs: int, tmp_path: Path
 ) -> None:

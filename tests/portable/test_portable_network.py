@@ -39,7 +39,7 @@ def test_on_the_borders_it_is_the_border_itself() -> None:
 @pytest.mark.parametrize(("outside", "beyond"), [(0, False), (OUTSIDE, False), (0, True)])
 def test_bytes_in_and_out_are_the_students_try_on(outside: float, beyond: bool) -> None:
     torch.manual_seed(3)
-    net = TryOnNet("student", [4] * 5, 8, 4, keep=beyond, tone=beyond).eval()
+    net = TryOnNet("student", [4] * 5, 8, 4, keep=beyond, tone=beyond, tone_above=beyond).eval()
     with torch.no_grad():
         net.warp.flow.refine[-1][-1].bias += outside * SIZE[1]
     person, garment, mask = map(torch.from_numpy, pictures(2, SIZE))
