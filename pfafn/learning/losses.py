@@ -96,15 +96,16 @@ def misplaced(composition: Tensor, warped: Tensor, clothes: Tensor, in_front: fl
     return (counts * cross_entropy(composition, clothes)).mean()
 
 
-def misjudged(keep: Tensor, true: Tensor, garment: Tensor) -> Tensor:
-    """Cross entropy of the keep mask; all [B, 1, H, W] in [0, 1].
+def misjudged(keep: Tensor, true: Tensor, garment: Tensor, stays: float = 1.0) -> Tensor:
+    """Cross entropy of the keep mask; keep, true, garment [B, 1, H, W] in [0, 1].
 
-    Three places count alike, however large they are: where the photo stays, what the new garment
-    covers of the rest, and what it does not, such as old sleeves beside short ones. Not in the
-    paper.
+    Three places count, however large they are: where the photo stays, `stays` times as much as each
+    of the others; what the new garment covers of the rest; and what it does not, such as old
+    sleeves beside short ones. Not in the paper.
     """
     places = (true, (1 - true) * garment, (1 - true) * (1 - garment))
-    return torch.stack([mean_within(cross_entropy(keep, true), place) for place in places]).mean()
+    off = [mean_within(cross_entropy(keep, true), place) for place in places]
+    return (stays * off[0] + off[1] + off[2]) / (stays + 2)
 
 
 def mean_within(values: Tensor, place: Tensor) -> Tensor:

@@ -35,9 +35,8 @@ def student_recipe(
         return Recipe(objective, schedule, rates(net, schedule), shared, schedule.frozen_epochs)
     if schedule.generator == "tutor":
         inherit_generator(net, tutor)
-    objective = StudentObjective(
-        net, tutor, losses, vgg, schedule.warp_weight, schedule.keep, schedule.tone, edge
-    )
+    beyond = {"keep": schedule.keep, "stays": schedule.stays, "tone": schedule.tone, "edge": edge}
+    objective = StudentObjective(net, tutor, losses, vgg, schedule.warp_weight, **beyond)
     return Recipe(objective, schedule, rates(net, schedule))
 
 
@@ -52,15 +51,16 @@ class StudentObjective(Objective):
         vgg: VGG19 | None,
         warp_weight: float = 1.0,
         keep: float = 0.0,
+        stays: float = 1.0,
         tone: float = 0.0,
         edge: int = 1,
     ) -> None:
         """keep, tone: weights of keeping too much or too little of the photo, of unlike skin.
 
-        edge: pixels by which a parsing may miss the edge of clothes.
+        stays: how much too little counts. edge: pixels by which a parsing may miss clothes' edge.
         """
         super().__init__(net, losses, vgg, warp_weight)
-        self.keep, self.tone, self.edge = keep, tone, edge
+        self.keep, self.stays, self.tone, self.edge = keep, stays, tone, edge
         self.tutor = tutor.eval().requires_grad_(False)
 
     def forward(self, batch: StudentSample, late: bool = False) -> Terms:
@@ -99,9 +99,8 @@ class StudentObjective(Objective):
         true = unchanged(batch.fake.image, batch.person) * beside_clothes(clothes, self.edge)
         # As the garment, in training the photo may only show where it should.
         behind = composite(worn.rendered, batch.fake.image, worn.keep * true)
-        return behind, {
-            "generator_keep": self.keep * misjudged(worn.keep, true, worn.mask.detach())
-        }
+        off = misjudged(worn.keep, true, worn.mask.detach(), self.stays)
+        return behind, {"generator_keep": self.keep * off}
 
     def skin(self, worn: Worn, batch: StudentSample, clothes_mask: Tensor, late: bool) -> Terms:
         """Draw the skin that the fake's garment hid and the photo shows."""

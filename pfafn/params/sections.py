@@ -147,6 +147,7 @@ class StudentTryOnStage(TryOnStage):
     generator: Literal["fresh", "tutor"]  # what it starts from; fresh in the paper
     photos: Fraction  # of samples: the person's own photo stands for the fake; paper: 0
     keep: NonNegativeFloat  # weight of telling what of the photo stays; paper: 0, it is not told
+    stays: NonNegativeFloat  # in that, weight of what stays / of each kind of what does not
     tone: NonNegativeFloat  # weight of finding skin, whose tone is drawn in; paper: 0, it is not
 
 

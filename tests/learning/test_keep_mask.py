@@ -75,6 +75,9 @@ def test_old_sleeves_count_as_much_as_all_that_stays_and_all_that_the_garment_co
     keep[..., 7, 6:] = 0.9
     expected = (2 * math.log(2) - math.log(1 - 0.9)) / 3
     assert misjudged(keep, true, garment).item() == pytest.approx(expected, rel=1e-3)
+    keep[..., :6, :] = 0.7
+    expected = (3 * -math.log(0.7) + math.log(2) - math.log(1 - 0.9)) / 5
+    assert misjudged(keep, true, garment, stays=3).item() == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_shade_of_difference_is_one() -> None:

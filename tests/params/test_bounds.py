@@ -37,7 +37,7 @@ BOUNDS = [
     (keys("l1 vgg mask second_order tv", "losses.warp"), 0, -0.01, 999.0, None),
     (keys("l1 vgg mask occlusion in_front", "losses.generator"), 0, -0.01, 999.0, None),
     (keys("skin_l1 skin_vgg skin_late", "losses.generator"), 0, -0.01, 999.0, None),
-    (["tutor_warp.hem", *keys("keep tone", "student_tryon")], 0, -0.01, 999.0, None),
+    (["tutor_warp.hem", *keys("keep stays tone", "student_tryon")], 0, -0.01, 999.0, None),
     (keys("features flow", "losses.distillation"), 0, -0.01, 999.0, None),
     (["register.margin", *keys("warp_weight", *TRAININGS[1::2])], 0, -0.01, 999.0, None),
     (keys("lr", *TRAININGS[::2]), 1e-9, 0, 1.0, None),

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 import tinyset
 
+from pfafn.learning.student import StudentObjective
 from pfafn.models.tryon import TryOnNet
 from pfafn.params.file import Params
 from pfafn.stages import student_tryon, train, tutor_warp
@@ -131,14 +132,31 @@ def test_a_students_samples_are_fakes_and_as_many_photos_as_its_params_say(
     assert how == {"photos": photos, "augment": strengths, "seed": own.seed}
 
 
-def test_a_student_trusts_a_parsing_as_its_fakes_do(monkeypatch: Patch, tmp_path: Path) -> None:
+def untrained(monkeypatch: Patch, tmp_path: Path, **changed: dict[str, Any]) -> StudentObjective:
+    """What the student's last stage would train, from networks that nothing has trained."""
+
     def network(own: Params, _folder: Path, stage: str, role: str) -> TryOnNet:
         generator = own.model.generator if stage.endswith("_tryon") else None
         return TryOnNet(role, list(own.model.channels), own.model.fpn, generator)
 
     monkeypatch.setattr(student_tryon, "load_model", network)
-    told = student_tryon.recipe(params(fakes={"edge": 5}), tmp_path).objective
-    assert told.edge == 5
+    return student_tryon.recipe(params(**changed), tmp_path).objective
+
+
+def test_a_student_trusts_a_parsing_as_its_fakes_do(monkeypatch: Patch, tmp_path: Path) -> None:
+    assert untrained(monkeypatch, tmp_path, fakes={"edge": 5}).edge == 5
+
+
+def test_what_stays_counts_as_much_as_the_params_say(monkeypatch: Patch, tmp_path: Path) -> None:
+    assert untrained(monkeypatch, tmp_path, student_tryon={"stays": 5.0}).stays == 5
+
+
+@pytest.mark.parametrize(("keep", "tone", "above"), [(2, 2, True), (0, 2, False), (2, 0, False)])
+def test_a_new_student_bares_skin_of_what_it_would_keep(
+    monkeypatch: Patch, tmp_path: Path, keep: float, tone: float, above: bool
+) -> None:
+    told = untrained(monkeypatch, tmp_path, student_tryon={"keep": keep, "tone": tone})
+    assert told.net.architecture.get("tone_above", False) is above
 
 
 def test_the_vgg_is_the_one_of_the_params_and_checked_by_their_hash(monkeypatch: Patch) -> None:
