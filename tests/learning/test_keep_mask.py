@@ -15,9 +15,16 @@ from pfafn.samples.sample import StudentSample
 
 
 def keeping(
-    kept: Tensor, section: str = "", *, keep: float = 0.0, edge: int = 1, **weights: float
+    kept: Tensor,
+    section: str = "",
+    *,
+    keep: float = 0.0,
+    stays: float = 1.0,
+    edge: int = 1,
+    **weights: float,
 ) -> Objective:
-    student = objective("student", losses(section, **weights), keep=keep, edge=edge)
+    told = {"keep": keep, "stays": stays, "edge": edge}
+    student = objective("student", losses(section, **weights), **told)
     student.net.generator = Told(keep=kept)
     return student
 
@@ -57,6 +64,13 @@ def test_the_weight_multiplies_what_it_costs_to_keep_too_much_or_too_little() ->
     found = keeping(half, keep=3.0)(given)
     assert found["generator_keep"] == found["total"]
     assert found["total"].item() == pytest.approx(3 * math.log(2), rel=1e-3)
+
+
+def test_what_stays_counts_as_often_as_it_is_told() -> None:
+    given, most = faked_below(H // 2), torch.full((2, 1, H, W), 0.9)
+    once, often = (keeping(most, keep=1.0, stays=n)(given)["total"].item() for n in (1, 9))
+    others, stays = 3 * once + math.log(0.9), -math.log(0.9)
+    assert often == pytest.approx((9 * stays + others) / 11, rel=1e-3)
 
 
 def test_in_training_the_photo_shows_only_where_it_should() -> None:
