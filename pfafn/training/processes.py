@@ -37,6 +37,7 @@ _SYNC_BUFFERS = next(
     if name in signature(DistributedDataParallel).parameters
 )  # fmt: skip
 WATCH = 1.0  # seconds between two looks at whether the first process lives
+GRACE = 5.0  # seconds in which a process that lost the first one may find out and say so by itself
 
 Opened = TypeVar("Opened")
 
@@ -97,7 +98,7 @@ def joined(layout: Layout) -> Fabric:
         **_computing(), strategy=strategy, devices=layout.each, num_nodes=layout.machines
     )
     if isinstance(layout.started_by, LightningEnvironment) and fabric.global_rank:
-        _end_with_parent()
+        _end_with_parent(fabric)
     with _watched(fabric):
         fabric.launch()
     return fabric
@@ -190,15 +191,19 @@ def _watched(fabric: Fabric) -> Iterator[None]:
         lost = isinstance(error, DistError) or "gloo" in str(error)
         if fabric.world_size == 1 or not lost:
             raise
-        raise ProcessLost(
-            f"process {fabric.global_rank} of {fabric.world_size} can no longer reach the others: "
-            f"one of them ended (its own message, if any, says why) or did not answer for "
-            f"{TIMEOUT}. Run the same again, it goes on from the last resume point"
-        ) from error
+        raise _lost(fabric) from error
 
 
-def _end_with_parent() -> None:
-    """See to it that this process does not outlive the one that started it.
+def _lost(fabric: Fabric) -> ProcessLost:
+    return ProcessLost(
+        f"process {fabric.global_rank} of {fabric.world_size} can no longer reach the others: "
+        f"one of them ended (its own message, if any, says why) or did not answer for "
+        f"{TIMEOUT}. Run the same again, it goes on from the last resume point"
+    )
+
+
+def _end_with_parent(fabric: Fabric) -> None:
+    """See to it that this process does not outlive the one that started it, and says so.
 
     One that was killed says nothing, and waiting for it on a GPU ends only with the time limit.
     """
@@ -207,6 +212,8 @@ def _end_with_parent() -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(WATCH)
+        time.sleep(GRACE)
+        print(f"error: {_lost(fabric)}", file=sys.stderr, flush=True)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

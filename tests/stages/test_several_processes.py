@@ -21,6 +21,15 @@ from pfafn.weights import model_file
 STAGE = ["-m", "pfafn.stages.tutor_warp"]
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
 PATIENCE = 300  # seconds, on a machine that is busy
+WAITS_IN_VAIN = """
+import time
+from types import SimpleNamespace
+from pfafn.training import processes
+processes.WATCH = processes.GRACE = 0.1
+processes._end_with_parent(SimpleNamespace(global_rank=1, world_size=2))
+print("waits", flush=True)
+time.sleep(1000)
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +114,23 @@ def test_a_process_that_is_killed_ends_the_other_with_a_message(
     left = 1 if dies == "first" else 0
     assert f"process {left} of 2 can no longer reach the others" in running.errors.read_text()
     assert not (running.root / "artifacts/tutor_warp").exists()
+
+
+def test_one_that_does_not_find_out_that_the_first_is_gone_ends_and_says_so(tmp_path: Path) -> None:
+    starts = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+    with (tmp_path / "errors").open("w") as errors:
+        first = subprocess.Popen(
+            [sys.executable, "-c", starts, WAITS_IN_VAIN],
+            env=environment(2),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    assert first.stdout.readline() == b"waits\n"
+    second = psutil.Process(first.pid).children()
+    first.kill()
+    first.communicate()
+    assert not psutil.wait_procs(second, PATIENCE)[1]
+    assert "process 1 of 2 can no longer reach the others" in (tmp_path / "errors").read_text()
 
 
 @pytest.mark.parametrize("asked", ["first", "second"])
