@@ -28,6 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pfafn.kit import machine
 from pfafn.kit.errors import UserError
+from pfafn.kit.progress import tell
 from pfafn.params.sections import Schedule
 
 TIMEOUT = timedelta(minutes=10)  # for what one process may let the others wait
@@ -213,7 +214,7 @@ def _end_with_parent(fabric: Fabric) -> None:
         while os.getppid() == parent:
             time.sleep(WATCH)
         time.sleep(GRACE)
-        print(f"error: {_lost(fabric)}", file=sys.stderr, flush=True)
+        tell(f"error: {_lost(fabric)}")
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
