@@ -43,7 +43,6 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
     """One version: name, number, aliases, scores and on what, decisions, lineage, sources."""
     tags = dict(version.tags)
     source = versions.place(store, version)
-    files = local_path(source)
     run = evaluation_of(store, version)
     scored = _scored(run) if run and run.data.tags.get(mirror.SCORED_BY) else {}
     parent = _parent(store, version)
@@ -61,12 +60,21 @@ def summary(store: Store, version: ModelVersion) -> dict[str, Any]:
         "lineage": _lineage(version, parent) | {"evaluation.protocol": scored.get("on", "")},
         "params": dict(parent.data.params) if parent else {},
         "sources": {
-            "weights": str(files / "artifacts" / versions.WEIGHTS) if files else source,
+            "weights": _weights(source),
             "run": version.run_id or "",
             "experiment": store.experiment,
             "evaluation": tags.get("evaluation.run", ""),
         },
     }
+
+
+def _weights(source: str) -> str:
+    """The file of the weights, or where MLflow gets it from; "" of a file that is not there."""
+    files = local_path(source)
+    if files is None:
+        return source
+    weights = files / "artifacts" / versions.WEIGHTS
+    return str(weights) if weights.is_file() else ""
 
 
 def describe(store: Store, uri: str) -> dict[str, Any]:

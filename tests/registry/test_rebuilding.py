@@ -217,7 +217,9 @@ def test_a_number_of_which_no_fact_is_left_stays_and_says_so_until_the_fact_is_b
     outcome = registry.sync()
     assert "no file in decisions/ tells of pfafn-student 2" in str(outcome)
     assert [v["version"] for v in registry.listing() if v["name"] == "pfafn-student"] == [3, 2, 1]
-    assert registry.describe("2")["lost"]
+    lost = registry.describe("2")
+    assert lost["lost"]
+    assert lost["sources"]["weights"] == ""
     with pytest.raises(RegistryError, match="version 2 are gone"):
         registry.resolve(f"{STUDENT}/2")
     second.write_text(kept)
