@@ -23,6 +23,7 @@ from pfafn.evaluation.scores import KEPT
 from pfafn.evaluation.testset import PROTOCOLS, TestSet
 from pfafn.evaluation.truth import may_change
 from pfafn.inference.tryon import TryOn
+from pfafn.kit.files import MODEL
 from pfafn.photos.entrance import GarmentPhoto, PersonPhoto
 from pfafn.photos.fitting import restore
 from pfafn.photos.images import Pixels
@@ -118,7 +119,7 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=Path("data"), help="the photos of artifacts")
     parser.add_argument("--model", help="a model's file or URI; that of artifacts if not given")
     asked = parser.parse_args(given)
-    model = asked.model or asked.artifacts / "student_tryon/model.safetensors"
+    model = asked.model or asked.artifacts / "student_tryon" / MODEL
     test = TestSet(asked.artifacts / "prepare", asked.artifacts / "annotate")
     report(TryOn.load(model), test, Files(asked.data))
 

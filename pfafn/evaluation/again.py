@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pfafn.kit.errors import UserError
+from pfafn.kit.files import MODEL
 from pfafn.kit.progress import tell
 from pfafn.kit.versions import PACKAGE
 
 DATA = ("prepare", "annotate")  # the stages whose artifacts are the data
-WEIGHTS = "model.safetensors"
 
 
 class NotEvaluated(UserError, RuntimeError):
@@ -25,7 +25,7 @@ def lay_out(folder: Path, root: Path, weights: Mapping[str, Path]) -> None:
     artifacts = folder / "artifacts"
     for name, path in weights.items():
         (artifacts / name).mkdir(parents=True)
-        (artifacts / name / WEIGHTS).symlink_to(path)
+        (artifacts / name / MODEL).symlink_to(path)
     for stage in DATA:
         (artifacts / stage).symlink_to(root / "artifacts" / stage)
     shutil.copy(root / "params.yaml", folder)

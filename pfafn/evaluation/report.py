@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from pfafn.evaluation.metrics import ABOUT, METRICS, MODELS, known
-from pfafn.kit.files import require
+from pfafn.kit.files import MODEL, require
 
 PICTURES = {"Try-ons, unpaired": "grid.png", "Training curves": "curves.png"}
 PAGE = {"The whole report": "report.html"}
@@ -44,7 +44,7 @@ def models_of(inputs: Mapping[str, str]) -> dict[str, str]:
     return {
         stage.partition("_")[0].capitalize(): f"{file}, SHA-256 {inputs[file][:12]}"
         for file in sorted(inputs)
-        if file.endswith("_tryon/model.safetensors") and (stage := Path(file).parent.name)
+        if file.endswith(f"_tryon/{MODEL}") and (stage := Path(file).parent.name)
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pfafn.kit.errors import UserError
 
+MODEL = "model.safetensors"  # what every training writes, beside its curve and provenance
 BUFFER = 2**16  # bytes read at once
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Subset
 from pfafn.fast.deploy import deploy
 from pfafn.fast.graph import recorded
 from pfafn.kit import machine
+from pfafn.kit.files import MODEL
 from pfafn.kit.machine import autocast
 from pfafn.kit.progress import Progress
 from pfafn.models.redress import redress
@@ -87,7 +88,7 @@ class Dresser:
     def __init__(self, params: Params, artifacts: Path) -> None:
         self.batch = params.fakes.batch
         device = self.device = machine.device()
-        tutor, _ = model_file.load(artifacts / "tutor_tryon/model.safetensors", role="tutor")
+        tutor, _ = model_file.load(artifacts / "tutor_tryon" / MODEL, role="tutor")
         tutor = deploy(tutor, device, machine.precision(device))
         self.dressed = recorded(partial(dressed, tutor, params.fakes), device)
         folders = artifacts / "prepare", artifacts / "annotate"

@@ -12,6 +12,7 @@ from mlflow.entities.model_registry import ModelVersion
 from pfafn.chronicle import record
 from pfafn.chronicle.history import STUDENT, TUTOR
 from pfafn.evaluation.confidence import LEVEL, UnknownMetric, gain, read
+from pfafn.kit.files import MODEL
 from pfafn.registry import aliases, mirror, versions
 from pfafn.registry.store import RegistryError, Store, intact, local_path
 
@@ -73,7 +74,7 @@ def _weights(source: str) -> str:
     files = local_path(source)
     if files is None:
         return source
-    weights = files / "artifacts" / versions.WEIGHTS
+    weights = files / "artifacts" / MODEL
     return str(weights) if weights.is_file() else ""
 
 

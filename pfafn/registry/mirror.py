@@ -14,6 +14,7 @@ from pfafn.chronicle.decisions import Fact
 from pfafn.chronicle.history import MODELS, STUDENT, TUTOR, History
 from pfafn.chronicle.record import SAMPLES, Retraining, Stage, is_mirrored
 from pfafn.evaluation.metrics import METRICS
+from pfafn.kit.files import MODEL
 from pfafn.registry import versions
 from pfafn.registry.store import Store, intact
 
@@ -129,7 +130,7 @@ def _versions(
         stage = retraining.stages[stage_name]
         wanted = history.versions[name, fact.content["versions"][name]["sha256"]]
         tags = wanted.origin | retraining.lineage(stage) | taught
-        weights = stage.folder / versions.WEIGHTS
+        weights = stage.folder / MODEL
         version = versions.ensure(store, wanted, weights, runs[stage_name], tags)
         models[versions.role(version)] = versions.model_id(version)
         if name == TUTOR:

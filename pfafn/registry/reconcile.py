@@ -9,7 +9,7 @@ from pfafn.chronicle.decisions import RETRAINING, Fact
 from pfafn.chronicle.history import MODELS, STUDENT, History
 from pfafn.chronicle.record import Retraining
 from pfafn.chronicle.standing import Outcome, stood
-from pfafn.kit.files import file_hash
+from pfafn.kit.files import MODEL, file_hash
 from pfafn.params.file import Params
 from pfafn.params.profiles import made_with
 from pfafn.registry import aliases, gate, versions
@@ -58,7 +58,7 @@ def _write_down(store: Store, history: History, retraining: Retraining) -> Fact:
     refs = {}
     for name, stage in MODELS.items():
         if ran := retraining.stages.get(stage):
-            sha = file_hash(ran.folder / versions.WEIGHTS)
+            sha = file_hash(ran.folder / MODEL)
             known = history.versions.get((name, sha))
             free = max(history.next_number(name), versions.newest(store, name) + 1)
             refs[name] = {"version": str(known.number if known else free), "sha256": sha}

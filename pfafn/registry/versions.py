@@ -15,6 +15,7 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from pfafn.chronicle.history import ALIASES, CHAMPION, STUDENT, TUTOR, Version
+from pfafn.kit.files import MODEL
 from pfafn.registry.store import RegistryError, Store, intact
 from pfafn.registry.stored import save
 
@@ -22,7 +23,6 @@ SHA = "model.sha256"
 REGISTERED = "registered.at"  # ISO 8601; MLflow's own time is that of its last rebuilding
 RUN = "run"  # the tag of one that had none when it was registered
 LOST = "lost"  # the tag of a number of which no fact tells
-WEIGHTS = "model.safetensors"
 ABOUT = {
     STUDENT: "Parser-free try-on (PF-AFN): a person, a garment and its mask are all it needs.",
     TUTOR: "Parser-based try-on (PB-AFN), which taught the student of the same retraining.",
@@ -177,4 +177,4 @@ def weights_of(store: Store, version: ModelVersion) -> Path:
             f"the files of {version.name} version {version.version} are gone from {source}: "
             "run `pfafn registry sync`, which says why if it cannot bring them back"
         )
-    return Path(mlflow.artifacts.download_artifacts(f"{source}/artifacts/{WEIGHTS}"))
+    return Path(mlflow.artifacts.download_artifacts(f"{source}/artifacts/{MODEL}"))

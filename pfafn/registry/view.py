@@ -12,11 +12,12 @@ from pfafn.chronicle import record
 from pfafn.chronicle.cache import Files, link
 from pfafn.chronicle.decisions import EVALUATION, RETRAINING, Fact
 from pfafn.chronicle.history import MODELS, History
+from pfafn.kit.files import MODEL
 from pfafn.registry import reevaluate, versions
 from pfafn.registry.mirror import TOLD, all_runs, holds, mirror
 from pfafn.registry.store import Store
 
-WEIGHTS = {name: f"artifacts/{stage}/{versions.WEIGHTS}" for name, stage in MODELS.items()}
+WEIGHTS = {name: f"artifacts/{stage}/{MODEL}" for name, stage in MODELS.items()}
 HELP = "`dvc fetch --all-commits` gets what a remote has; then run `pfafn registry sync`"
 
 

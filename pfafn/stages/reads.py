@@ -4,10 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from pfafn.kit.files import files_hash, require
+from pfafn.kit.files import MODEL, files_hash, require
 from pfafn.kit.versions import PACKAGE
 
-MODEL = "model.safetensors"
 PREPARED = ("manifest.parquet", "garments.parquet", "persons", "garments")
 FAKES = ("fakes.parquet", "shards")
 

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from pfafn.fast.learn import compile_parts, quicken
 from pfafn.fast.recompute import recompute
 from pfafn.kit import machine, threads
-from pfafn.kit.files import write_json
+from pfafn.kit.files import MODEL, write_json
 from pfafn.kit.progress import tell
 from pfafn.kit.signals import stop_signals
 from pfafn.learning.collapse import Alarm, alarms
@@ -141,7 +141,7 @@ def write(output: StageOutput, stage: str, params: Params, net: TryOnNet, traine
         "params": output.params,
         "inputs": output.inputs,
     }
-    model_file.save(net, output / reads.MODEL, card)
+    model_file.save(net, output / MODEL, card)
     write_curve(trained.history, output.folder, stage)
     write_json(output / "metrics.json", summary(trained.history))
     output.samples = trained.samples
